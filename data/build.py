@@ -1,0 +1,77 @@
+"""Build the bundled data sets, byte for byte, from packages with a free licence.
+
+usage: python data/build.py [--check]
+
+  --check   build into memory and compare with the files that are here
+
+`fashion_mnist/` comes from Debian's package dataset-fashion-mnist
+(`apt-get install dataset-fashion-mnist`). Needs numpy; nothing is downloaded.
+"""
+
+import argparse
+import gzip
+import hashlib
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+SOURCE = Path("/usr/share/datasets/fashion-mnist")
+PER_CLASS = {"train": ("train", 800), "test": ("t10k", 200)}
+SEED = 0
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read one gzipped IDX file of unsigned bytes."""
+    data = gzip.decompress(path.read_bytes())
+    n_dims = data[3]
+    shape = np.frombuffer(data, ">i4", count=n_dims, offset=4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
+
+
+def stratified(labels: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw `per_class` positions of each label, in the source's order."""
+    chosen = [
+        rng.choice(np.flatnonzero(labels == c), per_class, replace=False) for c in np.unique(labels)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def fashion_mnist() -> dict[str, bytes]:
+    """Return the content of each file of `fashion_mnist/` by name."""
+    if not SOURCE.is_dir():
+        sys.exit(f"{SOURCE} is missing: apt-get install dataset-fashion-mnist")
+    rng = np.random.default_rng(SEED)
+    files = {}
+    for split, (prefix, per_class) in PER_CLASS.items():
+        images = read_idx(SOURCE / f"{prefix}-images-idx3-ubyte.gz")
+        labels = read_idx(SOURCE / f"{prefix}-labels-idx1-ubyte.gz")
+        keep = stratified(labels, per_class, rng)
+        for name, array in (("images", images), ("labels", labels)):
+            buffer = io.BytesIO()
+            np.save(buffer, np.ascontiguousarray(array[keep]))
+            files[f"{split}_{name}.npy"] = buffer.getvalue()
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
+    return files | {"SHA256SUMS": "".join(sums).encode()}
+
+
+def main() -> None:
+    """Write the files, or compare them with what is here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    check = parser.parse_args().check
+    folder = HERE / "fashion_mnist"
+    folder.mkdir(exist_ok=True)
+    for name, data in fashion_mnist().items():
+        path = folder / name
+        if not check:
+            path.write_bytes(data)
+        elif not path.is_file() or path.read_bytes() != data:
+            sys.exit(f"{path} differs from what this script builds")
+        print(f"{hashlib.sha256(data).hexdigest()}  {path.relative_to(HERE)}")
+
+
+if __name__ == "__main__":
+    main()

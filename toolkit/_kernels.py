@@ -1,0 +1,225 @@
+"""Numba loops: top-K selection and random walks.
+
+Arrays in, arrays out. Every kernel releases the GIL and runs on one thread, so callers may run several at
+once and forked DataLoader workers are safe. Randomness is one explicit ``uint64`` of SplitMix64 state per walk
+(Steele, Lea & Flood 2014), passed in and returned.
+"""
+
+import numpy as np
+from numba import njit
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_U27, _U30, _U31, _U32 = (np.uint64(bits) for bits in (27, 30, 31, 32))
+_LOW = np.uint64(0xFFFFFFFF)
+_FREE = -1
+
+
+@njit(nogil=True, cache=True)
+def _next(state):
+    """Advance SplitMix64: the new state and 64 random bits."""
+    state = state + _GAMMA
+    z = (state ^ (state >> _U30)) * _MIX_1
+    z = (z ^ (z >> _U27)) * _MIX_2
+    return state, z ^ (z >> _U31)
+
+
+@njit(nogil=True, cache=True)
+def _below(bits, n):
+    """Turn the low half of 64 random bits into an integer in [0, n)."""
+    return np.int64(((bits & _LOW) * np.uint64(n)) >> _U32)
+
+
+@njit(nogil=True, cache=True)
+def _threshold(restart):
+    """Restart when the high half of the random bits lies below this."""
+    return np.uint64(restart * 4294967296.0)
+
+
+@njit(nogil=True, cache=True)
+def visit_counts(neighbors, start, restart, n_steps, state):
+    """Count how often each node is visited in `n_steps` steps from `start`."""
+    n_nodes, n_neighbors = neighbors.shape
+    counts = np.zeros(n_nodes, np.int64)
+    threshold = _threshold(restart)
+    node = start
+    for _ in range(n_steps):
+        state, bits = _next(state)
+        node = start if (bits >> _U32) < threshold else neighbors[node, _below(bits, n_neighbors)]
+        counts[node] += 1
+    return counts
+
+
+@njit(nogil=True, cache=True)
+def walk(neighbors, start, restart, max_idle, state, stamp, mark, batch, trace):
+    """Fill `batch` by one random walk with restart; return (steps, reseeds).
+
+    A node v is a member when ``stamp[v] == mark``. After `max_idle` steps without a new member the walk goes on
+    from a fresh uniform seed, so it ends after at most ``len(batch) * max_idle`` steps. Unless `trace` is None,
+    row s of this int32 array receives (node, restarted, new member, reseeded) of step s.
+    """
+    n_nodes, n_neighbors = neighbors.shape
+    threshold = _threshold(restart)
+    stamp[start] = mark
+    batch[0] = start
+    size, steps, idle, reseeds, node = 1, 0, 0, 0, start
+    while size < len(batch):
+        reseed = idle == max_idle
+        restarted = False
+        state, bits = _next(state)
+        if reseed:
+            start = _below(bits, n_nodes)
+            while stamp[start] == mark:
+                state, bits = _next(state)
+                start = _below(bits, n_nodes)
+            node = start
+            reseeds += 1
+        elif (bits >> _U32) < threshold:
+            node = start
+            restarted = True
+        else:
+            node = np.int64(neighbors[node, _below(bits, n_neighbors)])
+        new = stamp[node] != mark
+        if new:
+            stamp[node] = mark
+            batch[size] = node
+            size += 1
+            idle = 0
+        else:
+            idle += 1
+        if trace is not None:
+            trace[steps, 0], trace[steps, 1], trace[steps, 2], trace[steps, 3] = node, restarted, new, reseed
+        steps += 1
+    return steps, reseeds
+
+
+@njit(nogil=True, cache=True)
+def walks(neighbors, starts, restarts, max_idles, states, batches):
+    """Fill each row of `batches` by its own walk from its own random state; return (steps, reseeds) in all."""
+    stamp = np.full(neighbors.shape[0], _FREE, np.int32)
+    steps, reseeds = 0, 0
+    for b in range(len(starts)):
+        s, r = walk(neighbors, starts[b], restarts[b], max_idles[b], states[b], stamp, b, batches[b], None)
+        steps += s
+        reseeds += r
+    return steps, reseeds
+
+
+@njit(nogil=True, cache=True)
+def partition(neighbors, order, batch_size, restarts, max_idles, state, queue):
+    """Cut the nodes of `order` into batches by walks that exclude each other; return (steps, reseeds).
+
+    `queue` receives the batches one after the other. `order` gives the fresh seeds. A neighbour found to be
+    taken by an earlier batch is swapped behind the free ones of its row, so that later moves never draw it
+    again: `neighbors` is changed in place, each of its entries at most once, and the time is linear in its size.
+    """
+    n_nodes, n_neighbors = neighbors.shape
+    free = np.full(n_nodes, n_neighbors, np.int32)
+    owner = np.full(n_nodes, -2, np.int32)
+    owner[order] = _FREE
+    steps, reseeds, filled, cursor = 0, 0, 0, 0
+    b = 0
+    while filled < len(order):
+        end = min(filled + batch_size, len(order))
+        threshold = _threshold(restarts[b])
+        idle = max_idles[b]
+        start = np.int64(-1)
+        node = start
+        first = True
+        while filled < end:
+            if idle == max_idles[b]:
+                while owner[order[cursor]] != _FREE:
+                    cursor += 1
+                start = np.int64(order[cursor])
+                node = start
+                reseeds += not first
+                first = False
+            else:
+                steps += 1
+                state, bits = _next(state)
+                if (bits >> _U32) < threshold:
+                    node = start
+                else:
+                    node, state = _move(neighbors, free, owner, b, node, start, bits, state)
+                    if node < 0:
+                        idle = max_idles[b]
+                        continue
+            if owner[node] == _FREE:
+                owner[node] = b
+                queue[filled] = node
+                filled += 1
+                idle = 0
+            else:
+                idle += 1
+        b += 1
+    return steps, reseeds
+
+
+@njit(nogil=True, cache=True)
+def _move(neighbors, free, owner, b, node, start, bits, state):
+    """Move to a neighbour that is free or in batch b; to `start` where there is none; -1 when stuck there too."""
+    while free[node] > 0:
+        j = _below(bits, free[node])
+        neighbor = neighbors[node, j]
+        if owner[neighbor] == _FREE or owner[neighbor] == b:
+            return np.int64(neighbor), state
+        free[node] -= 1
+        last = free[node]
+        neighbors[node, j], neighbors[node, last] = neighbors[node, last], neighbor
+        state, bits = _next(state)
+    return (np.int64(-1) if node == start else start), state
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
+def _count_above(values, threshold):
+    """Count the values that are at least `threshold`."""
+    count = np.float32(0)
+    for value in values:
+        count += np.float32(1) if value >= threshold else np.float32(0)
+    return np.int64(count)
+
+
+@njit(nogil=True, cache=True)
+def _kth_largest(values, k):
+    """A threshold that at least k values reach, and as few more as possible: exactly k but for ties."""
+    low, high = values[0], values[0]
+    for value in values:
+        low = min(low, value)
+        high = max(high, value)
+    n_low, n_high = len(values), 0
+    while n_low > k:
+        # False position on the counts, kept off the ends so that the bracket always shrinks by a part.
+        part = min(max((n_low - k) / (n_low - n_high), 0.1), 0.9)
+        middle = np.float32(low + np.float32(part) * (high - low))
+        if not low < middle <= high:
+            break
+        count = _count_above(values, middle)
+        if count >= k:
+            low, n_low = middle, count
+        elif middle == high:
+            break
+        else:
+            high, n_high = middle, count
+    return low
+
+
+@njit(nogil=True, cache=True)
+def select_top_k(scores, skip, candidates, neighbors, similarities):
+    """Write the K best of each row of `scores` (R, C) but the entry ``skip[row]``, in the candidates' order."""
+    k = neighbors.shape[1]
+    for row in range(len(scores)):
+        values = scores[row]
+        values[skip[row]] = -2.0
+        threshold = _kth_largest(values, k)
+        taken = 0
+        surplus = _count_above(values, threshold) - k
+        for j in range(len(values)):
+            value = values[j]
+            if value >= threshold:
+                if value == threshold and surplus > 0:
+                    surplus -= 1
+                    continue
+                neighbors[row, taken] = candidates[j]
+                similarities[row, taken] = value
+                taken += 1

@@ -1,0 +1,67 @@
+"""SimCLR (Chen et al. 2020, arXiv 2002.05709)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from toolkit.losses import nt_xent
+from toolkit.models.encoders import build_encoder
+
+
+class SimCLR(nn.Module):
+    """An encoder and a projection head, trained to tell the views of one instance from those of the others.
+
+    Parameters
+    ----------
+    encoder : str or nn.Module
+        "small" (default), "resnet18", "resnet50" (torchvision, small-image stem), or any module with an
+        attribute `n_features` that maps images (B, C, H, W) to features (B, n_features).
+    in_channels : int
+        Channels of the images, for an encoder given by name.
+    projection_dim : int
+        Width of the projections that the loss compares.
+    temperature : float
+        Of the NT-Xent loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from toolkit.models import SimCLR
+    >>> model = SimCLR("small", in_channels=1)
+    >>> view1, view2 = torch.rand(2, 8, 1, 28, 28)
+    >>> loss, embeddings = model(view1, view2)
+    >>> loss.shape, embeddings.shape
+    (torch.Size([]), torch.Size([8, 256]))
+    """
+
+    def __init__(
+        self,
+        encoder: str | nn.Module = "small",
+        in_channels: int = 1,
+        projection_dim: int = 128,
+        temperature: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
+        n_features = self.encoder.n_features
+        self.head = nn.Sequential(
+            nn.Linear(n_features, n_features, bias=False),
+            nn.BatchNorm1d(n_features),
+            nn.ReLU(inplace=True),
+            nn.Linear(n_features, projection_dim),
+        )
+        self.temperature = temperature
+
+    def forward(self, view1: Tensor, view2: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler.
+
+        The embeddings are the two views' normalised projections side by side, as published: their cosine is the
+        mean over the views. They carry no gradient.
+        """
+        z1, z2 = self.head(self.encoder(torch.cat([view1, view2]))).chunk(2)
+        embeddings = torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1)
+        return nt_xent(z1, z2, self.temperature), embeddings.detach()
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the features (B, n_features) that probes use: the encoder's, before the head."""
+        return self.encoder(images)

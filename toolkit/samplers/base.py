@@ -1,0 +1,107 @@
+"""What all batch samplers share: epochs, exact length, resume in mid-epoch."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from toolkit import _checks
+
+
+class BatchSampler(Sampler):
+    """Yield lists of `batch_size` distinct indices; a subclass plans them.
+
+    Iterating to the end moves on to the next epoch by itself; `set_epoch` goes to any other. An epoch left early
+    starts again from its first batch.
+    """
+
+    def __init__(self, n: int, batch_size: int, drop_last: bool, seed: int) -> None:
+        self.n = _checks.integer("n", n, 2)
+        self.batch_size = _checks.integer(
+            "batch_size", batch_size, 2, self.n, "a batch holds distinct instances of the data set"
+        )
+        self.drop_last = bool(drop_last)
+        self.seed = _checks.integer("seed", seed, 0)
+        self.epoch = 0
+        self._position = 0  # batches of this epoch yielded so far
+        self._resumed = False
+        self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
+
+    def __len__(self) -> int:
+        """Return the exact number of batches in an epoch."""
+        return self.n // self.batch_size if self.drop_last else -(-self.n // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        if not self._resumed:
+            self.set_epoch(self.epoch)
+        self._resumed = False
+        while self._position < len(self):
+            self._plan()
+            batch, self._queue = np.split(self._queue, [self.batch_size])
+            self._position += 1
+            yield batch.tolist()
+        self.set_epoch(self.epoch + 1)
+
+    @abstractmethod
+    def _plan(self) -> None:
+        """Make sure that `_queue` begins with the next batch."""
+
+    @property
+    def sampler(self) -> "BatchSampler":
+        """This sampler itself: Lightning and accelerate call ``batch_sampler.sampler.set_epoch``."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the start of an epoch; batches follow from (seed, epoch)."""
+        self.epoch = _checks.integer("epoch", epoch, 0)
+        self._position = 0
+        self._resumed = False
+        self._queue = np.empty(0, np.int64)
+
+    def state_dict(self) -> dict:
+        """Return what is needed to go on in mid-epoch with the same batches (numbers and tensors only)."""
+        return {
+            "config": self._config(),
+            "epoch": self.epoch,
+            "position": self._position,
+            "queue": torch.from_numpy(self._queue.copy()),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on where `state_dict` was taken: the next iteration continues that epoch.
+
+        Raises
+        ------
+        ValueError
+            If the state is of another kind of sampler or of other settings; names the first that differs.
+        """
+        theirs = state.get("config", {})
+        for name, value in self._config().items():
+            if theirs.get(name) != value:
+                raise ValueError(
+                    f"state is of another sampler: its {name} is {theirs.get(name)!r}, this one's {value!r}; "
+                    "build the sampler with the settings of the run to resume"
+                )
+        self.epoch, self._position = state["epoch"], state["position"]
+        self._queue = state["queue"].numpy().copy()
+        self._resumed = True
+
+    def _config(self) -> dict:
+        """Return the settings that a state must agree with."""
+        return {
+            "sampler": type(self).__name__,
+            "n": self.n,
+            "batch_size": self.batch_size,
+            "drop_last": self.drop_last,
+            "seed": self.seed,
+        }
+
+    def _rng(self, *purpose: int) -> np.random.Generator:
+        """Return a generator that follows from (seed, epoch) and the numbers given."""
+        return np.random.default_rng([self.seed, self.epoch, *purpose])
+
+    def __repr__(self) -> str:
+        settings = {name: value for name, value in self._config().items() if name != "sampler"}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"

@@ -1,0 +1,161 @@
+"""BatchSampler: batches by random walk with restart on a proximity graph."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+from toolkit.graph import ProximityGraph
+from toolkit.samplers.online import OnlineBatchSampler
+from toolkit.walks import WalkStats, partition_batches, random_states, walk_batches
+
+
+class RandomWalkBatchSampler(OnlineBatchSampler):
+    """Batches whose members are hard and mostly true negatives of each other (arXiv 2306.03355, algorithm 1).
+
+    Each instance is linked to the `n_neighbors` most similar of `n_candidates` random others. A batch is the set
+    of the first `batch_size` instances that a random walk with restart touches on this graph. More candidates
+    per neighbour and a higher restart probability give harder batches with more false negatives.
+
+    Parameters
+    ----------
+    n : int
+        Size of the data set (N).
+    batch_size : int
+        Instances per (global) batch (B), at most N.
+    n_candidates : int
+        Random candidates per instance (M), capped at N - 1.
+    n_neighbors : int
+        Candidates kept as neighbours (K), at most M.
+    restart : float or callable
+        Probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
+        epochs) such as `toolkit.walks.LinearRestart`.
+    refresh_every : int
+        Batches between rebuilds of the graph (t).
+    warmup_epochs : int
+        Epochs of uniform batches at the start; they go on until every embedding is known.
+    coverage : {"independent", "partition"}
+        ``"independent"``, the published rule: N // B batches, each its own walk; seeds do not repeat within an
+        epoch, other members may. ``"partition"``: every instance exactly once per epoch, as with
+        ``shuffle=True``, batches in shuffled order.
+    drop_last : bool
+        With ``coverage="partition"``, leave out the last, smaller batch. Independent batches are always full.
+    seed : int
+        Batches follow from (seed, epoch) and the embeddings.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For `batch_size` > N, K > M, `restart` outside [0, 1), an unknown `coverage`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import RandomWalkBatchSampler
+    >>> points = np.random.default_rng(0).normal(size=(1000, 16))
+    >>> sampler = RandomWalkBatchSampler.from_embeddings(points, batch_size=64, n_candidates=200, n_neighbors=20)
+    >>> len(sampler), [len(set(batch)) for batch in sampler][:3]
+    (15, [64, 64, 64])
+
+    In a training loop the embeddings come from the steps themselves:
+
+    >>> sampler = RandomWalkBatchSampler(1000, batch_size=64, n_candidates=200, n_neighbors=20)
+    >>> for epoch in range(3):
+    ...     for batch in sampler:
+    ...         sampler.update(batch, points[batch])
+    >>> sampler.graph
+    ProximityGraph(n_nodes=1000, n_neighbors=20, n_candidates=200)
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int = 256,
+        *,
+        n_candidates: int = 1000,
+        n_neighbors: int = 100,
+        restart: float | Callable[[int], float] = 0.2,
+        refresh_every: int = 100,
+        warmup_epochs: int = 1,
+        coverage: str = "independent",
+        drop_last: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
+        super().__init__(
+            n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed
+        )
+        _checks.integer("n_candidates", n_candidates, 1)
+        self.n_candidates = min(n_candidates, self.n - 1)
+        self.n_neighbors = _checks.integer(
+            "n_neighbors",
+            n_neighbors,
+            1,
+            self.n_candidates,
+            "no more neighbours than candidates (n_candidates, at most N - 1)",
+        )
+        self.restart = restart if callable(restart) else _checks.restart_probability(restart)
+        self.graph: ProximityGraph | None = None
+        self.stats = WalkStats()
+
+    def restart_at(self, batch: int) -> float:
+        """Return the restart probability of batch number `batch` of this epoch."""
+        step = self.epoch * len(self) + batch
+        return _checks.restart_probability(self.restart(step) if callable(self.restart) else self.restart)
+
+    def _build(self) -> None:
+        graph_seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
+        self.graph = ProximityGraph.build(
+            self.bank.vectors, self.n_candidates, self.n_neighbors, seed=graph_seed
+        )
+
+    def _draw(self, planned: np.ndarray) -> np.ndarray:
+        draw = self._draw_partition if self.coverage == "partition" else self._draw_independent
+        queue, stats = draw(planned)
+        self.stats += stats
+        return queue
+
+    def _draw_independent(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
+        chunk = self._chunk()
+        starts = self._rng(1).permutation(self.n)[chunk]
+        states = random_states(len(self), self.seed, self.epoch, 2)[chunk]
+        restarts = np.array([self.restart_at(batch) for batch in chunk])
+        batches, stats = walk_batches(self.graph, starts, self.batch_size, restarts, states=states)
+        return batches.ravel(), stats
+
+    def _draw_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
+        rng = self._rng(3, self._position)
+        order = rng.permutation(planned if len(planned) else self.n)
+        first = self._position
+        restarts = np.array([self.restart_at(first + b) for b in range(-(-len(order) // self.batch_size))])
+        state = random_states(1, self.seed, self.epoch, 4, first)[0]
+        queue, stats = partition_batches(self.graph, order, self.batch_size, restarts, state=state)
+        # The walks that come last find few instances left: their batches must not come last in the epoch too.
+        n_full = len(queue) // self.batch_size
+        full = queue[: n_full * self.batch_size].reshape(n_full, self.batch_size)
+        return np.concatenate([rng.permutation(full).ravel(), queue[full.size :]]), stats
+
+    def state_dict(self) -> dict:
+        """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan."""
+        graph = self.graph and {
+            "neighbors": torch.from_numpy(self.graph.neighbors),
+            "similarities": torch.from_numpy(self.graph.similarities),
+        }
+        stats = {"batches": self.stats.batches, "steps": self.stats.steps, "reseeds": self.stats.reseeds}
+        return super().state_dict() | {"graph": graph, "stats": stats}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on where `state_dict` was taken: the next iteration continues that epoch."""
+        super().load_state_dict(state)
+        arrays = state["graph"] and {name: tensor.numpy() for name, tensor in state["graph"].items()}
+        self.graph = arrays and ProximityGraph(**arrays, n_candidates=self.n_candidates)
+        self.stats = WalkStats(**state["stats"])
+
+    def _config(self) -> dict:
+        return super()._config() | {
+            "n_candidates": self.n_candidates,
+            "n_neighbors": self.n_neighbors,
+            "restart": getattr(self.restart, "__qualname__", repr(self.restart)),
+            "coverage": self.coverage,
+        }

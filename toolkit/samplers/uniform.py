@@ -1,0 +1,34 @@
+"""The baseline: a fresh shuffle every epoch."""
+
+from toolkit.samplers.base import BatchSampler
+
+
+class UniformBatchSampler(BatchSampler):
+    """Batches of a data set reshuffled every epoch.
+
+    Parameters
+    ----------
+    n : int
+        Size of the data set (N).
+    batch_size : int
+        Instances per batch (B), at most N.
+    drop_last : bool
+        Leave out the last, smaller batch, whose contrastive loss has fewer negatives. An epoch is then N // B
+        batches, as many as the other samplers'.
+    seed : int
+        Batches follow from (seed, epoch).
+
+    Examples
+    --------
+    >>> from toolkit import UniformBatchSampler
+    >>> sampler = UniformBatchSampler(10, batch_size=4, seed=0)
+    >>> len(sampler), [len(batch) for batch in sampler]
+    (2, [4, 4])
+    """
+
+    def __init__(self, n: int, batch_size: int = 256, *, drop_last: bool = True, seed: int = 0) -> None:
+        super().__init__(n, batch_size, drop_last, seed)
+
+    def _plan(self) -> None:
+        if len(self._queue) == 0:
+            self._queue = self._rng().permutation(self.n)[self._position * self.batch_size :]
