@@ -33,9 +33,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 def stratified(labels: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `per_class` positions of each label, in the source's order."""
-    chosen = [
-        rng.choice(np.flatnonzero(labels == c), per_class, replace=False) for c in np.unique(labels)
-    ]
+    chosen = [rng.choice(np.flatnonzero(labels == c), per_class, replace=False) for c in np.unique(labels)]
     return np.sort(np.concatenate(chosen))
 
 

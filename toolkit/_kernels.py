@@ -223,3 +223,16 @@ def select_top_k(scores, skip, candidates, neighbors, similarities):
                 neighbors[row, taken] = candidates[j]
                 similarities[row, taken] = value
                 taken += 1
+
+
+@njit(nogil=True, cache=True)
+def pair_histogram(similarities, histogram):
+    """Add the pairs above the diagonal to equal bins from -1 to 1; return their mean."""
+    n, n_bins = len(similarities), len(histogram)
+    total = 0.0
+    for i in range(n):
+        for j in range(i + 1, n):
+            value = similarities[i, j]
+            total += value
+            histogram[min(max(np.int64((value + 1) * 0.5 * n_bins), 0), n_bins - 1)] += 1
+    return total / (n * (n - 1) / 2)

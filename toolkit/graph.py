@@ -1,5 +1,6 @@
 """The proximity graph: each instance linked to the most similar of a few random candidates."""
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -122,8 +123,7 @@ class ProximityGraph:
 
     def __repr__(self) -> str:
         return (
-            f"ProximityGraph(n_nodes={self.n_nodes}, n_neighbors={self.n_neighbors}, "
-            f"n_candidates={self.n_candidates})"
+            f"ProximityGraph(n_nodes={self.n_nodes}, n_neighbors={self.n_neighbors}, n_candidates={self.n_candidates})"
         )
 
 
@@ -164,4 +164,4 @@ def _link(unit, rows, candidates, neighbors, similarities, pool, n_threads) -> N
         similarities[rows[part]] = values
 
     bounds = np.linspace(0, len(rows), n_threads + 1).astype(int)
-    list(pool.map(select, [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]))
+    list(pool.map(select, [slice(a, b) for a, b in itertools.pairwise(bounds)]))

@@ -30,9 +30,7 @@ class WalkStats:
     reseeds: int = 0
 
     def __add__(self, other: "WalkStats") -> "WalkStats":
-        return WalkStats(
-            self.batches + other.batches, self.steps + other.steps, self.reseeds + other.reseeds
-        )
+        return WalkStats(self.batches + other.batches, self.steps + other.steps, self.reseeds + other.reseeds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,9 +205,7 @@ def partition_batches(
     return queue, WalkStats(n_batches, steps, reseeds)
 
 
-def trace_walk(
-    graph: ProximityGraph, start: int, batch_size: int, restart: float = 0.2, seed: int = 0
-) -> WalkTrace:
+def trace_walk(graph: ProximityGraph, start: int, batch_size: int, restart: float = 0.2, seed: int = 0) -> WalkTrace:
     """Fill one batch from `start` and keep the trajectory.
 
     Examples

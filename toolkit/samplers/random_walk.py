@@ -83,9 +83,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         seed: int = 0,
     ) -> None:
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
-        super().__init__(
-            n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed
-        )
+        super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
         _checks.integer("n_candidates", n_candidates, 1)
         self.n_candidates = min(n_candidates, self.n - 1)
         self.n_neighbors = _checks.integer(
@@ -106,9 +104,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _build(self) -> None:
         graph_seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
-        self.graph = ProximityGraph.build(
-            self.bank.vectors, self.n_candidates, self.n_neighbors, seed=graph_seed
-        )
+        self.graph = ProximityGraph.build(self.bank.vectors, self.n_candidates, self.n_neighbors, seed=graph_seed)
 
     def _draw(self, planned: np.ndarray) -> np.ndarray:
         draw = self._draw_partition if self.coverage == "partition" else self._draw_independent

@@ -1,0 +1,1 @@
+"""Data sets that also return the index of each instance."""

@@ -1,0 +1,289 @@
+"""Image data sets: ``(index, view1, view2)`` for training, ``(image, label)`` for probes.
+
+Every loader returns an `ImageData`. `root` is the folder with the files, by default the environment variable
+``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
+
+>>> from torch.utils.data import DataLoader
+>>> from toolkit import UniformBatchSampler
+>>> from toolkit.datasets import vision
+>>> data = vision.bundled()
+>>> loader = DataLoader(data.views, batch_sampler=UniformBatchSampler(len(data.views), batch_size=64))
+>>> index, view1, view2 = next(iter(loader))
+>>> index.shape, view1.shape
+(torch.Size([64]), torch.Size([64, 1, 28, 28]))
+>>> image, label = data.train[0]
+>>> image.shape, data.classes[label]
+(torch.Size([1, 28, 28]), 'T-shirt/top')
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from toolkit import _checks
+from toolkit.augmentation import simclr_augmentation
+
+FASHION_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+class Images(Dataset):
+    """Images in memory with their labels; an item is (float image in [0, 1], label).
+
+    Attributes
+    ----------
+    pixels : uint8 tensor, shape (N, C, H, W)
+    labels : int64 array, shape (N,), or None
+    """
+
+    def __init__(self, pixels: Tensor, labels) -> None:
+        self.pixels = pixels
+        self.labels = None if labels is None else np.asarray(labels, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def load(self, indices) -> Tensor:
+        """Return the uint8 images (B, C, H, W) of `indices`."""
+        return self.pixels[torch.as_tensor(indices)]
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]]:
+        return list(zip(self.load(indices).float() / 255, self.labels[indices].tolist(), strict=True))
+
+
+class ImageFiles(Images):
+    """Images read from a `torchvision.datasets.ImageFolder` as needed, resized and cropped to a square."""
+
+    def __init__(self, folder, size: int) -> None:
+        from torchvision.transforms import v2
+
+        self.folder = folder
+        self.labels = np.asarray(folder.targets, np.int64)
+        self.square = v2.Compose([v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size)])
+
+    def __len__(self) -> int:
+        return len(self.folder)
+
+    def load(self, indices) -> Tensor:
+        """Return the uint8 images (B, 3, size, size) of `indices`."""
+        return torch.stack([self._read(self.folder.samples[index][0]) for index in indices])
+
+    def _read(self, path: str) -> Tensor:
+        try:
+            return self.square(self.folder.loader(path))
+        except (OSError, SyntaxError) as error:
+            raise RuntimeError(f"image file {path} can't be read ({error}): replace or remove it") from error
+
+
+class TwoViews(Dataset):
+    """Two random views of each image; an item is (index, view1, view2).
+
+    Parameters
+    ----------
+    images : Images
+    augmentation : callable
+        Turns a uint8 batch (B, C, H, W) into float views; a whole batch is augmented at once.
+    """
+
+    def __init__(self, images: Images, augmentation: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.images = images
+        self.augmentation = augmentation or simclr_augmentation()
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Labels of the images, for diagnostics only."""
+        return self.images.labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[int, Tensor, Tensor]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[int, Tensor, Tensor]]:
+        images = self.images.load(indices)
+        return list(zip(indices, self.augmentation(images), self.augmentation(images), strict=True))
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """An image data set in its three roles.
+
+    Attributes
+    ----------
+    views : TwoViews
+        Training images for contrastive learning: ``(index, view1, view2)``.
+    train, test : Images
+        Labelled images for probes: ``(image, label)``.
+    classes : tuple of str
+        Names of the labels.
+    """
+
+    views: TwoViews
+    train: Images
+    test: Images
+    classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"ImageData(views={len(self.views)}, train={len(self.train)}, test={len(self.test)}, "
+            f"classes={len(self.classes)})"
+        )
+
+
+def bundled() -> ImageData:
+    """Return the bundled part of Fashion-MNIST: 8,000 training and 2,000 test images, 28 x 28 grey.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is missing, or does not have the checksum it was built with.
+    """
+    folder = _bundled_folder() / "fashion_mnist"
+    sums = _checksums(folder)
+    train, test = (
+        Images(_array(folder, sums, f"{split}_images.npy")[:, None], _array(folder, sums, f"{split}_labels.npy"))
+        for split in ("train", "test")
+    )
+    return ImageData(TwoViews(train), train, test, FASHION_CLASSES)
+
+
+def fashion_mnist(root: str | Path | None = None, download: bool = False) -> ImageData:
+    """Return Fashion-MNIST: 60,000 training and 10,000 test images, 28 x 28 grey."""
+    return _from_torchvision("FashionMNIST", root, download)
+
+
+def cifar10(root: str | Path | None = None, download: bool = False) -> ImageData:
+    """Return CIFAR-10: 50,000 training and 10,000 test images, 32 x 32 colour."""
+    return _from_torchvision("CIFAR10", root, download)
+
+
+def cifar100(root: str | Path | None = None, download: bool = False) -> ImageData:
+    """Return CIFAR-100: 50,000 training and 10,000 test images, 32 x 32 colour, 100 classes."""
+    return _from_torchvision("CIFAR100", root, download)
+
+
+def stl10(root: str | Path | None = None, download: bool = False) -> ImageData:
+    """Return STL-10, 96 x 96 colour: 105,000 views (train and unlabelled), 5,000 and 8,000 labelled images.
+
+    Most of the views have no label: ``views.labels`` is None.
+    """
+    train, test = (_torchvision_split("STL10", root, download, split=split) for split in ("train", "test"))
+    everything = _torchvision_split("STL10", root, download, split="train+unlabeled")
+    views = TwoViews(Images(_channels_first(everything.data), None))
+    return ImageData(
+        views,
+        Images(_channels_first(train.data), train.labels),
+        Images(_channels_first(test.data), test.labels),
+        tuple(train.classes),
+    )
+
+
+def image_folder(root: str | Path | None = None, size: int = 224) -> ImageData:
+    """Return images in ``root/train/CLASS/*`` and ``root/val/CLASS/*``, as ImageNet and ImageNet-100 are laid out.
+
+    Files are read as they are needed, resized to `size` pixels on the shorter side and cropped to a square. Give the
+    `DataLoader` workers. These sets have licences that allow no download by program.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``root/train`` or ``root/val`` is not there or holds no images in class folders.
+    """
+    from torchvision.datasets import ImageFolder
+
+    root = _root(root)
+    _checks.integer("size", size, 8)
+    try:
+        train, test = (ImageFolder(str(root / split)) for split in ("train", "val"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"no images in class folders under {root}/train and {root}/val ({error}): give the folder as root="
+        ) from error
+    if train.classes != test.classes:
+        odd = sorted(set(train.classes) ^ set(test.classes))
+        raise ValueError(f"{root}/train and {root}/val must have the same class folders, they differ in {odd[:5]}")
+    images = ImageFiles(train, size)
+    return ImageData(TwoViews(images), images, ImageFiles(test, size), tuple(train.classes))
+
+
+def _root(root: str | Path | None) -> Path:
+    return Path(root or os.environ.get("TOOLKIT_DATA") or Path.home() / ".cache" / "toolkit").expanduser()
+
+
+def _from_torchvision(name: str, root: str | Path | None, download: bool) -> ImageData:
+    parts = [_torchvision_split(name, root, download, train=train) for train in (True, False)]
+    train, test = (Images(_channels_first(part.data), part.targets) for part in parts)
+    return ImageData(TwoViews(train), train, test, tuple(parts[0].classes))
+
+
+def _torchvision_split(name: str, root: str | Path | None, download: bool, **split):
+    from torchvision import datasets
+
+    root = _root(root)
+    try:
+        return getattr(datasets, name)(str(root), download=download, **split)
+    except (RuntimeError, OSError, ValueError, EOFError) as error:
+        raise FileNotFoundError(
+            f"{name} under {root} is missing or damaged ({error}): pass download=True, or the folder that holds "
+            "it as root="
+        ) from error
+
+
+def _channels_first(data) -> Tensor:
+    """Return uint8 images (N, C, H, W) from any of torchvision's layouts."""
+    pixels = torch.as_tensor(data)
+    if pixels.ndim == 3:
+        return pixels[:, None]
+    return pixels if pixels.shape[1] in (1, 3) else pixels.permute(0, 3, 1, 2).contiguous()
+
+
+def _bundled_folder() -> Path:
+    """Return the bundled data: inside an installed package, or beside it in a clone."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "bundled"
+    return inside if inside.is_dir() else package.parent / "data"
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    lines = _read(folder / "SHA256SUMS").decode().splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines)}
+
+
+def _array(folder: Path, sums: dict[str, str], name: str) -> Tensor:
+    data = _read(folder / name)
+    if hashlib.sha256(data).hexdigest() != sums.get(name):
+        raise ValueError(
+            f"{folder / name} is damaged, its SHA-256 is not that of {folder / 'SHA256SUMS'}: reinstall the package, or "
+            "in a clone run `git checkout -- data`"
+        )
+    return torch.from_numpy(np.load(folder / name))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"bundled data file {path} is missing: reinstall the package, or in a clone run `git checkout -- data`"
+        ) from error
