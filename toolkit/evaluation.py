@@ -8,18 +8,20 @@ from toolkit import _checks
 
 
 @torch.no_grad()
-def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500) -> tuple[Tensor, Tensor]:
+def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500, projected: bool = False) -> tuple[Tensor, Tensor]:
     """Return features (N, d) and labels (N,) of a data set of (image, label), on the CPU.
 
-    The model is put in eval mode meanwhile, so that its BatchNorm statistics do not move.
+    The model is put in eval mode meanwhile, so that its BatchNorm statistics do not move. Probes use the features
+    of ``model.encode``; with `projected`, those of ``model.project`` that the loss compares.
     """
+    encode = model.project if projected else model.encode
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     try:
         # A generator of its own, or the loader would advance the one that training draws from.
         loader = DataLoader(dataset, batch_size, generator=torch.Generator())
-        parts = [(model.encode(images.to(device)).cpu(), labels) for images, labels in loader]
+        parts = [(encode(images.to(device)).cpu(), labels) for images, labels in loader]
     finally:
         model.train(was_training)
     features, labels = zip(*parts, strict=True)

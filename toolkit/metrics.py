@@ -3,11 +3,17 @@
 All take a sequence of batches, as a sampler yields them: ``batches = list(sampler)``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
+import torch
 
 from toolkit import _checks
+from toolkit.graph import ProximityGraph
+from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
+from toolkit.walks import random_states, walk_batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +125,7 @@ def batch_hardness(batches, embeddings) -> Hardness:
     Raises
     ------
     ValueError, IndexError
-        For an index out of range, an empty batch, and NaN, Inf or zero embeddings.
+        For an index out of range, a batch of less than two, and NaN, Inf or zero embeddings of a member.
 
     Examples
     --------
@@ -128,12 +134,11 @@ def batch_hardness(batches, embeddings) -> Hardness:
     """
     from toolkit._kernels import pair_histogram
 
-    unit = _checks.embeddings(embeddings).cpu()
-    batches = _checks.batches(batches, len(unit))
+    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
     histogram = np.zeros(len(Hardness.edges) - 1, np.int64)
     means = []
-    for batch in batches:
-        members = unit[batch]
+    for batch in _checks.batches(batches, len(vectors)):
+        members = _checks.embeddings(vectors[batch], rows=batch).cpu()
         means.append(pair_histogram((members @ members.T).numpy(), histogram))
     return Hardness(np.array(means), histogram)
 
@@ -169,6 +174,76 @@ def coverage(batches, n: int) -> Coverage:
     """
     _checks.integer("n", n, 2)
     return Coverage(np.bincount(np.concatenate(_checks.batches(batches, n)), minlength=n))
+
+
+def frontier(
+    embeddings,
+    labels,
+    batch_size: int = 256,
+    neighbors: Sequence[tuple[int, int]] = ((100, 200), (100, 500), (100, 1000), (20, 1000)),
+    restarts: Sequence[float] = (0.05, 0.2, 0.5, 0.8),
+    n_batches: int = 20,
+    seed: int = 0,
+):
+    """Return hardness and false-negative rate of random-walk batches over their settings, and of both references.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d)
+    labels : array, shape (N,)
+    batch_size : int
+    neighbors : sequence of (n_neighbors, n_candidates)
+    restarts : sequence of float
+    n_batches : int
+        Batches per setting, at most N // B. All settings use the same seeds.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        One row per setting: sampler, n_neighbors, n_candidates, restart, hardness, false_negative_rate,
+        false_negative_half (half the 95 % interval), prior. References come without settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points, labels = np.random.default_rng(0).normal(size=(500, 8)), np.arange(500) % 5
+    >>> table = frontier(points, labels, 32, neighbors=[(10, 100)], restarts=[0.2, 0.5], n_batches=5)
+    >>> table.sampler.tolist()
+    ['Uniform', 'kNN', 'Random walk', 'Random walk']
+    """
+    import pandas as pd
+
+    vectors = _checks.embeddings(embeddings).cpu()
+    _checks.integer("n_batches", n_batches, 1)
+    rows = []
+
+    def measure(sampler: str, batches, **settings) -> None:
+        found = false_negative_rate(batches, labels)
+        rows.append(
+            {
+                "sampler": sampler,
+                **settings,
+                "hardness": batch_hardness(batches, vectors).mean,
+                "false_negative_rate": found.rate,
+                "false_negative_half": found.interval()[1] - found.rate,
+                "prior": found.prior,
+            }
+        )
+
+    uniform = UniformBatchSampler(len(vectors), batch_size, seed=seed)
+    knn = KNNBatchSampler.from_embeddings(vectors, batch_size, refresh_every=n_batches, seed=seed)
+    measure("Uniform", list(islice(uniform, n_batches)))
+    measure("kNN", list(islice(knn, n_batches)))
+    starts = np.random.default_rng(seed).permutation(len(vectors))[: min(n_batches, len(uniform))]
+    for n_neighbors, n_candidates in neighbors:
+        graph = ProximityGraph.build(vectors, n_candidates, n_neighbors, seed)
+        for restart in restarts:
+            states = random_states(len(starts), seed)
+            batches, _ = walk_batches(graph, starts, batch_size, restart, states=states)
+            settings = {"n_neighbors": n_neighbors, "n_candidates": graph.n_candidates, "restart": restart}
+            measure("Random walk", batches, **settings)
+    return pd.DataFrame(rows)
 
 
 def same_pairs(counts: np.ndarray) -> float:

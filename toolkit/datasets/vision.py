@@ -274,8 +274,8 @@ def _array(folder: Path, sums: dict[str, str], name: str) -> Tensor:
     data = _read(folder / name)
     if hashlib.sha256(data).hexdigest() != sums.get(name):
         raise ValueError(
-            f"{folder / name} is damaged, its SHA-256 is not that of {folder / 'SHA256SUMS'}: reinstall the package, or "
-            "in a clone run `git checkout -- data`"
+            f"{folder / name} is damaged, its SHA-256 is not that of {folder / 'SHA256SUMS'}: reinstall the package, "
+            "or in a clone run `git checkout -- data`"
         )
     return torch.from_numpy(np.load(folder / name))
 

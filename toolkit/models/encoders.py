@@ -1,39 +1,36 @@
 """Image encoders: a small network for CPUs, ResNets for GPUs."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from toolkit import _checks
 
 
 class SmallConvNet(nn.Module):
-    """Four convolutions and a global average: trains on small images in seconds on a CPU.
+    """Three convolutions of stride 2, averaged over quadrants: trains on small images in seconds on a CPU.
 
     Parameters
     ----------
     in_channels : int
     width : int
-        Channels of the first convolution; the features have 4 times as many.
+        Channels of the first convolution; there are 16 times as many features.
 
     Examples
     --------
     >>> import torch
     >>> SmallConvNet(in_channels=1, width=32)(torch.zeros(2, 1, 28, 28)).shape
-    torch.Size([2, 128])
+    torch.Size([2, 512])
     """
 
     def __init__(self, in_channels: int = 1, width: int = 32) -> None:
         super().__init__()
-        self.n_features = 4 * width
-        channels = [in_channels, width, 2 * width, 4 * width, 4 * width]
-        strides = [2, 1, 2, 1]
+        self.n_features = 16 * width
+        channels = [in_channels, width, 2 * width, 4 * width]
         layers = []
-        for i, stride in enumerate(strides):
-            layers += [
-                nn.Conv2d(channels[i], channels[i + 1], 3, stride, 1, bias=False),
-                nn.BatchNorm2d(channels[i + 1]),
-                nn.ReLU(inplace=True),
-            ]
-        self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        for before, after in pairwise(channels):
+            layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features (B, n_features) of images (B, C, H, W)."""

@@ -58,10 +58,14 @@ class SimCLR(nn.Module):
         The embeddings are the two views' normalised projections side by side, as published: their cosine is the
         mean over the views. They carry no gradient.
         """
-        z1, z2 = self.head(self.encoder(torch.cat([view1, view2]))).chunk(2)
+        z1, z2 = self.project(torch.cat([view1, view2])).chunk(2)
         embeddings = torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1)
         return nt_xent(z1, z2, self.temperature), embeddings.detach()
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the features (B, n_features) that probes use: the encoder's, before the head."""
         return self.encoder(images)
+
+    def project(self, images: Tensor) -> Tensor:
+        """Return the projections (B, projection_dim) that the loss compares."""
+        return self.head(self.encoder(images))

@@ -1,0 +1,42 @@
+# Everything runs in .venv, which each target makes, and installs anew when pyproject.toml changed.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint bench notebooks clean
+
+help: ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --upgrade pip
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e ".[all,dev]"
+	touch $@
+
+lab: $(INSTALLED) ## open the quickstart in JupyterLab
+	$(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_FLAGS) notebooks/00_quickstart.ipynb
+
+test: lint ## lint, tests, doctests, notebooks
+	$(BIN)/python -m pytest -m "not slow" tests
+	$(BIN)/python -m pytest --doctest-modules toolkit
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
+
+lint: $(INSTALLED) ## check style of code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
+	$(BIN)/python -m benchmarks.engine
+
+notebooks: $(INSTALLED) ## run all notebooks and store their outputs
+	$(BIN)/python notebooks/execute.py
+
+clean: ## remove .venv and everything built
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

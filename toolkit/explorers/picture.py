@@ -1,0 +1,41 @@
+"""A figure outside pyplot that becomes a PNG fast: what does not change is drawn once."""
+
+import io
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+class Picture:
+    """A persistent figure whose fixed layer is kept as pixels under a moving one.
+
+    Parameters
+    ----------
+    figure : Figure
+        Not of pyplot, so that nothing keeps it alive.
+    """
+
+    def __init__(self, figure: Figure) -> None:
+        self.canvas = FigureCanvasAgg(figure)
+        self._fixed = None
+
+    def forget(self) -> None:
+        """Draw the fixed layer anew at the next frame."""
+        self._fixed = None
+
+    def png(self, moving: Iterable[Artist]) -> bytes:
+        """Return the picture with the `moving` artists, which the figure holds as animated, drawn on top."""
+        if self._fixed is None:
+            self.canvas.draw()
+            self._fixed = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
+        self.canvas.restore_region(self._fixed)
+        for artist in moving:
+            artist.axes.draw_artist(artist)
+        buffer = io.BytesIO()
+        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
+        Image.fromarray(pixels).save(buffer, "png", compress_level=1)
+        return buffer.getvalue()

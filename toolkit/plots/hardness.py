@@ -1,0 +1,162 @@
+"""Hardness and false negatives of batches, by sampler."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from toolkit.metrics import FalseNegatives, Hardness
+from toolkit.plots.style import COLORS, FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
+
+
+def density(result: Hardness) -> np.ndarray:
+    """Return the histogram of a result as a density over cosine similarity."""
+    return result.histogram / (result.histogram.sum() * np.diff(Hardness.edges))
+
+
+@styled
+def hardness(results: Mapping[str, Hardness], ax: Axes | None = None) -> Axes:
+    """Draw the distribution of in-batch similarity by sampler, means as vertical lines.
+
+    Parameters
+    ----------
+    results : mapping of name to Hardness
+        "Uniform", "kNN" and "Random walk" have fixed colours.
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> from toolkit import metrics, plots
+    >>> result = metrics.batch_hardness([[0, 1], [0, 2]], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> plots.hardness({"Uniform": result}).get_xlabel()
+    'cosine similarity of in-batch pairs'
+    """
+    ax = new_axes(ax)
+    for i, (name, result) in enumerate(results.items()):
+        color = color_of(name, i)
+        ax.stairs(density(result), Hardness.edges, fill=True, color=color, alpha=0.25, label=name)
+        ax.stairs(density(result), Hardness.edges, color=color, linewidth=1.5)
+        ax.axvline(result.mean, color=color, linewidth=1.2, linestyle=(0, (2, 2)))
+    side_labels(ax, {name: f"{name}\nmean {result.mean:.2f}" for name, result in results.items()})
+    used = np.flatnonzero(sum(result.histogram for result in results.values()))
+    ax.set_xlim(Hardness.edges[used[0]], Hardness.edges[used[-1] + 1])
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("cosine similarity of in-batch pairs")
+    ax.set_ylabel("density")
+    if {UNIFORM, RANDOM_WALK} <= results.keys():
+        gain = results[RANDOM_WALK].mean - results[UNIFORM].mean
+        ax.set_title(f"Pairs in random-walk batches are {abs(gain):.2f} {'more' if gain > 0 else 'less'} similar")
+    return ax
+
+
+@styled
+def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = None) -> Axes:
+    """Draw the share of false negatives by sampler with its 95 % interval, and the class prior as a line.
+
+    Parameters
+    ----------
+    results : mapping of name to FalseNegatives
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> from toolkit import metrics, plots
+    >>> result = metrics.false_negative_rate([[0, 1, 2], [1, 2, 3]], [0, 0, 1, 1])
+    >>> plots.false_negatives({"Uniform": result}).get_xlabel()
+    'share of in-batch pairs with the same label'
+    """
+    ax = new_axes(ax, figsize=(6.4, 0.9 + 0.55 * len(results)))
+    prior = next(iter(results.values())).prior
+    for i, (name, result) in enumerate(results.items()):
+        low, high = result.interval()
+        ax.barh(i, result.rate, color=color_of(name, i), alpha=0.85, height=0.6)
+        ax.plot([low, high], [i, i], color="black", linewidth=1.5)
+        edge = max(result.rate, high if np.isfinite(high) else 0)
+        ax.annotate(
+            f"{result.rate:.1%}  ({result.rate / prior:.1f} × chance)",
+            (edge, i),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    draw_prior(ax, prior)
+    ax.set_yticks(range(len(results)), list(results))
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.6 * max(result.rate for result in results.values()))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.set_xlabel("share of in-batch pairs with the same label")
+    if {UNIFORM, RANDOM_WALK} <= results.keys():
+        ratio = results[RANDOM_WALK].rate / results[UNIFORM].rate
+        ax.set_title(f"Random walk: {ratio:.1f} × the false negatives of uniform batches", pad=20)
+    return ax
+
+
+@styled
+def frontier(points, ax: Axes | None = None) -> Axes:
+    """Draw false-negative rate against hardness as the restart probability and K / M vary.
+
+    Parameters
+    ----------
+    points : DataFrame
+        From `toolkit.metrics.frontier`. One line per (K, M), one mark per restart probability; uniform and kNN batches
+        are its ends.
+    ax : Axes, optional
+    """
+    ax = new_axes(ax, figsize=(6.4, 4.4))
+    walks = points[points.sampler == RANDOM_WALK]
+    settings = list(walks.groupby(["n_neighbors", "n_candidates"], sort=False))
+    settings.sort(key=lambda item: item[1].hardness.mean())
+    for i, ((k, m), line) in enumerate(settings):
+        shade = 0.35 + 0.65 * i / max(len(settings) - 1, 1)
+        ax.errorbar(
+            line.hardness,
+            line.false_negative_rate,
+            yerr=line.false_negative_half,
+            color=COLORS[RANDOM_WALK],
+            alpha=shade,
+            marker="o",
+            markersize=4,
+            elinewidth=1,
+        )
+        end = line.iloc[-1]
+        ax.annotate(
+            f"K / M = {k:.0f} / {m:.0f}",
+            (end.hardness, end.false_negative_rate),
+            xytext=(7, -5),
+            textcoords="offset points",
+            va="top",
+            color=COLORS[RANDOM_WALK],
+            fontsize=9,
+        )
+    for _, point in points[points.sampler != RANDOM_WALK].iterrows():
+        at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler)
+        below = point.sampler == UNIFORM
+        ax.plot(*at, marker="s", markersize=8, color=color)
+        ax.annotate(
+            point.sampler,
+            at,
+            xytext=(0, -8 if below else 8),
+            textcoords="offset points",
+            ha="center",
+            va="top" if below else "bottom",
+            color=color,
+        )
+    draw_prior(ax, points.prior.iloc[0], vertical=False)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.margins(x=0.12, y=0.12)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
+    ax.set_ylabel("false negatives (share of pairs)")
+    low, high = walks.restart.min(), walks.restart.max()
+    ax.set_title("Harder batches hold more false negatives")
+    ax.text(0.02, 0.97, f"marks: restart {low:g} to {high:g}", transform=ax.transAxes, va="top", fontsize=9)
+    return ax
+
+
+def draw_prior(ax: Axes, prior: float, vertical: bool = True) -> None:
+    """Draw the class prior, the rate to expect by chance, as a thin dotted line with its name."""
+    (ax.axvline if vertical else ax.axhline)(prior, color=FAINT, linewidth=1, linestyle=":", zorder=0)
+    at = {"xy": (prior, 1), "xycoords": ("data", "axes fraction"), "xytext": (0, 3), "ha": "center"}
+    if not vertical:
+        at = {"xy": (1, prior), "xycoords": ("axes fraction", "data"), "xytext": (0, 3), "ha": "right"}
+    ax.annotate(f"chance {prior:.1%}", textcoords="offset points", color="#666666", fontsize=9, **at)

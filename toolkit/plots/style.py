@@ -1,0 +1,77 @@
+"""The one style of all figures."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+import matplotlib as mpl
+from cycler import cycler
+
+UNIFORM, KNN, RANDOM_WALK = "Uniform", "kNN", "Random walk"
+COLORS = {UNIFORM: "#7F7F7F", KNN: "#D55E00", RANDOM_WALK: "#0072B2"}
+FALSE_NEGATIVE = "#D55E00"
+INK, FAINT = "#222222", "#999999"
+OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+STYLE = {
+    "figure.figsize": (6.4, 3.4),
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "savefig.dpi": 200,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#666666",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=OTHERS),
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "text.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+def styled(plot: Callable) -> Callable:
+    """Draw with the toolkit's style and leave the user's settings as they are."""
+
+    @functools.wraps(plot)
+    def draw(*args, **kwargs):
+        with mpl.rc_context(STYLE):
+            return plot(*args, **kwargs)
+
+    return draw
+
+
+def new_axes(ax, **figure):
+    """Return `ax`, or the axes of a new figure."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(**figure)[1]
+
+
+def color_of(name: str, position: int = 0) -> str:
+    """Return the fixed colour of a sampler, by the start of its name, or one of the free colours."""
+    fixed = [color for sampler, color in COLORS.items() if name.lower().startswith(sampler.lower())]
+    return fixed[0] if fixed else OTHERS[position % len(OTHERS)]
+
+
+def side_labels(ax, labels: Mapping[str, str]) -> dict:
+    """Write coloured labels (text by name) in a column right of the axes; return the texts by name."""
+    return {
+        name: ax.text(
+            1.02,
+            0.95 - 0.19 * i,
+            text,
+            color=color_of(name, i),
+            transform=ax.transAxes,
+            va="top",
+            linespacing=1.25,
+        )
+        for i, (name, text) in enumerate(labels.items())
+    }

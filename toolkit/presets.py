@@ -1,0 +1,35 @@
+"""Sizes of the notebooks' runs, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of one training run.
+
+    `n_neighbors` over `n_candidates` is twice the class prior (ten balanced classes), so that an instance's
+    neighbours reach beyond its own class: a rule stated before any run, not a choice by accuracy.
+    """
+
+    width: int
+    batch_size: int
+    steps: int
+    learning_rate: float
+    temperature: float
+    n_candidates: int
+    n_neighbors: int
+    restart: float
+    seeds: tuple[int, ...]
+
+
+QUICKSTART = Preset(
+    width=16,
+    batch_size=128,
+    steps=248,
+    learning_rate=1e-3,
+    temperature=0.2,
+    n_candidates=500,
+    n_neighbors=100,
+    restart=0.1,
+    seeds=(0, 1, 2),
+)
