@@ -25,7 +25,7 @@ class Preset:
 QUICKSTART = Preset(
     width=16,
     batch_size=128,
-    steps=248,
+    steps=186,
     learning_rate=1e-3,
     temperature=0.2,
     n_candidates=500,

@@ -5,7 +5,6 @@ import time
 from itertools import islice
 
 import ipywidgets as widgets
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -14,7 +13,7 @@ from toolkit.explorers.picture import Picture
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.hardness import density
-from toolkit.plots.style import COLORS, KNN, RANDOM_WALK, STYLE, UNIFORM
+from toolkit.plots.style import COLORS, KNN, RANDOM_WALK, UNIFORM, style
 from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
 from toolkit.walks import random_states, walk_batches
 
@@ -73,7 +72,7 @@ class HardnessExplorer(widgets.VBox):
         self._arrange()
 
     def _build_controls(self, n: int) -> None:
-        wide = {"layout": widgets.Layout(width="260px"), "style": {"description_width": "92px"}}
+        wide = {"layout": widgets.Layout(width="280px"), "style": {"description_width": "86px"}}
         self.restart = widgets.FloatSlider(
             min=0,
             max=0.95,
@@ -116,7 +115,7 @@ class HardnessExplorer(widgets.VBox):
             control.value = max(size for size in control.options if size <= max(DEFAULTS[name], control.options[0]))
 
     def _build_picture(self) -> None:
-        with mpl.rc_context(STYLE):
+        with style():
             # Fixed margins: a layout that follows the labels would jump between frames.
             self._figure = Figure(figsize=(6.2, 4.6), dpi=130, layout="none")
             self._axes = self._figure.subplots(2, 1, height_ratios=[3, 1.4])
@@ -177,7 +176,7 @@ class HardnessExplorer(widgets.VBox):
         self._measure(KNN, list(islice(knn, N_BATCHES)))
         self._walk_starts = np.random.default_rng(self._seed).permutation(n)[: min(N_BATCHES, n // size)]
         top, bottom = self._axes
-        with mpl.rc_context(STYLE):
+        with style():
             top.clear()
             bottom.clear()
             references = {name: self.hardness[name] for name in (UNIFORM, KNN)}
@@ -188,7 +187,8 @@ class HardnessExplorer(widgets.VBox):
             self._area = top.stairs(np.zeros(200), Hardness.edges, fill=True, alpha=0.35, **blue)
             self._outline = top.stairs(np.zeros(200), Hardness.edges, linewidth=1.8, **blue)
             self._mean = top.axvline(0, linestyle=(0, (2, 2)), **blue)
-            self._name = top.text(1.02, 0.57, "", transform=top.transAxes, va="top", linespacing=1.25, **blue)
+            top.texts[1].set_y(0.57)  # kNN goes last
+            self._name = top.text(1.02, 0.76, "", transform=top.transAxes, va="top", linespacing=1.25, **blue)
             self._moving = [self._area, self._outline, self._mean, self._name]
             self._show_reference_rates(bottom)
         self._picture.forget()

@@ -127,6 +127,7 @@ def frontier(points, ax: Axes | None = None) -> Axes:
             va="top",
             color=COLORS[RANDOM_WALK],
             fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     for _, point in points[points.sampler != RANDOM_WALK].iterrows():
         at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler)

@@ -1,7 +1,8 @@
 """The one style of all figures."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import matplotlib as mpl
 from cycler import cycler
@@ -35,12 +36,27 @@ STYLE = {
 }
 
 
+@contextmanager
+def style() -> Iterator[None]:
+    """Set the toolkit's style, and the user's again at the end.
+
+    Unlike `matplotlib.rc_context` it leaves all other settings alone: a backend that is loaded by the first figure
+    sets some, and notebooks show no figure without them.
+    """
+    before = {name: mpl.rcParams[name] for name in STYLE}
+    mpl.rcParams.update(STYLE)
+    try:
+        yield
+    finally:
+        mpl.rcParams.update(before)
+
+
 def styled(plot: Callable) -> Callable:
     """Draw with the toolkit's style and leave the user's settings as they are."""
 
     @functools.wraps(plot)
     def draw(*args, **kwargs):
-        with mpl.rc_context(STYLE):
+        with style():
             return plot(*args, **kwargs)
 
     return draw

@@ -34,6 +34,8 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     side_labels(ax, {name: name for name in histories})
     ax.set_xlabel("training step")
     ax.set_ylabel(LABELS[column])
+    if column in ("false_negative_rate", "coverage"):
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     return ax
 
 
@@ -55,14 +57,6 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
     for i, (name, scores) in enumerate(results.items()):
         ax.plot([i] * len(scores), scores, "o", color=color_of(name, i), markersize=6, alpha=0.8)
         ax.plot([i - 0.12, i + 0.12], [np.mean(scores)] * 2, color="black", linewidth=2)
-        ax.annotate(
-            f"mean {np.mean(scores):.1%}",
-            (i + 0.15, np.mean(scores)),
-            va="center",
-            fontsize=10,
-            color=color_of(name, i),
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
     for name, score in (baseline or {}).items():
         ax.axhline(score, color=FAINT, linewidth=1, linestyle=":", zorder=0)
         ax.annotate(
@@ -75,8 +69,8 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
             fontsize=9,
             color="#666666",
         )
-    ax.set_xticks(range(len(results)), list(results))
-    ax.set_xlim(-0.5, len(results) - 0.2)
+    ax.set_xticks(range(len(results)), [f"{name}\nmean {np.mean(scores):.1%}" for name, scores in results.items()])
+    ax.set_xlim(-0.5, len(results) - 0.3)
     ax.margins(y=0.15)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     ax.set_ylabel("kNN probe accuracy on the test set")

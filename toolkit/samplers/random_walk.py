@@ -102,6 +102,12 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         step = self.epoch * len(self) + batch
         return _checks.restart_probability(self.restart(step) if callable(self.restart) else self.restart)
 
+    def _restart_name(self) -> float | str:
+        """Return the restart probability, or what identifies its schedule in another process."""
+        if callable(self.restart):
+            return getattr(self.restart, "__qualname__", repr(self.restart))
+        return self.restart
+
     def _build(self) -> None:
         graph_seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
         self.graph = ProximityGraph.build(self.bank.vectors, self.n_candidates, self.n_neighbors, seed=graph_seed)
@@ -152,6 +158,6 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return super()._config() | {
             "n_candidates": self.n_candidates,
             "n_neighbors": self.n_neighbors,
-            "restart": getattr(self.restart, "__qualname__", repr(self.restart)),
+            "restart": self._restart_name(),
             "coverage": self.coverage,
         }

@@ -1,0 +1,27 @@
+"""Fixtures shared by the tests."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def clusters():
+    """5,000 points in 10 Gaussian clusters, labelled by their cluster."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(np.arange(10), 500))
+    centres = rng.normal(size=(10, 32))
+    points = centres[labels] + rng.normal(size=(5000, 32))
+    return SimpleNamespace(points=points.astype(np.float32), labels=labels)
+
+
+@pytest.fixture(scope="session")
+def data_root():
+    """The folder with the real data sets, which most machines lack."""
+    root = Path(os.environ.get("TOOLKIT_DATA") or Path.home() / ".cache" / "toolkit").expanduser()
+    if not root.is_dir() or not any(root.iterdir()):
+        pytest.skip(f"no data sets under {root}: set TOOLKIT_DATA to the folder that holds them")
+    return root

@@ -1,0 +1,246 @@
+"""The proximity graph against brute force and against independent draws per row."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from reference import cosine, independent_graph, interpreted, top_k
+
+from toolkit import ProximityGraph
+from toolkit._kernels import select_top_k
+from toolkit.graph import _candidate_slices
+from toolkit.walks import random_states, walk_batches
+
+LAYOUTS = {
+    "contiguous": lambda points: points,
+    "fortran": np.asfortranarray,
+    "strided": lambda points: np.repeat(np.repeat(points, 2, 0), 3, 1)[::2, ::3],
+    "reversed": lambda points: points[::-1].copy()[::-1],
+    "list": lambda points: points.tolist(),
+    "torch": torch.from_numpy,
+    "torch transposed": lambda points: torch.from_numpy(points.T.copy()).T,
+    "torch with gradient": lambda points: torch.from_numpy(points).requires_grad_(),
+}
+
+
+def normal(n: int, d: int = 8, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def assert_valid(graph: ProximityGraph, similarities: np.ndarray) -> None:
+    """Rows hold distinct others, with the similarities that belong to them."""
+    n, k = len(similarities), graph.n_neighbors
+    assert graph.neighbors.shape == graph.similarities.shape == (n, k)
+    assert graph.neighbors.dtype == np.int32
+    assert graph.similarities.dtype == np.float32
+    assert graph.neighbors.min() >= 0
+    assert graph.neighbors.max() < n
+    assert not (graph.neighbors == np.arange(n)[:, None]).any()
+    assert all(len(set(row)) == k for row in graph.neighbors.tolist())
+    np.testing.assert_allclose(graph.similarities, np.take_along_axis(similarities, graph.neighbors, 1), atol=2e-6)
+    assert np.abs(graph.similarities).max() <= 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    n=st.integers(2, 60),
+    d=st.integers(2, 9),
+    share=st.floats(0, 1),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    seed=st.integers(0, 2**32),
+)
+def test_all_candidates_give_the_exact_nearest_neighbours(n, d, share, dtype, layout, seed):
+    k = 1 + round(share * (n - 2))
+    points = normal(n, d, seed).astype(dtype)
+    graph = ProximityGraph.build(LAYOUTS[layout](points), n - 1, k, seed)
+    similarities = cosine(points)
+    assert_valid(graph, similarities)
+    for i, row in enumerate(np.sort(graph.similarities)[:, ::-1]):
+        best = top_k(similarities[i], [j for j in range(n) if j != i], k)
+        np.testing.assert_allclose(row, similarities[i, best], atol=2e-6)
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(500, 100, 10), (500, 20, 20), (500, 1, 1), (30, 28, 27), (1000, 300, 1)])
+def test_fewer_candidates(n, m, k):
+    points = normal(n)
+    graph = ProximityGraph.build(points, m, k, seed=3)
+    assert graph.n_candidates == m
+    assert_valid(graph, cosine(points))
+    # The K best of M random similarities are on average better than M random ones, unless all are kept.
+    chance = (cosine(points).sum() - n) / (n * (n - 1))
+    assert graph.similarities.mean() > chance + (0.1 if k < m - 1 else -0.1)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    base=st.sampled_from([-1.0, -0.3, 0.0, 0.3, 0.5, 0.9999999]),
+    ulps=st.lists(st.integers(0, 5), min_size=2, max_size=60),
+    far=st.lists(st.floats(-1, 1, width=32), max_size=10),
+    data=st.data(),
+)
+@example(base=0.9999999, ulps=[0] * 20 + [1] * 5 + [2], far=[], data=None)
+def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
+    step = np.spacing(np.float32(base))
+    values = np.concatenate([np.float32(base) + np.array(ulps, np.float32) * step, far]).astype(np.float32)
+    k, skip = (3, 0) if data is None else (data.draw(st.integers(1, len(values) - 1)), data.draw(st.integers(0, 1)))
+    # Wider arrays than needed catch what is written past the end of a row.
+    neighbors, similarities = np.full((1, 100), -7, np.int32), np.full((1, 100), -7, np.float32)
+    skips, names = np.array([skip], np.int32), np.arange(len(values), dtype=np.int32)
+    select_top_k(values[None].copy(), skips, names, neighbors[:, :k], similarities[:, :k])
+    assert (neighbors[0, k:] == -7).all()
+    assert len(set(neighbors[0, :k].tolist()) - {skip}) == k
+    np.testing.assert_array_equal(similarities[0, :k], values[neighbors[0, :k]])
+    np.testing.assert_array_equal(np.sort(similarities[0, :k]), np.sort(np.delete(values, skip))[-k:])
+
+
+@pytest.mark.parametrize(("m", "k"), [(79, 5), (79, 79), (30, 4)])
+def test_duplicate_rows(m, k):
+    distinct = normal(16, 24)
+    points = np.tile(distinct, (5, 1)) * np.random.default_rng(1).uniform(0.5, 2, size=(80, 1))
+    with interpreted():
+        graph = ProximityGraph.build(points, m, k)
+    assert_valid(graph, cosine(points))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_length_of_a_row_does_not_matter(dtype):
+    points = normal(50).astype(dtype)
+    # Powers of two change no digits, also where a sum of squares would overflow or vanish.
+    largest = np.finfo(dtype).maxexp - 4
+    scaled = np.ldexp(points, np.where(np.arange(50) % 2, largest, -largest + 8)[:, None])
+    plain, graph = (ProximityGraph.build(values.astype(dtype), 20, 5) for values in (points, scaled))
+    tolerance = 0.1 if dtype == np.float16 else 1e-6  # small float16 values lose digits
+    assert np.abs(graph.similarities.mean() - plain.similarities.mean()) < tolerance
+    assert np.isfinite(graph.similarities).all()
+    if dtype != np.float16:
+        np.testing.assert_array_equal(plain.neighbors, graph.neighbors)
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_input_is_left_alone(writeable):
+    points = normal(50)
+    points.flags.writeable = writeable
+    before = points.copy()
+    ProximityGraph.build(points, 20, 5)
+    np.testing.assert_array_equal(points, before)
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 1), (10, 3), (10, 7), (10, 10), (97, 40)])
+def test_candidate_slices_take_every_instance_equally_often(n, size):
+    counts = np.zeros(n, int)
+    for part in itertools.islice(_candidate_slices(n, size, np.random.default_rng(0)), 200):
+        assert len(part) == size
+        assert len(set(part.tolist())) == size
+        counts[part] += 1
+        assert counts.max() - counts.min() <= 1
+
+
+def test_seed_determines_the_graph():
+    points = normal(400)
+    first, again, other = (ProximityGraph.build(points, 50, 10, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.neighbors, again.neighbors)
+    np.testing.assert_array_equal(first.similarities, again.similarities)
+    # Two draws of 50 of 399 share an eighth of their candidates.
+    shared = np.mean([len(set(a) & set(b)) for a, b in zip(first.neighbors, other.neighbors, strict=True)])
+    assert shared < 5
+
+
+def test_shared_candidates_are_as_good_as_independent_draws(clusters):
+    points = clusters.points[:3000]
+    m, k = 300, 30
+
+    def measure(graph):
+        degrees = graph.in_degrees()
+        assert degrees.sum() == 3000 * k
+        starts, states = np.arange(0, 3000, 30), random_states(100, 0)
+        batches, _ = walk_batches(graph, starts, 100, 0.2, states=states)
+        in_batch = np.mean([similarities[np.ix_(batch, batch)].mean() for batch in batches])
+        return degrees.std() / degrees.mean(), (degrees == 0).sum(), graph.similarities.mean(), in_batch
+
+    similarities = cosine(points)
+    shared = np.array([measure(ProximityGraph.build(points, m, k, seed)) for seed in range(3)])
+    independent = np.array([measure(independent_graph(points, m, k, seed)) for seed in range(2)])
+    # Seeds differ by 0.01 in cv and 0.003 in hardness; fresh random sets per block double the cv.
+    cv, unreachable, neighbours, in_batch = np.abs(shared.mean(0) - independent.mean(0))
+    assert cv < 0.03
+    assert unreachable == shared[:, 1].sum() == 0
+    assert neighbours < 0.003
+    assert in_batch < 0.01
+
+
+@pytest.mark.parametrize("m", [19, 20, 1000])
+def test_candidates_are_capped(m):
+    graph = ProximityGraph.build(normal(20), m, 19)
+    assert graph.n_candidates == 19
+    assert repr(graph) == "ProximityGraph(n_nodes=20, n_neighbors=19, n_candidates=19)"
+    assert [sorted(row) for row in graph.neighbors.tolist()] == [[j for j in range(20) if j != i] for i in range(20)]
+
+
+def spoiled(value, *rows) -> np.ndarray:
+    points = normal(20)
+    points[list(rows)] = value
+    return points
+
+
+@pytest.mark.parametrize(
+    ("points", "parts"),
+    [
+        (spoiled(np.nan, 7), ["embeddings", "1 bad row", "[7]", "NaN"]),
+        (spoiled(np.inf, 7), ["embeddings", "1 bad row", "[7]", "Inf"]),
+        (spoiled(-np.inf, 0, 19), ["embeddings", "2 bad row", "[0, 19]"]),
+        (spoiled(0.0, 7, 3), ["embeddings", "2 bad row", "[3, 7]", "zero"]),
+        (spoiled(0.0, *range(3, 12)), ["embeddings", "9 bad row", "[3, 4, 5, 6, 7]"]),
+        (np.ones(20), ["embeddings", "(N, d)", "(20,)"]),
+        (np.ones((4, 5, 6)), ["embeddings", "(N, d)", "(4, 5, 6)"]),
+        (np.ones((20, 0)), ["embeddings", "(N, d)", "(20, 0)"]),
+        (np.ones((1, 3)), ["embeddings", "at least 2", "got 1"]),
+        (np.ones((0, 3)), ["embeddings", "at least 2", "got 0"]),
+        (np.ones((20, 3), bool), ["embeddings", "real", "bool"]),
+        (np.ones((20, 3), complex), ["embeddings", "real", "complex"]),
+    ],
+)
+@pytest.mark.parametrize("convert", [np.asarray, torch.as_tensor])
+def test_bad_embeddings(points, parts, convert):
+    with pytest.raises((ValueError, TypeError)) as error:
+        ProximityGraph.build(convert(points), 5, 2)
+    assert all(part in str(error.value) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exception", "message"),
+    [
+        ({"n_candidates": 0}, ValueError, "n_candidates must be at least 1, got 0"),
+        ({"n_candidates": 5.0}, TypeError, "n_candidates must be an integer at least 1, got 5.0"),
+        ({"n_candidates": True}, TypeError, "n_candidates must be an integer at least 1, got True"),
+        ({"n_neighbors": 0}, ValueError, "n_neighbors must be between 1 and 10, got 0"),
+        ({"n_neighbors": 11}, ValueError, "n_neighbors must be between 1 and 10, got 11"),
+        ({"n_candidates": 99, "n_neighbors": 20}, ValueError, "n_neighbors must be between 1 and 19, got 20"),
+        ({"n_neighbors": "3"}, TypeError, "n_neighbors must be an integer between 1 and 10, got '3'"),
+        ({"seed": True}, TypeError, "seed must be an integer at least 0, got True"),
+        ({"seed": 1.0}, TypeError, "seed must be an integer at least 0, got 1.0"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"seed": None}, TypeError, "seed must be an integer at least 0, got None"),
+    ],
+)
+def test_bad_settings(arguments, exception, message):
+    with pytest.raises(exception) as error:
+        ProximityGraph.build(normal(20), **{"n_candidates": 10, "n_neighbors": 3} | arguments)
+    assert message in str(error.value)
+
+
+def test_to_networkx():
+    graph = ProximityGraph.build(normal(40), 20, 5)
+    digraph = graph.to_networkx()
+    assert digraph.is_directed()
+    assert sorted(digraph) == list(range(40))
+    assert digraph.number_of_edges() == 200
+    assert [digraph.in_degree(node) for node in range(40)] == graph.in_degrees().tolist()
+    for node in range(40):
+        weights = {other: digraph.edges[node, other]["similarity"] for other in digraph.successors(node)}
+        expected = zip(graph.neighbors[node].tolist(), graph.similarities[node].tolist(), strict=True)
+        assert weights == dict(expected)

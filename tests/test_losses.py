@@ -1,0 +1,97 @@
+"""NT-Xent against an oracle that goes over pairs one by one."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from toolkit.losses import nt_xent
+
+
+def reference_loss(view1, view2, temperature):
+    """Equation 1 of SimCLR as it stands: one anchor, one pair at a time."""
+    rows = [row / np.linalg.norm(row) for row in np.concatenate([view1, view2])]
+    n = len(rows)
+    losses = []
+    for i in range(n):
+        weights = {k: math.exp(rows[i] @ rows[k] / temperature) for k in range(n) if k != i}
+        losses.append(-math.log(weights[(i + n // 2) % n] / sum(weights.values())))
+    return sum(losses) / n
+
+
+def random_views(batch=5, dim=7, seed=0):
+    return tuple(torch.from_numpy(np.random.default_rng(seed).normal(size=(2, batch, dim))))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5), (torch.bfloat16, 3e-2)]
+)
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("batch", [2, 5, 16])
+def test_equals_the_double_loop(batch, temperature, dtype, tolerance):
+    view1, view2 = random_views(batch)
+    loss = nt_xent(view1.to(dtype), view2.to(dtype), temperature)
+    assert loss.shape == ()
+    assert loss.dtype == dtype
+    assert loss.item() == pytest.approx(reference_loss(view1.numpy(), view2.numpy(), temperature), rel=tolerance)
+
+
+@pytest.mark.parametrize("batch", [2, 4, 32])
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
+def test_equal_embeddings_give_log_2b_minus_1(batch, temperature):
+    same = torch.ones(batch, 3)
+    assert nt_xent(same, same, temperature).item() == pytest.approx(math.log(2 * batch - 1), rel=1e-6)
+
+
+def test_opposite_pairs_have_their_closed_form():
+    # Two instances, each with equal views, opposite to the other: per anchor one positive and two negatives.
+    views = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    expected = math.log(1 + 2 * math.exp(-2 / 0.5))
+    assert nt_xent(views, views, 0.5).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_views_may_change_places_and_instances_their_order():
+    view1, view2 = random_views()
+    loss = nt_xent(view1, view2).item()
+    assert nt_xent(view2, view1).item() == pytest.approx(loss, rel=1e-12)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    assert nt_xent(view1[order], view2[order]).item() == pytest.approx(loss, rel=1e-12)
+    assert nt_xent(view1[order], view2).item() != pytest.approx(loss, rel=1e-3), "pairs matter"
+
+
+def test_lengths_of_rows_do_not_matter():
+    view1, view2 = random_views()
+    scales = torch.tensor([1e-3, 0.5, 1.0, 7.0, 1e4], dtype=torch.float64)[:, None]
+    assert nt_xent(view1 * scales, view2 / scales).item() == pytest.approx(nt_xent(view1, view2).item(), rel=1e-9)
+
+
+def test_gradient_is_right():
+    view1, view2 = (view.requires_grad_() for view in random_views(batch=3, dim=4))
+    assert torch.autograd.gradcheck(nt_xent, (view1, view2, 0.3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("temperature", [0.01, 0.5])
+def test_gradient_is_finite(dtype, temperature):
+    view1, view2 = (view.to(dtype).requires_grad_() for view in random_views())
+    nt_xent(view1, view2, temperature).backward()
+    for gradient in (view1.grad, view2.grad):
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    ("shape1", "shape2"), [((4, 3), (5, 3)), ((4, 3), (4, 2)), ((4,), (4,)), ((1, 3), (1, 3)), ((2, 4, 3), (2, 4, 3))]
+)
+def test_wrong_shapes_are_named(shape1, shape2):
+    with pytest.raises(ValueError, match=r"\(B, d\) with B >= 2") as error:
+        nt_xent(torch.ones(shape1), torch.ones(shape2))
+    assert str(shape1) in str(error.value)
+    assert str(shape2) in str(error.value)
+
+
+@pytest.mark.parametrize("temperature", [0, -0.5, float("nan")])
+def test_temperature_must_be_positive(temperature):
+    with pytest.raises(ValueError, match=f"temperature must be positive, got {temperature}"):
+        nt_xent(*random_views(), temperature)

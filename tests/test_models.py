@@ -1,0 +1,124 @@
+"""SimCLR and its encoders."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from toolkit.losses import nt_xent
+from toolkit.models import SimCLR
+from toolkit.models.encoders import SmallConvNet, build_encoder, resnet
+
+
+class FlatEncoder(nn.Module):
+    """The smallest encoder there is."""
+
+    n_features = 12
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, self.n_features)
+
+    def forward(self, images):
+        return self.linear(images.flatten(1))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return SimCLR(FlatEncoder(), projection_dim=6, temperature=0.3)
+
+
+@pytest.fixture
+def views():
+    torch.manual_seed(1)
+    return torch.rand(2, 5, 1, 8, 8)
+
+
+def test_output_is_a_loss_and_one_embedding_per_instance(model, views):
+    loss, embeddings = model(*views)
+    assert loss.shape == ()
+    assert loss.requires_grad
+    assert embeddings.shape == (5, 12)
+    assert not embeddings.requires_grad
+
+
+def test_embeddings_are_the_normalised_projections_of_both_views(model, views):
+    _, embeddings = model(*views)
+    halves = embeddings.chunk(2, dim=1)
+    for half in halves:
+        torch.testing.assert_close(half.norm(dim=1), torch.ones(5))
+    z1, z2 = model.project(torch.cat([*views])).chunk(2)
+    torch.testing.assert_close(halves, (F.normalize(z1, dim=1), F.normalize(z2, dim=1)))
+
+
+def test_loss_is_nt_xent_of_the_projections_at_the_models_temperature(model, views):
+    z1, z2 = model.project(torch.cat([*views])).chunk(2)
+    loss = model(*views)[0].item()
+    assert loss == pytest.approx(nt_xent(z1, z2, 0.3).item(), rel=1e-6)
+    assert loss != pytest.approx(nt_xent(z1, z2, 0.5).item(), rel=1e-3)
+
+
+def test_loss_trains_encoder_and_head(model, views):
+    model(*views)[0].backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    assert model.encoder.linear.weight.grad.abs().max() > 0
+
+
+def test_encode_is_the_encoder_and_project_adds_the_head(model, views):
+    model.eval()
+    features = model.encode(views[0])
+    assert features.shape == (5, 12)
+    torch.testing.assert_close(features, model.encoder(views[0]))
+    assert model.project(views[0]).shape == (5, 6)
+    torch.testing.assert_close(model.project(views[0]), model.head(features))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("name", "n_features", "size"), [("small", 512, 28), ("resnet18", 512, 16)])
+def test_encoder_by_name(name, n_features, size, channels):
+    if name != "small":
+        pytest.importorskip("torchvision")
+    model = SimCLR(name, in_channels=channels, projection_dim=4)
+    loss, embeddings = model(*torch.rand(2, 2, channels, size, size))
+    assert torch.isfinite(loss)
+    assert embeddings.shape == (2, 8)
+    assert model.encode(torch.rand(2, channels, size, size)).shape == (2, n_features)
+
+
+def test_encoder_by_module():
+    encoder = SmallConvNet(in_channels=2, width=4)
+    model = SimCLR(encoder)
+    assert model.encoder is encoder
+    assert encoder.n_features == 64
+    assert model.encode(torch.rand(3, 2, 20, 24)).shape == (3, 64)
+
+
+def test_unknown_encoder_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="encoder must be one of 'small', 'resnet18', 'resnet50', got 'vgg'"):
+        SimCLR("vgg")
+    with pytest.raises(ValueError, match="name must be one of 'resnet18', 'resnet50', got 'resnet34'"):
+        resnet("resnet34")
+
+
+def test_resnet18_has_a_stem_for_small_images():
+    pytest.importorskip("torchvision")
+    network = resnet("resnet18", in_channels=1)
+    assert network.conv1.weight.shape == (64, 1, 3, 3)
+    sizes = []
+    network.layer1.register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[-2:]))
+    assert network(torch.rand(1, 1, 16, 16)).shape == (1, 512)
+    assert sizes == [(16, 16)], "the stem must keep the resolution"
+    large = resnet("resnet18", in_channels=1, small_images=False)
+    assert large.conv1.weight.shape == (64, 1, 7, 7)
+    assert isinstance(large.maxpool, nn.MaxPool2d)
+
+
+def test_resnet50_tells_its_width():
+    pytest.importorskip("torchvision")
+    with torch.device("meta"):
+        encoder = build_encoder("resnet50", in_channels=3)
+        assert encoder.n_features == 2048
+        assert encoder(torch.empty(2, 3, 32, 32)).shape == (2, 2048)
