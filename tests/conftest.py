@@ -6,6 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# The same examples in every run; compiling a kernel may take one of them seconds.
+settings.register_profile("toolkit", derandomize=True, deadline=None)
+settings.load_profile("toolkit")
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def assert_valid(graph: ProximityGraph, similarities: np.ndarray) -> None:
     assert np.abs(graph.similarities).max() <= 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     n=st.integers(2, 60),
     d=st.integers(2, 9),
@@ -75,7 +75,7 @@ def test_fewer_candidates(n, m, k):
     assert graph.similarities.mean() > chance + (0.1 if k < m - 1 else -0.1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     base=st.sampled_from([-1.0, -0.3, 0.0, 0.3, 0.5, 0.9999999]),
     ulps=st.lists(st.integers(0, 5), min_size=2, max_size=60),
@@ -93,8 +93,8 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
     select_top_k(values[None].copy(), skips, names, neighbors[:, :k], similarities[:, :k])
     assert (neighbors[0, k:] == -7).all()
     assert len(set(neighbors[0, :k].tolist()) - {skip}) == k
-    np.testing.assert_array_equal(similarities[0, :k], values[neighbors[0, :k]])
-    np.testing.assert_array_equal(np.sort(similarities[0, :k]), np.sort(np.delete(values, skip))[-k:])
+    np.testing.assert_array_equal(np.sort(values[neighbors[0, :k]]), np.sort(np.delete(values, skip))[-k:])
+    np.testing.assert_allclose(similarities[0, :k], values[neighbors[0, :k]], atol=1e-6)
 
 
 @pytest.mark.parametrize(("m", "k"), [(79, 5), (79, 79), (30, 4)])

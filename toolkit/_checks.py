@@ -48,9 +48,12 @@ def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
 
     `rows` are the numbers by which to name bad rows, by default their positions.
     """
-    array = values.detach() if isinstance(values, torch.Tensor) else torch.as_tensor(np.asarray(values))
+    # torch shares no memory with read-only arrays or negative strides: those are copied.
+    array = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.require(values, None, "CW"))
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"{name} must have shape (N, d) with d >= 1, got {tuple(array.shape)}")
+    if rows is not None and len(rows) != len(array):
+        raise ValueError(f"{name} must have one row per index ({len(rows)}), got {len(array)}")
     if array.is_complex() or array.dtype == torch.bool:
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     if array.dtype != torch.float64:
@@ -68,12 +71,17 @@ def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
     return torch.nn.functional.normalize(array / scale, dim=1).float()
 
 
+def shape(name: str, array, expected: tuple[int, ...], meaning: str):
+    """Return `array`, or raise unless it has the shape `expected`, which `meaning` explains."""
+    if tuple(array.shape) != expected:
+        raise ValueError(f"{name} must have shape {expected}, {meaning}, got {tuple(array.shape)}")
+    return array
+
+
 def labels(values, n: int, name: str = "labels") -> np.ndarray:
     """Return one class label per instance as a 1-D array of codes 0, 1, ..., or raise on a wrong shape."""
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-    if array.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), one per instance, got {array.shape}")
-    return np.unique(array, return_inverse=True)[1]
+    return np.unique(shape(name, array, (n,), "one per instance"), return_inverse=True)[1]
 
 
 def batches(values, n: int) -> list[np.ndarray]:

@@ -182,7 +182,7 @@ def _count_above(values, threshold):
 
 @njit(nogil=True, cache=True)
 def _kth_largest(values, k):
-    """A threshold that at least k values reach, and as few more as possible: exactly k but for ties."""
+    """Return a threshold that at least k values reach, and more than k only if it equals some of them."""
     low, high = values[0], values[0]
     for value in values:
         low = min(low, value)
@@ -192,12 +192,17 @@ def _kth_largest(values, k):
         # False position on the counts, kept off the ends so that the bracket always shrinks by a part.
         part = min(max((n_low - k) / (n_low - n_high), 0.1), 0.9)
         middle = np.float32(low + np.float32(part) * (high - low))
-        if not low < middle <= high:
-            break
+        narrow = not low < middle < high
+        if narrow:
+            # No room between the ends for another guess: try the next larger value there is.
+            middle = np.float32(np.inf)
+            for value in values:
+                if low < value < middle:
+                    middle = value
         count = _count_above(values, middle)
         if count >= k:
             low, n_low = middle, count
-        elif middle == high:
+        elif narrow:
             break
         else:
             high, n_high = middle, count
@@ -221,7 +226,7 @@ def select_top_k(scores, skip, candidates, neighbors, similarities):
                     surplus -= 1
                     continue
                 neighbors[row, taken] = candidates[j]
-                similarities[row, taken] = value
+                similarities[row, taken] = min(max(value, -1.0), 1.0)
                 taken += 1
 
 

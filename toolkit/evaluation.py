@@ -16,14 +16,15 @@ def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500, projected: 
     """
     encode = model.project if projected else model.encode
     device = next(model.parameters()).device
-    was_training = model.training
+    was_training = {module: module.training for module in model.modules()}
     model.eval()
     try:
         # A generator of its own, or the loader would advance the one that training draws from.
         loader = DataLoader(dataset, batch_size, generator=torch.Generator())
         parts = [(encode(images.to(device)).cpu(), labels) for images, labels in loader]
     finally:
-        model.train(was_training)
+        for module, training in was_training.items():
+            module.training = training
     features, labels = zip(*parts, strict=True)
     return torch.cat(features), torch.cat(labels)
 
@@ -61,14 +62,19 @@ def knn_accuracy(
     _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
+    _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
     train_labels = torch.as_tensor(train_labels, device=train.device)
     test_labels = torch.as_tensor(test_labels, device=test.device)
+    _checks.shape("train_labels", train_labels, (len(train),), "one per training instance")
+    _checks.shape("test_labels", test_labels, (len(test),), "one per test instance")
     n_classes = int(train_labels.max()) + 1
     right = 0
     for rows, truth in zip(test.split(1000), test_labels.split(1000), strict=True):
         similarity, nearest = (rows @ train.T).topk(k)
         votes = torch.zeros(len(rows), n_classes, device=rows.device)
-        votes.scatter_add_(1, train_labels[nearest], (similarity / temperature).exp())
+        # Relative to the nearest one, or a low temperature would overflow.
+        weights = ((similarity - similarity[:, :1]) / temperature).exp()
+        votes.scatter_add_(1, train_labels[nearest], weights)
         right += int((votes.argmax(1) == truth).sum())
     return right / len(test)
 

@@ -70,9 +70,8 @@ class ProximityGraph:
         unit = _checks.embeddings(embeddings).cpu()
         n = len(unit)
         _checks.integer("number of embeddings", n, 2)
-        _checks.integer("n_candidates", n_candidates, 1)
-        n_candidates = min(n_candidates, n - 1)
-        _checks.integer(
+        n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), n - 1)
+        n_neighbors = _checks.integer(
             "n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates (at most N - 1)"
         )
         neighbors = np.empty((n, n_neighbors), np.int32)

@@ -72,6 +72,11 @@ class FalseNegatives:
         """Mean over the batches."""
         return float(self.per_batch.mean())
 
+    @property
+    def over_chance(self) -> float:
+        """Rate over the prior; NaN if no label occurs twice."""
+        return self.rate / self.prior if self.prior > 0 else float("nan")
+
     def interval(self) -> tuple[float, float]:
         """Return the 95 % interval of the rate over batches."""
         return _interval(self.per_batch)
@@ -215,6 +220,7 @@ def frontier(
     import pandas as pd
 
     vectors = _checks.embeddings(embeddings).cpu()
+    labels = _checks.labels(labels, len(vectors))
     _checks.integer("n_batches", n_batches, 1)
     rows = []
 

@@ -1,7 +1,6 @@
 """One training loop for all models: progress, history, checkpoints, exact resume."""
 
 import os
-import pickle
 import signal
 import threading
 import time
@@ -23,6 +22,7 @@ from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
 
 CHECKPOINT_FORMAT = "batchsampler-toolkit 1"
+CHECKPOINT_PARTS = {"model", "optimizer", "sampler", "rng", "cuda_rng", "columns", "probes", "last_seen"}
 COLUMNS = ("epoch", "loss", "hardness", "false_negative_rate", "coverage", "sampler_seconds", "seconds")
 
 
@@ -140,25 +140,34 @@ def train(
     # A generator of its own: starting an epoch must not advance the one that augmentation draws from.
     generator = torch.Generator().manual_seed(torch.initial_seed() + len(history))
     loader = DataLoader(dataset, batch_sampler=run.batches, num_workers=num_workers, generator=generator)
+    if len(history) >= steps:
+        return history
     model.train()
     with _interrupts() as interrupted, tqdm(total=steps, initial=len(history), disable=not progress) as bar:
-        while len(history) < steps and not interrupted.is_set():
+        began = time.perf_counter()
+        for epoch, (index, *views) in _endless(loader, sampler):
+            run.step(epoch, index, views, began)
+            bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
+            bar.update()
+            n = len(history)
+            if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
+                history.probes.append((n, float(probe(model))))
+            last = n >= steps or interrupted.is_set()
+            history.interrupted = n < steps and last
+            if path and (last or n % checkpoint_every == 0):
+                run.save(path)
+            if last:
+                break
             began = time.perf_counter()
-            for index, *views in loader:
-                run.step(index, views, began)
-                bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
-                bar.update()
-                n = len(history)
-                done = n >= steps or interrupted.is_set()
-                if probe is not None and (done or n % probe_every == 0):
-                    history.probes.append((n, probe(model)))
-                if path and (done or n % checkpoint_every == 0):
-                    run.save(path)
-                if done:
-                    break
-                began = time.perf_counter()
-    history.interrupted = len(history) < steps
     return history
+
+
+def _endless(loader: DataLoader, sampler: BatchSampler) -> Iterator[tuple[int, list[Tensor]]]:
+    """Yield batches epoch after epoch, each with its epoch: with workers the sampler itself is ahead."""
+    while True:
+        epoch = sampler.epoch
+        for batch in loader:
+            yield epoch, batch
 
 
 class _Run:
@@ -171,7 +180,7 @@ class _Run:
         self.device = next(model.parameters()).device
         self.last_seen = np.full(sampler.n, -len(sampler))
 
-    def step(self, index: Tensor, views: list[Tensor], began: float) -> None:
+    def step(self, epoch: int, index: Tensor, views: list[Tensor], began: float) -> None:
         """Train on one batch and record it."""
         loss, embeddings = self.model(*(view.to(self.device) for view in views))
         self.optimizer.zero_grad(set_to_none=True)
@@ -183,7 +192,7 @@ class _Run:
         n = len(self.history)
         self.last_seen[index.numpy()] = n
         row = {
-            "epoch": self.sampler.epoch,
+            "epoch": epoch,
             "loss": loss.item(),
             "hardness": _mean_cosine(embeddings),
             "false_negative_rate": _same_label_share(self.codes, index),
@@ -204,7 +213,7 @@ class _Run:
             "sampler": self.sampler.state_dict(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
-            "columns": {name: torch.tensor(values) for name, values in self.history.columns.items()},
+            "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
             "probes": self.history.probes,
             "last_seen": torch.from_numpy(self.last_seen),
         }
@@ -220,10 +229,11 @@ class _Run:
         remedy = f"delete it to start anew, or give another path as checkpoint (got {str(path)!r})"
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["format"] != CHECKPOINT_FORMAT:
-                raise KeyError("format")
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError, TypeError, IndexError) as error:
+            intact = isinstance(state, dict) and state.get("format") == CHECKPOINT_FORMAT
+        except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy}") from error
+        if not (intact and state.keys() >= CHECKPOINT_PARTS):
+            raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy}")
         ours, theirs = self.model.state_dict(), state["model"]
         for name in sorted(ours.keys() | theirs.keys()):
             shapes = [tuple(side[name].shape) if name in side else "absent" for side in (theirs, ours)]
@@ -231,6 +241,11 @@ class _Run:
                 raise ValueError(
                     f"checkpoint is of another model: its {name} is {shapes[0]}, this one's {shapes[1]}; {remedy}"
                 )
+        groups = [_groups(optimizer) for optimizer in (state["optimizer"], self.optimizer.state_dict())]
+        if groups[0] != groups[1]:
+            raise ValueError(
+                f"checkpoint is of another optimizer: its groups are {groups[0]}, not {groups[1]}; {remedy}"
+            )
         try:
             self.sampler.load_state_dict(state["sampler"])
         except ValueError as error:
@@ -243,6 +258,11 @@ class _Run:
         columns = {name: values.tolist() for name, values in state["columns"].items()}
         self.history = History(columns, [tuple(probe) for probe in state["probes"]])
         self.last_seen = state["last_seen"].numpy().copy()
+
+
+def _groups(optimizer: dict) -> list[tuple[int, list[str]]]:
+    """Return the number of parameters and the settings' names of each group of an optimizer's state."""
+    return [(len(group["params"]), sorted(group.keys() - {"params"})) for group in optimizer["param_groups"]]
 
 
 class _TimedBatches:

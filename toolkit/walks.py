@@ -161,6 +161,7 @@ def walk_batches(
 
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     starts = _checks.indices("starts", starts, graph.n_nodes)
+    _checks.shape("states", states, (len(starts),), "one per start")
     batches = np.empty((len(starts), batch_size), np.int64)
     restarts, idles = _per_batch(graph, restart, len(starts))
     steps, reseeds = _kernels.walks(graph.neighbors, starts, restarts, idles, states, batches)
@@ -197,6 +198,8 @@ def partition_batches(
 
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     order = _checks.indices("order", order, graph.n_nodes)
+    if len(np.unique(order)) < len(order):
+        raise ValueError("order must hold distinct instances, got some of them twice")
     n_batches = -(-len(order) // batch_size)
     restarts, idles = _per_batch(graph, restart, n_batches)
     queue = np.empty(len(order), np.int64)
@@ -268,7 +271,10 @@ def visit_frequencies(
 
 def _per_batch(graph: ProximityGraph, restart, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return restart probability and idle limit of each of `n` batches."""
-    restarts = np.broadcast_to(np.asarray(restart, np.float64), (n,)).copy()
+    restarts = np.asarray(restart, np.float64)
+    if restarts.ndim:
+        _checks.shape("restart", restarts, (n,), "one per batch")
+    restarts = np.broadcast_to(restarts, (n,)).copy()
     for value in np.unique(restarts):
         _checks.restart_probability(value)
     idles = np.array([max_idle_steps(graph.n_neighbors, r) for r in restarts], np.int64)

@@ -18,6 +18,7 @@ Every loader returns an `ImageData`. `root` is the folder with the files, by def
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ class Images(Dataset):
     def __init__(self, pixels: Tensor, labels) -> None:
         self.pixels = pixels
         self.labels = None if labels is None else np.asarray(labels, np.int64)
+        if labels is not None:
+            _checks.shape("labels", self.labels, (len(pixels),), "one per image")
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -243,7 +246,7 @@ def _torchvision_split(name: str, root: str | Path | None, download: bool, **spl
     root = _root(root)
     try:
         return getattr(datasets, name)(str(root), download=download, **split)
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
+    except Exception as error:  # torchvision raises all kinds of errors on damaged files
         raise FileNotFoundError(
             f"{name} under {root} is missing or damaged ({error}): pass download=True, or the folder that holds "
             "it as root="
@@ -266,8 +269,8 @@ def _bundled_folder() -> Path:
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    lines = _read(folder / "SHA256SUMS").decode().splitlines()
-    return {name: digest for digest, name in (line.split() for line in lines)}
+    text = _read(folder / "SHA256SUMS").decode(errors="replace")
+    return {name: digest for digest, name in re.findall(r"^([0-9a-f]{64})  (\S+)$", text, re.MULTILINE)}
 
 
 def _array(folder: Path, sums: dict[str, str], name: str) -> Tensor:

@@ -1,6 +1,7 @@
 """See how the sampler's settings change what is in a batch."""
 
 import base64
+import html
 import time
 from itertools import islice
 
@@ -143,12 +144,12 @@ class HardnessExplorer(widgets.VBox):
             self._keep_order(change["owner"])
             if change["owner"] is not self.restart:
                 self._graph = None
-            if change["owner"] in (None, self.batch_size):
+            if self._shown_size != self.batch_size.value:
                 self._show_references()
             self._show_walks()
             self.message.value = ""
         except Exception as error:
-            self.message.value = f"<b>{type(error).__name__}</b>: {error}"
+            self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
             raise
 
     def _keep_order(self, moved) -> None:
@@ -192,6 +193,7 @@ class HardnessExplorer(widgets.VBox):
             self._moving = [self._area, self._outline, self._mean, self._name]
             self._show_reference_rates(bottom)
         self._picture.forget()
+        self._shown_size = size
 
     def _show_reference_rates(self, ax) -> None:
         if self._labels is None:
@@ -236,7 +238,7 @@ class HardnessExplorer(widgets.VBox):
         if self._labels is not None:
             found = self.false_negatives[RANDOM_WALK]
             self._bar.set_width(found.rate)
-            words.append(f"false negatives <b>{found.rate:.1%}</b>, {found.rate / found.prior:.1f} × chance")
+            words.append(f"false negatives <b>{found.rate:.1%}</b>{plots.times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._image.value = self._picture.png(self._moving)

@@ -73,7 +73,7 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
         ax.plot([low, high], [i, i], color="black", linewidth=1.5)
         edge = max(result.rate, high if np.isfinite(high) else 0)
         ax.annotate(
-            f"{result.rate:.1%}  ({result.rate / prior:.1f} × chance)",
+            f"{result.rate:.1%}" + times_chance(result, "  ({})"),
             (edge, i),
             xytext=(6, 0),
             textcoords="offset points",
@@ -82,10 +82,10 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
     draw_prior(ax, prior)
     ax.set_yticks(range(len(results)), list(results))
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.6 * max(result.rate for result in results.values()))
+    ax.set_xlim(0, 1.6 * max(prior, *(result.rate for result in results.values())) or 1)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.set_xlabel("share of in-batch pairs with the same label")
-    if {UNIFORM, RANDOM_WALK} <= results.keys():
+    if {UNIFORM, RANDOM_WALK} <= results.keys() and results[UNIFORM].rate > 0:
         ratio = results[RANDOM_WALK].rate / results[UNIFORM].rate
         ax.set_title(f"Random walk: {ratio:.1f} × the false negatives of uniform batches", pad=20)
     return ax
@@ -149,9 +149,15 @@ def frontier(points, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     ax.set_ylabel("false negatives (share of pairs)")
     low, high = walks.restart.min(), walks.restart.max()
-    ax.set_title("Harder batches hold more false negatives")
+    rank = points[["hardness", "false_negative_rate"]].rank().corr().iloc[0, 1]
+    ax.set_title(f"Harder batches hold {'more' if rank > 0 else 'no more'} false negatives")
     ax.text(0.02, 0.97, f"marks: restart {low:g} to {high:g}", transform=ax.transAxes, va="top", fontsize=9)
     return ax
+
+
+def times_chance(result: FalseNegatives, form: str = "{}") -> str:
+    """Return the rate as a multiple of the prior, filled into `form`; nothing if no label occurs twice."""
+    return form.format(f"{result.over_chance:.1f} × chance") if result.prior > 0 else ""
 
 
 def draw_prior(ax: Axes, prior: float, vertical: bool = True) -> None:

@@ -38,7 +38,9 @@ def batch_grid(
         len(batches), n_shown, figsize=(0.82 * n_shown, 1.22 * len(batches) + 0.3), squeeze=False
     )
     for row, (name, batch) in zip(axes, batches.items(), strict=True):
-        for column, (ax, index) in enumerate(zip(row, batch[:n_shown], strict=True)):
+        for ax in row[len(batch) :]:
+            ax.set_axis_off()
+        for column, (ax, index) in enumerate(zip(row, batch[:n_shown], strict=False)):
             false_negative = column > 0 and labels[index] == labels[batch[0]]
             picture = np.asarray(images[index])
             picture = np.moveaxis(picture, 0, -1).squeeze() if picture.ndim == 3 else picture

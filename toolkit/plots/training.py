@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from toolkit import _checks
 from toolkit.plots.style import FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
 
 LABELS = {
@@ -27,6 +28,7 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
         Steps to average over.
     ax : Axes, optional
     """
+    _checks.choice("column", column, tuple(LABELS))
     ax = new_axes(ax)
     for i, (name, history) in enumerate(histories.items()):
         smooth = history.to_frame()[column].rolling(window, min_periods=1).mean()

@@ -21,8 +21,6 @@ class EmbeddingBank:
         """Store the embeddings (B, d) of the instances `indices` (B,)."""
         indices = _checks.indices("indices", indices, self.n)
         vectors = _checks.embeddings(embeddings, rows=indices).cpu()
-        if len(vectors) != len(indices):
-            raise ValueError(f"embeddings must have one row per index ({len(indices)}), got {len(vectors)}")
         if self.vectors is None:
             self.vectors = torch.zeros(self.n, vectors.shape[1])
         if vectors.shape[1] != self.vectors.shape[1]:

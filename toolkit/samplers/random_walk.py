@@ -1,5 +1,6 @@
 """BatchSampler: batches by random walk with restart on a proximity graph."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -84,8 +85,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     ) -> None:
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
         super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
-        _checks.integer("n_candidates", n_candidates, 1)
-        self.n_candidates = min(n_candidates, self.n - 1)
+        self.n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
         self.n_neighbors = _checks.integer(
             "n_neighbors",
             n_neighbors,
@@ -104,9 +104,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _restart_name(self) -> float | str:
         """Return the restart probability, or what identifies its schedule in another process."""
-        if callable(self.restart):
-            return getattr(self.restart, "__qualname__", repr(self.restart))
-        return self.restart
+        return re.sub(" at 0x[0-9a-f]+", "", repr(self.restart)) if callable(self.restart) else self.restart
 
     def _build(self) -> None:
         graph_seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))

@@ -1,0 +1,140 @@
+"""The project's files agree with each other, and what is installed works."""
+
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+import toolkit
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+HEAVY = ("numba", "faiss", "umap", "networkx", "sklearn", "torchvision", "matplotlib", "ipywidgets", "pandas")
+LARGEST = 8 * 2**20
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def public_modules():
+    names = [module.name for module in pkgutil.walk_packages(toolkit.__path__, "toolkit.")]
+    return [toolkit] + [importlib.import_module(name) for name in names if "._" not in name]
+
+
+def public_members():
+    """Yield (name, object) of every public function, class, method and property that the package defines."""
+    for module in public_modules():
+        for name, member in vars(module).items():
+            if name.startswith("_") or getattr(member, "__module__", None) != module.__name__:
+                continue
+            if inspect.isfunction(member) or inspect.isclass(member):
+                yield f"{module.__name__}.{name}", member
+            if inspect.isclass(member):
+                for part, attribute in vars(member).items():
+                    attribute = getattr(attribute, "__func__", attribute)
+                    if not part.startswith("_") and (inspect.isfunction(attribute) or isinstance(attribute, property)):
+                        yield f"{module.__name__}.{name}.{part}", attribute
+
+
+def requirement(text):
+    """Return (conda name, bounds) of a requirement such as ``torch>=2.8``."""
+    name, bounds = re.fullmatch(r"([\w.-]+)\s*(.*)", text).groups()
+    return CONDA_NAMES.get(name, name), bounds.replace(" ", "")
+
+
+def test_conda_environment_agrees_with_pyproject():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    expected = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["vision"]]
+    expected = dict(map(requirement, expected)) | {"python": PROJECT["requires-python"]}
+    packages = [package for package in environment["dependencies"] if isinstance(package, str) and package != "pip"]
+    assert dict(map(requirement, packages)) == expected
+    assert len(packages) == len(expected)
+    assert "pip" in environment["dependencies"]
+    assert {"pip": ["-e ."]} in environment["dependencies"]
+    assert environment["channels"] == ["conda-forge"]
+    assert environment["name"] == PROJECT["name"]
+
+
+def test_all_extra_is_made_of_extras_that_exist():
+    extras = PROJECT["optional-dependencies"]
+    named = re.fullmatch(rf"{PROJECT['name']}\[(.*)\]", extras["all"][0]).group(1).split(",")
+    assert set(named) == set(extras) - {"all", "dev"}
+
+
+def test_version_is_the_same_everywhere():
+    assert toolkit.__version__ == PROJECT["version"]
+
+
+def test_import_is_light():
+    code = f"import sys, toolkit; print(*sorted({set(HEAVY)} & sys.modules.keys()))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
+
+
+def test_every_name_in_all_is_there():
+    for module in public_modules():
+        for name in getattr(module, "__all__", ()):
+            assert hasattr(module, name), f"{module.__name__}.{name}"
+
+
+def test_everything_public_has_a_docstring():
+    members = list(public_members())
+    assert len(members) > 60
+    assert [name for name, member in members if not (member.__doc__ or "").strip()] == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    for module in ("build", "hatchling"):
+        pytest.importorskip(module)
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_wheel_holds_package_and_data_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    data = {f"toolkit/bundled/fashion_mnist/{path.name}" for path in (REPOSITORY / "data" / "fashion_mnist").iterdir()}
+    sources = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "toolkit").rglob("*.py")}
+    assert len(data) == 5
+    content = {name for name in names if ".dist-info/" not in name}
+    assert content == data | sources
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.endswith("licenses/data/README.md") for name in names), "the data's licence goes with it"
+
+
+def test_wheel_works_without_the_clone(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import toolkit; from toolkit.datasets import vision; "
+        "print(toolkit.__file__, vision._bundled_folder(), vision.bundled(), sep='\\n')"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        str(tmp_path / "toolkit" / "__init__.py"),
+        str(tmp_path / "toolkit" / "bundled"),
+        "ImageData(views=8000, train=8000, test=2000, classes=10)",
+    ]
+
+
+def test_no_file_in_the_repository_is_large():
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("not a git checkout")
+    command = ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    paths = [REPOSITORY / name for name in listed if name and (REPOSITORY / name).is_file()]
+    assert len(paths) > 40
+    assert [str(path) for path in paths if path.stat().st_size > LARGEST] == []
