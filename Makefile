@@ -5,6 +5,10 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Idle OpenMP threads sleep. By default they spin, and where another program wants a core, a training step then takes
+# many times as long.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test lint bench notebooks clean
 

@@ -165,7 +165,8 @@ def test_shared_candidates_are_as_good_as_independent_draws(clusters):
     similarities = cosine(points)
     shared = np.array([measure(ProximityGraph.build(points, m, k, seed)) for seed in range(3)])
     independent = np.array([measure(independent_graph(points, m, k, seed)) for seed in range(2)])
-    # Seeds differ by 0.01 in cv and 0.003 in hardness; fresh random sets per block double the cv.
+    # Measured: cv 0.27 and 0.26, in-batch hardness 0.257 and 0.257 (seeds: 0.003), neighbours 0.504 and 0.504.
+    # With a fresh random set per block: cv 0.73 and 359 nodes that nobody points to.
     cv, unreachable, neighbours, in_batch = np.abs(shared.mean(0) - independent.mean(0))
     assert cv < 0.03
     assert unreachable == shared[:, 1].sum() == 0

@@ -119,6 +119,7 @@ def test_repr():
         ([], ValueError, "batches must hold at least one batch"),
         ([[0, 1], [2]], ValueError, "batches must hold at least 2 instances each, got one with 1"),
         ([[0, 1], []], ValueError, "batches must hold at least 2 instances each, got one with 0"),
+        ([[0, 1], [3, 4, 3]], ValueError, "batches must hold distinct instances, got one with an instance twice"),
         ([[0, 60]], IndexError, "batches must lie in [0, 60), got 60"),
         ([[0, -1]], IndexError, "batches must lie in [0, 60), got -1"),
         ([[0.0, 1.0]], TypeError, "batches must be integers, got dtype float64"),

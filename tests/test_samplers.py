@@ -333,6 +333,23 @@ class TestResume:
         fresh.load_state_dict(sampler.state_dict())
         assert [list(fresh) for _ in range(2)] == [epochs[0][4:], epochs[1]]
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_frameworks_that_set_the_epoch_first_keep_the_place(self, kind):
+        sampler, fresh = built(kind, normal(100), 10), built(kind, normal(100), 10)
+        epoch = list(sampler)
+        sampler.set_epoch(0)
+        list(itertools.islice(sampler, 4))
+        fresh.load_state_dict(sampler.state_dict())
+        fresh.set_epoch(0)
+        assert list(fresh) == epoch[4:]
+        fresh.set_epoch(0)
+        assert list(fresh) == epoch, "a second time it starts anew"
+
+    def test_error_names_the_coverage_and_not_what_follows_from_it(self):
+        state = RandomWalkBatchSampler(207, 20, n_neighbors=5).state_dict()
+        with pytest.raises(ValueError, match="its coverage is 'independent', this one's 'partition'"):
+            RandomWalkBatchSampler(207, 20, n_neighbors=5, coverage="partition").load_state_dict(state)
+
     @pytest.mark.parametrize(
         ("kind", "setting", "value"),
         [

@@ -212,12 +212,19 @@ def test_optimizer_is_used():
         assert torch.equal(dict(model.named_parameters())[name], value), name
 
 
+def only_in_workers(images):
+    assert torch.utils.data.get_worker_info() is not None
+    return noisy(images)
+
+
 def test_workers_load_the_data():
     plain, _ = run(15)
-    loaded, _ = run(15, num_workers=2)
+    data = TwoViews(DATA.images, only_in_workers)
+    settings = {"labels": DATA.labels, "num_workers": 2, "progress": False}
+    loaded = train(make_model(), data, SAMPLERS["uniform"](), 15, **settings)
     assert len(loaded) == 15
-    for name in ("epoch", "false_negative_rate", "coverage"):
-        assert loaded.columns[name] == plain.columns[name], "the same batches"
+    for name in ("false_negative_rate", "coverage", "epoch"):
+        assert loaded.columns[name] == plain.columns[name], f"the same batches have the same {name}"
 
 
 def test_progress_can_be_shown_and_hidden(capsys):
@@ -512,7 +519,7 @@ def walk(**changed):
         (walk(warmup_epochs=2), "warmup_epochs"),
         (walk(coverage="partition", drop_last=True), "coverage"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_checkpoint_of_another_sampler_is_refused(sampler, name, tmp_path):
     path = tmp_path / "run.pt"

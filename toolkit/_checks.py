@@ -16,7 +16,7 @@ def integer(name: str, value, low: int, high: int | None = None, remedy: str = "
 
 def restart_probability(value, name: str = "restart") -> float:
     """Return `value` as a float, or raise unless it lies in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
         raise ValueError(
             f"{name} must be a number in [0, 1), got {value!r}: a walk that always restarts never leaves its seed"
         )
@@ -92,4 +92,6 @@ def batches(values, n: int) -> list[np.ndarray]:
     short = min(map(len, arrays))
     if short < 2:
         raise ValueError(f"batches must hold at least 2 instances each, got one with {short}")
+    if any(len(np.unique(array)) < len(array) for array in arrays):
+        raise ValueError("batches must hold distinct instances, got one with an instance twice")
     return arrays

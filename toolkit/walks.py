@@ -173,9 +173,9 @@ def partition_batches(
 ) -> tuple[np.ndarray, WalkStats]:
     """Cut the instances of `order` into batches by walks, so that each is in exactly one batch.
 
-    The walk of a batch runs on the graph of those not taken by earlier batches: random candidates make that
-    a proximity graph of what is left, with the same share K / M of neighbours, so that later batches stay hard
-    until few instances are left. Time is linear in N K.
+    The walk of a batch runs on the graph of the instances that earlier batches left. Random candidates make that
+    a proximity graph again, but with fewer neighbours each: the last batches are less hard than the first, which
+    is why the sampler shuffles the planned batches. Time is linear in N K.
 
     Parameters
     ----------

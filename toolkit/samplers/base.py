@@ -54,7 +54,12 @@ class BatchSampler(Sampler):
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of an epoch; batches follow from (seed, epoch)."""
+        """Go to the start of an epoch; batches follow from (seed, epoch).
+
+        Right after `load_state_dict`, the loaded epoch keeps its place: frameworks call this before every epoch.
+        """
+        if self._resumed and epoch == self.epoch:
+            return
         self.epoch = _checks.integer("epoch", epoch, 0)
         self._position = 0
         self._resumed = False

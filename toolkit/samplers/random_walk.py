@@ -153,9 +153,14 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.stats = WalkStats(**state["stats"])
 
     def _config(self) -> dict:
-        return super()._config() | {
-            "n_candidates": self.n_candidates,
-            "n_neighbors": self.n_neighbors,
-            "restart": self._restart_name(),
-            "coverage": self.coverage,
-        }
+        # Coverage before the settings that follow from it, so that an error names it.
+        first = {"sampler": type(self).__name__, "coverage": self.coverage}
+        return (
+            first
+            | super()._config()
+            | {
+                "n_candidates": self.n_candidates,
+                "n_neighbors": self.n_neighbors,
+                "restart": self._restart_name(),
+            }
+        )
