@@ -253,6 +253,14 @@ def test_probe_does_not_change_the_course():
     assert [step for step, _ in probed[0].probes] == [3, 6, 9, 12, 15, 18, 20]
 
 
+def test_probe_may_leave_the_model_in_eval_mode():
+    modes = []
+    model = make_model()
+    model.register_forward_pre_hook(lambda module, views: modes.append(module.training))
+    run(4, model=model, probe=lambda model: float(model.eval() is None), probe_every=1)
+    assert modes == [True] * 4
+
+
 @pytest.mark.parametrize("value", [np.float64(0.5), np.float32(0.5), torch.tensor(0.5), 0.5, 1])
 def test_probe_values_of_any_kind_survive_a_checkpoint(tmp_path, value):
     path = tmp_path / "run.pt"

@@ -152,6 +152,7 @@ def train(
             n = len(history)
             if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
                 history.probes.append((n, float(probe(model))))
+                model.train()  # whatever mode the probe left it in
             last = n >= steps or interrupted.is_set()
             history.interrupted = n < steps and last
             if path and (last or n % checkpoint_every == 0):
