@@ -89,10 +89,10 @@ def test_slider_moves_picture_and_numbers(lab):
         picture, numbers = explorer.locator(PICTURE), explorer.locator(".widget-html-content", has_text="hardness")
 
         def shown():
-            return picture.get_attribute("src"), numbers.inner_text()
+            return picture.get_attribute("src"), numbers.text_content()
 
         def hardness():
-            return float(numbers.inner_text().split()[1])
+            return float(numbers.text_content().split()[1])
 
         src, text = shown()
         before = hardness()
@@ -100,7 +100,7 @@ def test_slider_moves_picture_and_numbers(lab):
         for _ in range(5):
             page.keyboard.press("ArrowRight")
         page.wait_for_function(
-            "([e, old]) => e.innerText !== old", arg=[numbers.element_handle(), text], timeout=10_000
+            "([e, old]) => e.textContent !== old", arg=[numbers.element_handle(), text], timeout=60_000
         )
         page.wait_for_timeout(1500)
         assert shown()[0] != src
