@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 lab: $(INSTALLED) ## open the quickstart in JupyterLab
-	$(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_FLAGS) notebooks/00_quickstart.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb $(LAB_FLAGS)
 
 test: lint ## lint, tests, doctests, notebooks
 	$(BIN)/python -m pytest -m "not slow" tests
