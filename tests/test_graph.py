@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference import cosine, independent_graph, interpreted, top_k
+from reference import cosine, independent_graph, top_k
 
 from toolkit import ProximityGraph
-from toolkit._kernels import select_top_k
+from toolkit._top_k import LANES, PAD, select_top_k
 from toolkit.graph import _candidate_slices
 from toolkit.walks import random_states, walk_batches
 
@@ -88,9 +88,12 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
     values = np.concatenate([np.float32(base) + np.array(ulps, np.float32) * step, far]).astype(np.float32)
     k, skip = (3, 0) if data is None else (data.draw(st.integers(1, len(values) - 1)), data.draw(st.integers(0, 1)))
     # Wider arrays than needed catch what is written past the end of a row.
-    neighbors, similarities = np.full((1, 100), -7, np.int32), np.full((1, 100), -7, np.float32)
-    skips, names = np.array([skip], np.int32), np.arange(len(values), dtype=np.int32)
-    select_top_k(values[None].copy(), skips, names, neighbors[:, :k], similarities[:, :k])
+    neighbors, similarities = np.full((2, 100), -7, np.int32), np.full((2, 100), -7, np.float32)
+    scores = np.pad(values, (0, -len(values) % LANES), constant_values=PAD)[None]
+    names, rows = np.arange(scores.size, dtype=np.int32), np.array([1])
+    select_top_k(scores, len(values), np.array([skip]), names, rows, neighbors[:, :k], similarities[:, :k])
+    assert (neighbors[0] == -7).all()
+    neighbors, similarities = neighbors[1:], similarities[1:]
     assert (neighbors[0, k:] == -7).all()
     assert len(set(neighbors[0, :k].tolist()) - {skip}) == k
     np.testing.assert_array_equal(np.sort(values[neighbors[0, :k]]), np.sort(np.delete(values, skip))[-k:])
@@ -101,9 +104,7 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
 def test_duplicate_rows(m, k):
     distinct = normal(16, 24)
     points = np.tile(distinct, (5, 1)) * np.random.default_rng(1).uniform(0.5, 2, size=(80, 1))
-    with interpreted():
-        graph = ProximityGraph.build(points, m, k)
-    assert_valid(graph, cosine(points))
+    assert_valid(ProximityGraph.build(points, m, k), cosine(points))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -46,7 +46,8 @@ def indices(name: str, values, n: int) -> np.ndarray:
 def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
     """Return `values` (N, d) as float32 rows of length 1, or raise on a wrong shape, NaN, Inf or zero rows.
 
-    `rows` are the numbers by which to name bad rows, by default their positions.
+    Float32 rows of length 1 are returned as they are, without a copy. `rows` are the numbers by which to name bad
+    rows, by default their positions.
     """
     # torch shares no memory with read-only arrays or negative strides: those are copied.
     array = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.require(values, None, "CW"))
@@ -58,17 +59,25 @@ def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     if array.dtype != torch.float64:
         array = array.float()
-    # Scaling by the largest entry keeps the square from overflowing or vanishing.
-    scale = array.abs().amax(1, keepdim=True)
-    bad = ~torch.isfinite(scale[:, 0]) | (scale[:, 0] == 0)
-    if bad.any():
-        where = torch.nonzero(bad)[:, 0].cpu().numpy()
-        named = (where if rows is None else np.asarray(rows)[where])[:5].tolist()
-        raise ValueError(
-            f"{name} must be finite and not all zero in every row, got {len(where)} bad row(s), first {named}: "
-            "check for NaN, Inf or zero vectors (a diverged model, an empty input)"
-        )
-    return torch.nn.functional.normalize(array / scale, dim=1).float()
+    norms = torch.linalg.vector_norm(array, dim=1)
+    odd = ~((norms > 1e-15) & (norms < 1e15))
+    if odd.any():
+        # Not bad yet: squares of very small or large entries vanish or overflow.
+        scale = array[odd].abs().amax(1, keepdim=True)
+        bad = ~torch.isfinite(scale[:, 0]) | (scale[:, 0] == 0)
+        if bad.any():
+            where = torch.nonzero(odd)[:, 0][bad].cpu().numpy()
+            named = (where if rows is None else np.asarray(rows)[where])[:5].tolist()
+            raise ValueError(
+                f"{name} must be finite and not all zero in every row, got {len(where)} bad row(s), first {named}: "
+                "check for NaN, Inf or zero vectors (a diverged model, an empty input)"
+            )
+        array = array.clone()
+        array[odd] /= scale
+        norms = torch.linalg.vector_norm(array, dim=1)
+    if ((norms - 1).abs() < 1e-6).all():
+        return array.float()
+    return (array / norms[:, None]).float()
 
 
 def shape(name: str, array, expected: tuple[int, ...], meaning: str):

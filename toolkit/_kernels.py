@@ -1,4 +1,4 @@
-"""Numba loops: top-K selection and random walks.
+"""Numba loops: random walks and pair statistics.
 
 Arrays in, arrays out. Every kernel releases the GIL and runs on one thread, so callers may run several at
 once and forked DataLoader workers are safe. Randomness is one explicit ``uint64`` of SplitMix64 state per walk
@@ -169,65 +169,6 @@ def _move(neighbors, free, owner, b, node, start, bits, state):
         neighbors[node, j], neighbors[node, last] = neighbors[node, last], neighbor
         state, bits = _next(state)
     return (np.int64(-1) if node == start else start), state
-
-
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
-def _count_above(values, threshold):
-    """Count the values that are at least `threshold`."""
-    count = np.float32(0)
-    for value in values:
-        count += np.float32(1) if value >= threshold else np.float32(0)
-    return np.int64(count)
-
-
-@njit(nogil=True, cache=True)
-def _kth_largest(values, k):
-    """Return a threshold that at least k values reach, and more than k only if it equals some of them."""
-    low, high = values[0], values[0]
-    for value in values:
-        low = min(low, value)
-        high = max(high, value)
-    n_low, n_high = len(values), 0
-    while n_low > k:
-        # False position on the counts, kept off the ends so that the bracket always shrinks by a part.
-        part = min(max((n_low - k) / (n_low - n_high), 0.1), 0.9)
-        middle = np.float32(low + np.float32(part) * (high - low))
-        narrow = not low < middle < high
-        if narrow:
-            # No room between the ends for another guess: try the next larger value there is.
-            middle = np.float32(np.inf)
-            for value in values:
-                if low < value < middle:
-                    middle = value
-        count = _count_above(values, middle)
-        if count >= k:
-            low, n_low = middle, count
-        elif narrow:
-            break
-        else:
-            high, n_high = middle, count
-    return low
-
-
-@njit(nogil=True, cache=True)
-def select_top_k(scores, skip, candidates, neighbors, similarities):
-    """Write the K best of each row of `scores` (R, C) but the entry ``skip[row]``, in the candidates' order."""
-    k = neighbors.shape[1]
-    for row in range(len(scores)):
-        values = scores[row]
-        values[skip[row]] = -2.0
-        threshold = _kth_largest(values, k)
-        taken = 0
-        surplus = _count_above(values, threshold) - k
-        for j in range(len(values)):
-            value = values[j]
-            if value >= threshold:
-                if value == threshold and surplus > 0:
-                    surplus -= 1
-                    continue
-                neighbors[row, taken] = candidates[j]
-                similarities[row, taken] = min(max(value, -1.0), 1.0)
-                taken += 1
 
 
 @njit(nogil=True, cache=True)

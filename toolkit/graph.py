@@ -1,7 +1,6 @@
 """The proximity graph: each instance linked to the most similar of a few random candidates."""
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -74,16 +73,13 @@ class ProximityGraph:
         n_neighbors = _checks.integer(
             "n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates (at most N - 1)"
         )
+        rng = np.random.default_rng(_checks.integer("seed", seed, 0))
         neighbors = np.empty((n, n_neighbors), np.int32)
         similarities = np.empty((n, n_neighbors), np.float32)
-        rng = np.random.default_rng(_checks.integer("seed", seed, 0))
-        rows = rng.permutation(n)
-        block = max(1, n_candidates // 2)
-        slices = _candidate_slices(n, n_candidates + 1, rng)
-        n_threads = torch.get_num_threads()
-        with ThreadPoolExecutor(n_threads) as pool:
-            for begin in range(0, n, block):
-                _link(unit, rows[begin : begin + block], next(slices), neighbors, similarities, pool, n_threads)
+        rows = np.array_split(rng.permutation(n), -(-n // max(1, n_candidates // 2)))
+        # One iterator for all threads: each takes the next block when it is done with one.
+        blocks = iter(list(zip(rows, _candidate_slices(n, n_candidates + 1, rng), strict=False)))
+        _on_all_cores(lambda: _link(unit, blocks, neighbors, similarities))
         return cls(neighbors, similarities, n_candidates)
 
     @property
@@ -143,24 +139,37 @@ def _candidate_slices(n: int, size: int, rng: np.random.Generator) -> Iterator[n
             rest = rest[size:]
 
 
-def _link(unit, rows, candidates, neighbors, similarities, pool, n_threads) -> None:
-    """Write the neighbours of `rows` among `candidates`: M + 1 of them, of which each row leaves one out."""
-    from toolkit._kernels import select_top_k
+def _on_all_cores(work: Callable[[], None]) -> None:
+    """Run `work` in as many threads as torch uses, each with single-threaded torch operations."""
+    n_threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for done in [pool.submit(work) for _ in range(n_threads)]:
+                done.result()
+    finally:
+        # The number is a thread's own, but also what threads started later begin with.
+        torch.set_num_threads(n_threads)
 
-    scores = (unit[rows] @ unit[candidates].T).numpy()
-    # A row leaves itself out, or the last candidate if it is not among them.
-    slot = np.full(len(unit), len(candidates) - 1, np.int32)
-    slot[candidates] = np.arange(len(candidates))
-    skip = slot[rows]
-    candidates = candidates.astype(np.int32)
-    k = neighbors.shape[1]
 
-    def select(part: slice) -> None:
-        chosen = np.empty((len(rows[part]), k), np.int32)
-        values = np.empty((len(rows[part]), k), np.float32)
-        select_top_k(scores[part], skip[part], candidates, chosen, values)
-        neighbors[rows[part]] = chosen
-        similarities[rows[part]] = values
+def _link(unit: torch.Tensor, blocks: Iterator, neighbors: np.ndarray, similarities: np.ndarray) -> None:
+    """Write the neighbours of each block of rows among its M + 1 candidates, of which each row leaves one out."""
+    from toolkit._top_k import LANES, PAD, select_top_k
 
-    bounds = np.linspace(0, len(rows), n_threads + 1).astype(int)
-    list(pool.map(select, [slice(a, b) for a, b in itertools.pairwise(bounds)]))
+    slot = pool = None
+    for rows, candidates in blocks:
+        width = len(candidates)
+        if slot is None:
+            # A row leaves itself out, or the last candidate if it is not among them.
+            slot = np.full(len(unit), width - 1, np.int32)
+            codes = np.zeros(width + -width % LANES, np.int32)
+            pool = torch.zeros(len(codes), unit.shape[1])
+            anchors = torch.empty(len(rows) + 1, unit.shape[1])
+            scores = torch.empty(len(rows) + 1, len(codes))
+        torch.index_select(unit, 0, torch.from_numpy(candidates), out=pool[:width])
+        torch.index_select(unit, 0, torch.from_numpy(rows), out=anchors[: len(rows)])
+        block = torch.mm(anchors[: len(rows)], pool.T, out=scores[: len(rows)]).numpy()
+        block[:, width:] = PAD
+        codes[:width] = candidates
+        slot[candidates] = np.arange(width)
+        select_top_k(block, width, slot[rows], codes, rows, neighbors, similarities)
+        slot[candidates] = width - 1
