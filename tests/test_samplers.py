@@ -292,10 +292,11 @@ class TestRefresh:
             hardness[:, i] = [batch_hardness([batch], points).mean for points in (old, shuffled)]
             if i == 0:
                 sampler.update(np.arange(200), shuffled)
-        # Medians, because a partition's batches of what others left over are not hard at all. Over 20 seeds they were
-        # at least 0.67, those by the other embeddings' similarity at most 0.18.
-        assert np.median(hardness[0, :5]) > 0.6
-        assert np.median(hardness[1, 5:]) > 0.6
+        # Over 20 seeds the medians were at least 0.28 for a partition, whose walks cut each other off on a circle, and
+        # 0.97 for independent walks; means of what batches do not follow were at most 0.10 and 0.18.
+        least = 0.25 if kind == "partition" else 0.8
+        assert np.median(hardness[0, :5]) > least
+        assert np.median(hardness[1, 5:]) > least
         assert np.abs([hardness[1, :5].mean(), hardness[0, 5:].mean()]).max() < 0.2
 
 

@@ -212,9 +212,9 @@ def test_late_batches_of_a_partition_stay_hard(clusters):
         for position, batch in enumerate(queue.reshape(50, 100)):
             by_position[seed, position] = (similarities[np.ix_(batch, batch)].sum() - 100) / 9900
     first, last = by_position[:, :10].mean(), by_position[:, -10:].mean()
-    # Measured 0.24 and 0.15 (seeds: 0.03); uniform batches have 0.05.
-    assert first > 0.2
-    assert last > first / 2
+    # Measured 0.19 and 0.19 (seeds: 0.03); uniform batches have 0.05. Batches cut one after the other had 0.24 and 0.15.
+    assert first > 0.15
+    assert last > 0.8 * first
 
 
 @pytest.mark.parametrize(("restart", "limit"), [(0.05, 700), (0.2, 700), (0.5, 1600)])
@@ -225,7 +225,7 @@ def test_partition_takes_linear_time(clusters, restart, limit):
         return stats.steps / stats.batches
 
     few, many = steps_per_batch(1250), steps_per_batch(5000)
-    # Measured 430, 540, 1210. Walks that run into taken instances need 1,200 steps at restart 0.2.
+    # Measured 330, 520, 1300. Walks that run into taken instances need 1,200 steps at restart 0.2.
     assert many < limit
     assert many < 1.5 * few
 

@@ -110,49 +110,46 @@ def walks(neighbors, starts, restarts, max_idles, states, batches):
 def partition(neighbors, order, batch_size, restarts, max_idles, state, queue):
     """Cut the nodes of `order` into batches by walks that exclude each other; return (steps, reseeds).
 
-    `queue` receives the batches one after the other. `order` gives the fresh seeds. A neighbour found to be
-    taken by an earlier batch is swapped behind the free ones of its row, so that later moves never draw it
-    again: `neighbors` is changed in place, each of its entries at most once, and the time is linear in its size.
+    All walks go on in turn, each until it finds one more member: none of them has to live on what the others left.
+    `queue` receives the batches one after the other. `order` gives the seeds. A neighbour found to be taken by
+    another batch is swapped behind the rest of its row, so that later moves never draw it again: `neighbors` is
+    changed in place, each of its entries at most once, and the time is linear in its size.
     """
     n_nodes, n_neighbors = neighbors.shape
+    n_batches = len(restarts)
     free = np.full(n_nodes, n_neighbors, np.int32)
     owner = np.full(n_nodes, -2, np.int32)
     owner[order] = _FREE
-    steps, reseeds, filled, cursor = 0, 0, 0, 0
-    b = 0
-    while filled < len(order):
-        end = min(filled + batch_size, len(order))
-        threshold = _threshold(restarts[b])
-        idle = max_idles[b]
-        start = np.int64(-1)
-        node = start
-        first = True
-        while filled < end:
-            if idle == max_idles[b]:
-                while owner[order[cursor]] != _FREE:
-                    cursor += 1
-                start = np.int64(order[cursor])
-                node = start
-                reseeds += not first
-                first = False
-            else:
-                steps += 1
-                state, bits = _next(state)
-                if (bits >> _U32) < threshold:
-                    node = start
+    start, node = np.full(n_batches, -1, np.int64), np.full(n_batches, -1, np.int64)
+    steps, reseeds, cursor = 0, 0, 0
+    for size in range(batch_size):
+        for b in range(n_batches):
+            place = b * batch_size + size
+            if place >= len(order):
+                continue
+            idle = max_idles[b] if size == 0 else 0
+            while True:
+                if idle == max_idles[b]:
+                    while owner[order[cursor]] != _FREE:
+                        cursor += 1
+                    start[b] = node[b] = order[cursor]
+                    reseeds += size > 0
+                    idle = 0
                 else:
-                    node, state = _move(neighbors, free, owner, b, node, start, bits, state)
-                    if node < 0:
+                    steps += 1
+                    idle += 1
+                    state, bits = _next(state)
+                    if (bits >> _U32) < _threshold(restarts[b]):
+                        node[b] = start[b]
+                    else:
+                        node[b], state = _move(neighbors, free, owner, b, node[b], start[b], bits, state)
+                    if node[b] < 0:
                         idle = max_idles[b]
                         continue
-            if owner[node] == _FREE:
-                owner[node] = b
-                queue[filled] = node
-                filled += 1
-                idle = 0
-            else:
-                idle += 1
-        b += 1
+                if owner[node[b]] == _FREE:
+                    owner[node[b]] = b
+                    queue[place] = node[b]
+                    break
     return steps, reseeds
 
 

@@ -173,9 +173,9 @@ def partition_batches(
 ) -> tuple[np.ndarray, WalkStats]:
     """Cut the instances of `order` into batches by walks, so that each is in exactly one batch.
 
-    The walk of a batch runs on the graph of the instances that earlier batches left. Random candidates make that
-    a proximity graph again, but with fewer neighbours each: the last batches are less hard than the first, which
-    is why the sampler shuffles the planned batches. Time is linear in N K.
+    All walks go on in turn, each until it finds one more member, on the graph of the instances that no other batch
+    has taken. Batches cut one after the other would live on what the earlier ones left, and get easier and easier;
+    these share it evenly. Time is linear in N K.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     coverage : {"independent", "partition"}
         ``"independent"``, the published rule: N // B batches, each its own walk; seeds do not repeat within an
         epoch, other members may. ``"partition"``: every instance exactly once per epoch, as with
-        ``shuffle=True``, batches in shuffled order.
+        ``shuffle=True``.
     drop_last : bool
         With ``coverage="partition"``, leave out the last, smaller batch. Independent batches are always full.
     seed : int
@@ -125,16 +125,11 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return batches.ravel(), stats
 
     def _draw_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
-        rng = self._rng(3, self._position)
-        order = rng.permutation(planned if len(planned) else self.n)
         first = self._position
+        order = self._rng(3, first).permutation(planned if len(planned) else self.n)
         restarts = np.array([self.restart_at(first + b) for b in range(-(-len(order) // self.batch_size))])
         state = random_states(1, self.seed, self.epoch, 4, first)[0]
-        queue, stats = partition_batches(self.graph, order, self.batch_size, restarts, state=state)
-        # The walks that come last find few instances left: their batches must not come last in the epoch too.
-        n_full = len(queue) // self.batch_size
-        full = queue[: n_full * self.batch_size].reshape(n_full, self.batch_size)
-        return np.concatenate([rng.permutation(full).ravel(), queue[full.size :]]), stats
+        return partition_batches(self.graph, order, self.batch_size, restarts, state=state)
 
     def state_dict(self) -> dict:
         """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan."""
