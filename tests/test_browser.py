@@ -76,7 +76,7 @@ def test_slider_moves_picture_and_numbers(lab):
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page = browser.new_page(viewport={"width": 1000, "height": 900})
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(lab)

@@ -73,7 +73,7 @@ class HardnessExplorer(widgets.VBox):
         self._arrange()
 
     def _build_controls(self, n: int) -> None:
-        wide = {"layout": widgets.Layout(width="280px"), "style": {"description_width": "86px"}}
+        wide = {"layout": widgets.Layout(width="270px"), "style": {"description_width": "92px"}}
         self.restart = widgets.FloatSlider(
             min=0,
             max=0.95,
@@ -102,8 +102,8 @@ class HardnessExplorer(widgets.VBox):
             **wide,
         )
         self.reset = widgets.Button(description="Reset", tooltip="Back to the settings at the start")
-        self.numbers = widgets.HTML()
-        self.message = widgets.HTML()
+        self.numbers = widgets.HTML(layout=widgets.Layout(max_width="540px"))
+        self.message = widgets.HTML(layout=widgets.Layout(max_width="540px"))
         self._set_defaults()
         for control in (self.restart, self.n_neighbors, self.n_candidates, self.batch_size):
             control.observe(self._on_change, "value")
@@ -122,7 +122,7 @@ class HardnessExplorer(widgets.VBox):
             self._axes = self._figure.subplots(2, 1, height_ratios=[3, 1.4])
             self._figure.subplots_adjust(left=0.18, right=0.82, top=0.98, bottom=0.1, hspace=0.4)
         self._picture = Picture(self._figure)
-        self._image = widgets.Image(format="png", layout=widgets.Layout(width="620px", max_width="100%"))
+        self._image = widgets.Image(format="png", layout=widgets.Layout(width="540px", max_width="100%"))
 
     def _arrange(self) -> None:
         controls = widgets.VBox([self.restart, self.n_neighbors, self.n_candidates, self.batch_size, self.reset])
