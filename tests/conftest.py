@@ -25,8 +25,12 @@ def clusters():
 
 @pytest.fixture(scope="session")
 def data_root():
-    """The folder with the real data sets, which most machines lack."""
+    """Find the folder with the real data sets, by a set's own folder in it; most machines lack them."""
     root = Path(os.environ.get("TOOLKIT_DATA") or Path.home() / ".cache" / "toolkit").expanduser()
-    if not root.is_dir() or not any(root.iterdir()):
-        pytest.skip(f"no data sets under {root}: set TOOLKIT_DATA to the folder that holds them")
-    return root
+
+    def find(folder):
+        if not (root / folder).is_dir():
+            pytest.skip(f"no {folder} under {root}: set TOOLKIT_DATA to the folder that holds it")
+        return root
+
+    return find

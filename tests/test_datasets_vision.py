@@ -1,7 +1,6 @@
 """Image data sets: the bundled one, tiny files in the formats of the others, and the real ones where they are."""
 
 import hashlib
-import os
 import pickle
 import shutil
 import struct
@@ -390,15 +389,8 @@ def test_image_size_is_checked(image_root, size):
 # The real sets
 
 
-def real_root(folder):
-    root = Path(os.environ.get("TOOLKIT_DATA") or Path.home() / ".cache" / "toolkit")
-    if not (root / folder).is_dir():
-        pytest.skip(f"no {folder} under {root} (set TOOLKIT_DATA)")
-    return root
-
-
-def test_real_cifar10():
-    real_root("cifar-10-batches-py")
+def test_real_cifar10(data_root):
+    data_root("cifar-10-batches-py")
     data = vision.cifar10()
     assert repr(data) == "ImageData(views=50000, train=50000, test=10000, classes=10)"
     assert np.bincount(data.train.labels).tolist() == [5000] * 10
@@ -409,8 +401,8 @@ def test_real_cifar10():
     check_items(data, (3, 32, 32))
 
 
-def test_real_fashion_mnist(bundled):
-    real_root("FashionMNIST/raw")
+def test_real_fashion_mnist(bundled, data_root):
+    data_root("FashionMNIST/raw")
     data = vision.fashion_mnist()
     assert repr(data) == "ImageData(views=60000, train=60000, test=10000, classes=10)"
     assert np.bincount(data.train.labels).tolist() == [6000] * 10

@@ -22,7 +22,7 @@ from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
 
 CHECKPOINT_FORMAT = "batchsampler-toolkit 1"
-CHECKPOINT_PARTS = {"model", "optimizer", "sampler", "rng", "cuda_rng", "columns", "probes", "last_seen"}
+CHECKPOINT_PARTS = {"format", "model", "optimizer", "sampler", "rng", "cuda_rng", "columns", "probes", "last_seen"}
 COLUMNS = ("epoch", "loss", "hardness", "false_negative_rate", "coverage", "sampler_seconds", "seconds")
 
 
@@ -230,11 +230,10 @@ class _Run:
         remedy = f"delete it to start anew, or give another path as checkpoint (got {str(path)!r})"
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            intact = isinstance(state, dict) and state.get("format") == CHECKPOINT_FORMAT
+            if not state.keys() >= CHECKPOINT_PARTS or state["format"] != CHECKPOINT_FORMAT:
+                raise KeyError("format")
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy}") from error
-        if not (intact and state.keys() >= CHECKPOINT_PARTS):
-            raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy}")
         ours, theirs = self.model.state_dict(), state["model"]
         for name in sorted(ours.keys() | theirs.keys()):
             shapes = [tuple(side[name].shape) if name in side else "absent" for side in (theirs, ours)]

@@ -13,7 +13,7 @@ from toolkit import _checks, plots
 from toolkit.explorers.picture import Picture
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
-from toolkit.plots.hardness import density
+from toolkit.plots.hardness import density, draw_prior, times_chance
 from toolkit.plots.style import COLORS, KNN, RANDOM_WALK, UNIFORM, style
 from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
 from toolkit.walks import random_states, walk_batches
@@ -207,7 +207,7 @@ class HardnessExplorer(widgets.VBox):
                 ax.barh(i, self.false_negatives[name].rate, color=COLORS[name], height=0.6)
         self._bar = ax.barh(1, 0, color=COLORS[RANDOM_WALK], height=0.6, animated=True)[0]
         self._moving.append(self._bar)
-        plots.draw_prior(ax, prior)
+        draw_prior(ax, prior)
         ax.set_yticks(range(3), names)
         ax.set(xlim=(0, 1), ylim=(2.5, -0.5), xlabel="false negatives: share of in-batch pairs with the same label")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -238,7 +238,7 @@ class HardnessExplorer(widgets.VBox):
         if self._labels is not None:
             found = self.false_negatives[RANDOM_WALK]
             self._bar.set_width(found.rate)
-            words.append(f"false negatives <b>{found.rate:.1%}</b>{plots.times_chance(found, ', {}')}")
+            words.append(f"false negatives <b>{found.rate:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._image.value = self._picture.png(self._moving)
