@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reference import cosine, independent_graph, top_k
 
 from toolkit import ProximityGraph
-from toolkit._top_k import LANES, PAD, select_top_k
-from toolkit.graph import _candidate_slices
+from toolkit._links import candidate_slices
+from toolkit._top_k import LANES, select_top_k
 from toolkit.walks import random_states, walk_batches
 
 LAYOUTS = {
@@ -89,11 +89,12 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
     k, skip = (3, 0) if data is None else (data.draw(st.integers(1, len(values) - 1)), data.draw(st.integers(0, 1)))
     # Wider arrays than needed catch what is written past the end of a row.
     neighbors, similarities = np.full((2, 100), -7, np.int32), np.full((2, 100), -7, np.float32)
-    scores = np.pad(values, (0, -len(values) % LANES), constant_values=PAD)[None]
-    names, rows = np.arange(scores.size, dtype=np.int32), np.array([1])
-    select_top_k(scores, len(values), np.array([skip]), names, rows, neighbors[:, :k], similarities[:, :k])
-    assert (neighbors[0] == -7).all()
-    neighbors, similarities = neighbors[1:], similarities[1:]
+    scores = np.pad(values, (0, -len(values) % LANES), constant_values=np.nan)[None]
+    candidates, slot = np.arange(len(values), dtype=np.int32), np.full(len(values), -1, np.int32)
+    select_top_k(scores, candidates, np.array([skip]), slot, neighbors[:, :k], similarities[:, :k])
+    assert (slot == -1).all()
+    assert (neighbors[1 - skip] == -7).all()
+    neighbors, similarities = neighbors[skip:], similarities[skip:]
     assert (neighbors[0, k:] == -7).all()
     assert len(set(neighbors[0, :k].tolist()) - {skip}) == k
     np.testing.assert_array_equal(np.sort(values[neighbors[0, :k]]), np.sort(np.delete(values, skip))[-k:])
@@ -134,7 +135,7 @@ def test_input_is_left_alone(writeable):
 @pytest.mark.parametrize(("n", "size"), [(10, 1), (10, 3), (10, 7), (10, 10), (97, 40)])
 def test_candidate_slices_take_every_instance_equally_often(n, size):
     counts = np.zeros(n, int)
-    for part in itertools.islice(_candidate_slices(n, size, np.random.default_rng(0)), 200):
+    for part in itertools.islice(candidate_slices(n, size, np.random.default_rng(0)), 200):
         assert len(part) == size
         assert len(set(part.tolist())) == size
         counts[part] += 1

@@ -1,7 +1,11 @@
 """Checks of arguments: which one, the value got, what is allowed."""
 
+import warnings
+
 import numpy as np
 import torch
+
+_CHUNK = 65_536
 
 
 def integer(name: str, value, low: int, high: int | None = None, remedy: str = "") -> int:
@@ -43,41 +47,70 @@ def indices(name: str, values, n: int) -> np.ndarray:
     return array.astype(np.int64)
 
 
+def vectors(values, name: str = "embeddings") -> torch.Tensor:
+    """Return `values` (N, d) as a tensor that shares their memory where it can, or raise on a wrong shape or dtype."""
+    if isinstance(values, torch.Tensor):
+        tensor = values.detach()
+    else:
+        array = np.asarray(values)
+        if any(stride < 0 for stride in array.strides):
+            array = array.copy()  # torch knows no negative strides
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nor does anyone write
+            tensor = torch.from_numpy(array)
+    if tensor.ndim != 2 or tensor.shape[1] == 0:
+        raise ValueError(f"{name} must have shape (N, d) with d >= 1, got {tuple(tensor.shape)}")
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name} must be real numbers, got dtype {tensor.dtype}")
+    return tensor
+
+
+def norms(tensor: torch.Tensor, name: str = "embeddings", rows=None) -> torch.Tensor:
+    """Return the norm of each row, or raise on NaN, Inf or zero rows.
+
+    `rows` are the numbers by which to name bad rows, by default their positions. Takes little memory.
+    """
+    result = torch.cat([torch.linalg.vector_norm(_floating(part), dim=1) for part in tensor.split(_CHUNK)])
+    low, high = torch.aminmax(result) if len(result) else (1, 1)
+    if low > 1e-15 and high < 1e15:
+        return result
+    # Not bad yet: squares of very small or large entries vanish or overflow.
+    odd = torch.nonzero(~((result > 1e-15) & (result < 1e15)))[:, 0]
+    exact = tensor[odd].double()
+    scale = exact.abs().amax(1)
+    exact = torch.linalg.vector_norm(exact / scale[:, None], dim=1) * scale
+    bad = ~torch.isfinite(1 / exact) | ~torch.isfinite(exact)
+    if bad.any():
+        where = odd[bad].cpu().numpy()
+        named = (where if rows is None else np.asarray(rows)[where])[:5].tolist()
+        raise ValueError(
+            f"{name} must be finite and not all zero in every row, got {len(where)} bad row(s), first {named}: "
+            "check for NaN, Inf or zero vectors (a diverged model, an empty input)"
+        )
+    result = result.double()
+    result[odd] = exact
+    return result
+
+
+def _floating(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
 def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
     """Return `values` (N, d) as float32 rows of length 1, or raise on a wrong shape, NaN, Inf or zero rows.
 
     Float32 rows of length 1 are returned as they are, without a copy. `rows` are the numbers by which to name bad
     rows, by default their positions.
     """
-    # torch shares no memory with read-only arrays or negative strides: those are copied.
-    array = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.require(values, None, "CW"))
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"{name} must have shape (N, d) with d >= 1, got {tuple(array.shape)}")
-    if rows is not None and len(rows) != len(array):
-        raise ValueError(f"{name} must have one row per index ({len(rows)}), got {len(array)}")
-    if array.is_complex() or array.dtype == torch.bool:
-        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
-    if array.dtype != torch.float64:
-        array = array.float()
-    norms = torch.linalg.vector_norm(array, dim=1)
-    odd = ~((norms > 1e-15) & (norms < 1e15))
-    if odd.any():
-        # Not bad yet: squares of very small or large entries vanish or overflow.
-        scale = array[odd].abs().amax(1, keepdim=True)
-        bad = ~torch.isfinite(scale[:, 0]) | (scale[:, 0] == 0)
-        if bad.any():
-            where = torch.nonzero(odd)[:, 0][bad].cpu().numpy()
-            named = (where if rows is None else np.asarray(rows)[where])[:5].tolist()
-            raise ValueError(
-                f"{name} must be finite and not all zero in every row, got {len(where)} bad row(s), first {named}: "
-                "check for NaN, Inf or zero vectors (a diverged model, an empty input)"
-            )
-        array = array.clone()
-        array[odd] /= scale
-        norms = torch.linalg.vector_norm(array, dim=1)
-    if ((norms - 1).abs() < 1e-6).all():
-        return array.float()
-    return (array / norms[:, None]).float()
+    tensor = vectors(values, name)
+    if rows is not None and len(rows) != len(tensor):
+        raise ValueError(f"{name} must have one row per index ({len(rows)}), got {len(tensor)}")
+    lengths = norms(tensor, name, rows)
+    if tensor.dtype == torch.float32 and len(tensor):
+        low, high = torch.aminmax(lengths)
+        if 1 - low < 1e-6 and high - 1 < 1e-6:
+            return tensor
+    return (_floating(tensor) / lengths[:, None]).float()
 
 
 def shape(name: str, array, expected: tuple[int, ...], meaning: str):

@@ -1,4 +1,4 @@
-"""Numba loops: random walks and pair statistics.
+"""Numba loops: random walks, permutations, gathering rows, pair statistics.
 
 Arrays in, arrays out. Every kernel releases the GIL and runs on one thread, so callers may run several at
 once and forked DataLoader workers are safe. Randomness is one explicit ``uint64`` of SplitMix64 state per walk
@@ -8,12 +8,15 @@ once and forked DataLoader workers are safe. Randomness is one explicit ``uint64
 import numpy as np
 from numba import njit
 
+from toolkit._simd import prefetch
+
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _U27, _U30, _U31, _U32 = (np.uint64(bits) for bits in (27, 30, 31, 32))
 _LOW = np.uint64(0xFFFFFFFF)
 _FREE = -1
+_ROWS_AHEAD = 8
 
 
 @njit(nogil=True, cache=True)
@@ -35,6 +38,30 @@ def _below(bits, n):
 def _threshold(restart):
     """Restart when the high half of the random bits lies below this."""
     return np.uint64(restart * 4294967296.0)
+
+
+@njit(nogil=True, cache=True)
+def permutation(n, state):
+    """Return a random permutation of the int32 numbers below n (Fisher & Yates)."""
+    order = np.empty(n, np.int32)
+    for i in range(n):
+        state, bits = _next(state)
+        j = _below(bits, i + 1)
+        order[i] = order[j]
+        order[j] = i
+    return order
+
+
+@njit(nogil=True, cache=True)
+def gather_unit(vectors, norms, rows, out):
+    """Copy the `rows` of float32 `vectors` to `out`, each divided by its norm."""
+    one = np.float32(1)
+    for i in range(len(rows)):
+        # Random rows are not in the cache: fetch a few ahead.
+        prefetch(vectors[rows[min(i + _ROWS_AHEAD, len(rows) - 1)]], False)
+        source, target, scale = vectors[rows[i]], out[i], one / norms[rows[i]]
+        for j in range(len(source)):
+            target[j] = source[j] * scale
 
 
 @njit(nogil=True, cache=True)
