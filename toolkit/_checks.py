@@ -39,16 +39,21 @@ def indices(name: str, values, n: int) -> np.ndarray:
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {tuple(array.shape)}")
-    if len(array) and not np.issubdtype(array.dtype, np.integer):
+    if not len(array):
+        return np.empty(0, np.int64)
+    if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
-    outside = array[(array < 0) | (array >= n)]
-    if len(outside):
+    if array.min() < 0 or array.max() >= n:
+        outside = array[(array < 0) | (array >= n)]
         raise IndexError(f"{name} must lie in [0, {n}), got {outside[0]} ({len(outside)} out of range)")
     return array.astype(np.int64)
 
 
-def vectors(values, name: str = "embeddings") -> torch.Tensor:
-    """Return `values` (N, d) as a tensor that shares their memory where it can, or raise on a wrong shape or dtype."""
+def vectors(values, name: str = "embeddings", rows=None) -> torch.Tensor:
+    """Return `values` (N, d) as a tensor that shares their memory where it can, or raise on a wrong shape or dtype.
+
+    With `rows`, there must be as many.
+    """
     if isinstance(values, torch.Tensor):
         tensor = values.detach()
     else:
@@ -58,8 +63,12 @@ def vectors(values, name: str = "embeddings") -> torch.Tensor:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nor does anyone write
             tensor = torch.from_numpy(array)
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()  # numpy has none
     if tensor.ndim != 2 or tensor.shape[1] == 0:
         raise ValueError(f"{name} must have shape (N, d) with d >= 1, got {tuple(tensor.shape)}")
+    if rows is not None and len(rows) != len(tensor):
+        raise ValueError(f"{name} must have one row per index ({len(rows)}), got {len(tensor)}")
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name} must be real numbers, got dtype {tensor.dtype}")
     return tensor
@@ -102,9 +111,7 @@ def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
     Float32 rows of length 1 are returned as they are, without a copy. `rows` are the numbers by which to name bad
     rows, by default their positions.
     """
-    tensor = vectors(values, name)
-    if rows is not None and len(rows) != len(tensor):
-        raise ValueError(f"{name} must have one row per index ({len(rows)}), got {len(tensor)}")
+    tensor = vectors(values, name, rows)
     lengths = norms(tensor, name, rows)
     if tensor.dtype == torch.float32 and len(tensor):
         low, high = torch.aminmax(lengths)

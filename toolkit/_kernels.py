@@ -64,6 +64,33 @@ def gather_unit(vectors, norms, rows, out):
             target[j] = source[j] * scale
 
 
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _square_sum(values):
+    total = np.float32(0)
+    for j in range(len(values)):
+        total += values[j] * values[j]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def scatter_unit(vectors, rows, out):
+    """Write the float32 `vectors`, each divided by its norm, to the `rows` of `out`.
+
+    Return whether that was done: nothing is if a row is not in `out`, or a norm not well between 1e-15 and 1e15.
+    """
+    one = np.float32(1)
+    norms = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        norms[i] = np.sqrt(_square_sum(vectors[i]))
+        if not (0 <= rows[i] < len(out) and 1e-15 < norms[i] < 1e15):
+            return False
+    for i in range(len(rows)):
+        source, target, scale = vectors[i], out[rows[i]], one / norms[i]
+        for j in range(len(source)):
+            target[j] = source[j] * scale
+    return True
+
+
 @njit(nogil=True, cache=True)
 def visit_counts(neighbors, start, restart, n_steps, state):
     """Count how often each node is visited in `n_steps` steps from `start`."""

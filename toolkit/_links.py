@@ -7,6 +7,10 @@ import torch
 
 from toolkit import _threads
 
+_MIN_BLOCKS = 32  # for the threads to share
+_SCORES = 2**22  # at most so many at once, in each thread
+_DEVICE_SCORES = 2**27
+
 
 def link(
     vectors: torch.Tensor, norms: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int, n_threads: int
@@ -28,11 +32,39 @@ def link(
     return neighbors, similarities
 
 
+def link_on_device(
+    vectors: torch.Tensor, norms: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `link` does, with the work done by torch operations where `vectors` lie."""
+    n, device = len(vectors), vectors.device
+    neighbors = torch.empty(n, n_neighbors, dtype=torch.int32, device=device)
+    similarities = torch.empty(n, n_neighbors, device=device)
+    blocks = list(candidate_blocks(n, n_candidates, seed))
+    height, width = len(blocks[0][0]), n_candidates + 1
+    at_once = max(1, _DEVICE_SCORES // (height * width))
+    for start in range(0, len(blocks), at_once):
+        some = blocks[start : start + at_once]
+        # A block with a row less repeats its last one.
+        rows = np.stack([np.pad(rows, (0, height - len(rows)), "edge") for rows, _ in some])
+        rows, candidates = (torch.from_numpy(part).to(device) for part in (rows, np.stack([c for _, c in some])))
+        anchors, pool = ((vectors[part] / norms[part].unsqueeze(2)).float() for part in (rows, candidates))
+        scores = torch.bmm(anchors, pool.transpose(1, 2))
+        own = rows.unsqueeze(2) == candidates.unsqueeze(1)
+        own[:, :, -1] |= ~own.any(2)
+        best, places = scores.masked_fill_(own, -2).topk(n_neighbors, sorted=False)
+        neighbors[rows] = candidates.unsqueeze(1).expand_as(scores).gather(2, places)
+        similarities[rows] = best.clamp_(-1, 1)
+    return neighbors.cpu().numpy(), similarities.cpu().numpy()
+
+
 def candidate_blocks(n: int, n_candidates: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield blocks of rows, each with its M + 1 candidates, of which each row is to leave one out."""
     rng = np.random.default_rng(seed)
-    rows = np.array_split(permutation(n, rng), -(-n // max(1, n_candidates // 2)))
-    yield from zip(rows, candidate_slices(n, n_candidates + 1, rng), strict=False)
+    width = n_candidates + 1
+    # As many slices as come from whole permutations: no instance is a candidate more often than others.
+    n_permutations = max(2, -(-_MIN_BLOCKS * width // n))
+    rows = np.array_split(permutation(n, rng), min(n, -(-n_permutations * n // width)))
+    yield from zip(rows, candidate_slices(n, width, rng), strict=False)
 
 
 def candidate_slices(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -73,12 +105,15 @@ def _link_blocks(
         if slot is None:
             slot = np.full(len(vectors), -1, np.int32)
             pool = torch.zeros(width + -width % LANES, vectors.shape[1])
-            anchors = torch.empty(len(rows), vectors.shape[1])
-            scores = torch.empty(len(rows), len(pool))
+            n_rows = min(len(rows), max(1, _SCORES // len(pool)))
+            anchors = torch.empty(n_rows, vectors.shape[1])
+            scores = torch.empty(n_rows, len(pool))
         _gather_unit(vectors, norms, candidates, pool.numpy()[:width])
-        _gather_unit(vectors, norms, rows, anchors.numpy()[: len(rows)])
-        block = torch.mm(anchors[: len(rows)], pool.T, out=scores[: len(rows)])
-        select_top_k(block.numpy(), candidates, rows, slot, neighbors, similarities)
+        for start in range(0, len(rows), n_rows):
+            part = rows[start : start + n_rows]
+            _gather_unit(vectors, norms, part, anchors.numpy()[: len(part)])
+            products = torch.mm(anchors[: len(part)], pool.T, out=scores[: len(part)])
+            select_top_k(products.numpy(), candidates, part, slot, neighbors, similarities)
 
 
 def _gather_unit(vectors: np.ndarray, norms: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:

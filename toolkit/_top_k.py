@@ -7,7 +7,7 @@ from toolkit._simd import LANES, count_lanes, keep_lanes, prefetch
 
 PAD = -2.0  # below any cosine
 _BELOW, _ABOVE = np.float32(-1.01), np.float32(1.01)
-_SAMPLE = 128
+_SAMPLED_BEST = 12  # the sample is to hold so many of the K best
 _MARGIN = 1.5
 
 
@@ -76,7 +76,7 @@ def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
     for j in range(n):
         codes[j] = candidates[j]
         slot[candidates[j]] = j
-    n_sample = min(_SAMPLE, n)
+    n_sample = min(n, n * _SAMPLED_BEST // k // LANES * LANES + LANES)
     wanted = int(np.ceil(_MARGIN * k * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
     top_scores, top_codes = np.empty(k + LANES, np.float32), np.empty(k + LANES, np.int32)
@@ -88,7 +88,7 @@ def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
         for j in range(n, length):
             values[j] = PAD
         values[slot[rows[r]] if slot[rows[r]] >= 0 else n - 1] = PAD
-        loose, _ = _kth_largest(values, n_sample, min(_SAMPLE, length), wanted, wanted // 4, _BELOW, loose)
+        loose, _ = _kth_largest(values, n_sample, n_sample + -n_sample % LANES, wanted, wanted // 4, _BELOW, loose)
         n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
         if n_kept < k:
             loose = _BELOW

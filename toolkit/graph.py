@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit import _checks, _threads
-from toolkit._links import link
+from toolkit._links import link, link_on_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,8 @@ class ProximityGraph:
         Cosine similarity to each of them.
     n_candidates : int
         Candidates looked at per instance (M), after the cap at N - 1.
+    recall : float
+        Share of the K most similar candidates that the neighbours are: 1 but for approximate search (`exact`).
 
     Examples
     --------
@@ -39,9 +41,12 @@ class ProximityGraph:
     neighbors: np.ndarray
     similarities: np.ndarray
     n_candidates: int
+    recall: float = 1.0
 
     @classmethod
-    def build(cls, embeddings, n_candidates: int = 1000, n_neighbors: int = 100, seed: int = 0) -> "ProximityGraph":
+    def build(
+        cls, embeddings, n_candidates: int = 1000, n_neighbors: int = 100, seed: int = 0, n_threads: int | None = None
+    ) -> "ProximityGraph":
         """Link each instance to its most similar random candidates.
 
         Each instance's candidates are a uniform draw without itself and without repetition, and all instances are
@@ -57,7 +62,9 @@ class ProximityGraph:
         n_neighbors : int
             Candidates kept per instance (K), at most M.
         seed : int
-            Determines the candidates.
+            Determines the candidates, and so the graph, with any number of threads.
+        n_threads : int, optional
+            By default as many as torch uses. Embeddings on another device are linked there.
 
         Raises
         ------
@@ -71,9 +78,61 @@ class ProximityGraph:
             "n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates (at most N - 1)"
         )
         _checks.integer("seed", seed, 0)
+        if n_threads is None:
+            n_threads = _threads.n_cores()
+        _checks.integer("n_threads", n_threads, 1)
         norms = _checks.norms(vectors)
-        links = link(vectors, norms, n_candidates, n_neighbors, seed, _threads.n_cores())
+        if vectors.device.type == "cpu":
+            links = link(vectors, norms, n_candidates, n_neighbors, seed, n_threads)
+        else:
+            links = link_on_device(vectors, norms, n_candidates, n_neighbors, seed)
         return cls(*links, n_candidates)
+
+    @classmethod
+    def exact(cls, embeddings, n_neighbors: int = 100, *, exact_up_to: int = 50_000, seed: int = 0) -> "ProximityGraph":
+        """Link each instance to its nearest neighbours of all: the limit M = N - 1, through faiss.
+
+        A walk on this graph gives the hardest batches, full of false negatives, and can be shut in for good: it is
+        here to compare with. The exact search takes time in proportion to the square of N.
+
+        Parameters
+        ----------
+        embeddings : array or tensor, shape (N, d)
+            As for `build`.
+        n_neighbors : int
+            Neighbours kept per instance (K), at most N - 1.
+        exact_up_to : int
+            Above so many instances the search is approximate, by inverted lists. `recall` then says which share of
+            the true neighbours was found, over 1,000 random instances.
+        seed : int
+            Determines the lists.
+
+        Raises
+        ------
+        ValueError
+            For K > N - 1, N < 2, a wrong shape, or NaN, Inf and zero rows (the first are named).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from toolkit import ProximityGraph
+        >>> points = np.random.default_rng(0).normal(size=(500, 8))
+        >>> ProximityGraph.exact(points, n_neighbors=10)
+        ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=499)
+        """
+        from toolkit._nearest import nearest, nearly_nearest
+
+        vectors = _checks.vectors(embeddings)
+        n = _checks.integer("number of embeddings", len(vectors), 2)
+        _checks.integer("n_neighbors", n_neighbors, 1, n - 1, "no more neighbours than other instances")
+        _checks.integer("exact_up_to", exact_up_to, 0)
+        _checks.integer("seed", seed, 0)
+        unit = np.ascontiguousarray(_checks.embeddings(vectors).cpu().numpy())
+        if n <= exact_up_to:
+            neighbors, similarities, recall = *nearest(unit, np.arange(n), n_neighbors), 1.0
+        else:
+            neighbors, similarities, recall = nearly_nearest(unit, n_neighbors, seed)
+        return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n - 1, recall)
 
     @property
     def n_nodes(self) -> int:
@@ -110,6 +169,6 @@ class ProximityGraph:
         return digraph
 
     def __repr__(self) -> str:
-        return (
-            f"ProximityGraph(n_nodes={self.n_nodes}, n_neighbors={self.n_neighbors}, n_candidates={self.n_candidates})"
-        )
+        recall = f", recall={self.recall:.3f}" if self.recall < 1 else ""
+        sizes = f"n_nodes={self.n_nodes}, n_neighbors={self.n_neighbors}, n_candidates={self.n_candidates}"
+        return f"ProximityGraph({sizes}{recall})"

@@ -9,7 +9,7 @@ from toolkit import _checks
 class EmbeddingBank:
     """The latest embedding of each of `n` instances, normalised to length 1.
 
-    Memory: 4 N d bytes, taken at the first update.
+    Memory: 4 N d bytes, taken at the first update on the device of the embeddings, to which the bank moves.
     """
 
     def __init__(self, n: int) -> None:
@@ -19,17 +19,45 @@ class EmbeddingBank:
 
     def update(self, indices, embeddings) -> None:
         """Store the embeddings (B, d) of the instances `indices` (B,)."""
-        indices = _checks.indices("indices", indices, self.n)
-        vectors = _checks.embeddings(embeddings, rows=indices).cpu()
+        if self._write_at_once(indices, embeddings):
+            return
+        rows = _checks.indices("indices", indices, self.n)
+        vectors = _checks.vectors(embeddings, rows=rows)
+        norms = _checks.norms(vectors, rows=rows)
         if self.vectors is None:
-            self.vectors = torch.zeros(self.n, vectors.shape[1])
+            self.vectors = torch.zeros(self.n, vectors.shape[1], device=vectors.device)
         if vectors.shape[1] != self.vectors.shape[1]:
             raise ValueError(
                 f"embeddings must keep the dimension of the first update, {self.vectors.shape[1]}, "
                 f"got {vectors.shape[1]}"
             )
-        self.vectors[indices] = vectors
-        self.known[indices] = True
+        self.vectors = self.vectors.to(vectors.device)
+        self.vectors[rows] = (vectors / norms[:, None]).float()
+        self.known[rows] = True
+
+    def _write_at_once(self, indices, embeddings) -> bool:
+        """Store ordinary embeddings by one compiled loop; return whether they were.
+
+        In a training step each tensor operation, however small, takes longer than that.
+        """
+        from toolkit._kernels import scatter_unit
+
+        if self.vectors is None or not isinstance(embeddings, torch.Tensor):
+            return False
+        rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
+        vectors = embeddings.detach()
+        ordinary = (
+            rows.dtype == np.int64
+            and vectors.dtype == torch.float32
+            and vectors.device.type == self.vectors.device.type == "cpu"
+            and vectors.is_contiguous()
+            and vectors.shape == (*rows.shape, self.vectors.shape[1])
+            and rows.ndim == 1
+        )
+        if not ordinary or not scatter_unit(vectors.numpy(), rows, self.vectors.numpy()):
+            return False
+        self.known[rows] = True
+        return True
 
     @property
     def complete(self) -> bool:
@@ -38,7 +66,7 @@ class EmbeddingBank:
 
     def state_dict(self) -> dict:
         """Return the vectors and which of them are known."""
-        vectors = None if self.vectors is None else self.vectors.clone()
+        vectors = None if self.vectors is None else self.vectors.to("cpu", copy=True)
         return {"vectors": vectors, "known": torch.from_numpy(self.known.copy())}
 
     def load_state_dict(self, state: dict) -> None:

@@ -44,11 +44,8 @@ class KNNBatchSampler(OnlineBatchSampler):
         """Exact search needs no index."""
 
     def _draw(self, planned: np.ndarray) -> np.ndarray:
-        import faiss
+        from toolkit._nearest import nearest
 
         starts = self._rng(1).permutation(self.n)[self._chunk()]
-        vectors = self.bank.vectors.numpy()
-        found = faiss.knn(vectors[starts], vectors, self.batch_size, metric=faiss.METRIC_INNER_PRODUCT)[1]
-        # Among duplicates of the start, faiss may not return the start itself.
-        others = [row[row != start][: self.batch_size - 1] for row, start in zip(found, starts, strict=True)]
+        others, _ = nearest(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1)
         return np.column_stack([starts, others]).ravel()

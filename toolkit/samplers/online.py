@@ -9,6 +9,8 @@ from toolkit import _checks
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.base import BatchSampler
 
+_CHUNK = 65_536
+
 
 class OnlineBatchSampler(BatchSampler):
     """Uniform batches until every embedding is known, then batches from an index that is rebuilt now and then.
@@ -39,9 +41,11 @@ class OnlineBatchSampler(BatchSampler):
             For NaN, Inf or zero rows (the first are named), and for wrong settings.
         """
         settings.setdefault("warmup_epochs", 0)
-        unit = _checks.embeddings(embeddings)
-        sampler = cls(len(unit), batch_size, **settings)
-        sampler.update(np.arange(len(unit)), unit)
+        vectors = _checks.vectors(embeddings)
+        _checks.norms(vectors)
+        sampler = cls(len(vectors), batch_size, **settings)
+        for rows in np.array_split(np.arange(len(vectors)), -(-len(vectors) // _CHUNK)):
+            sampler.update(rows, vectors[rows[0] : rows[-1] + 1])
         sampler._refresh()
         return sampler
 
