@@ -72,6 +72,10 @@ def components(n_components: int, size: int, n_neighbors: int) -> ProximityGraph
 @contextmanager
 def interpreted():
     """Run the kernels as plain Python: arrays are then checked for their bounds, where compiled code is not."""
-    kernels = {name: kernel.py_func for name, kernel in vars(_kernels).items() if hasattr(kernel, "py_func")}
-    with patch.multiple(_kernels, **kernels), np.errstate(over="ignore"):
+    kernels = {
+        name: kernel.py_func
+        for name, kernel in vars(_kernels).items()
+        if getattr(kernel, "__module__", "") == _kernels.__name__ and hasattr(kernel, "py_func")
+    }
+    with patch.multiple(_kernels, fetch_to_read=lambda address: None, **kernels), np.errstate(over="ignore"):
         yield _kernels

@@ -5,9 +5,10 @@ from random import Random
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 from reference import components, cosine, interpreted, published_walk
 
-from toolkit import ProximityGraph, _kernels
+from toolkit import ProximityGraph, _kernels, walks
 from toolkit.walks import (
     LinearRestart,
     WalkStats,
@@ -54,10 +55,38 @@ def test_compiled_kernels_equal_plain_python(graph, restart):
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.fixture
+def threads():
+    """Set the number of torch threads, which is the toolkit's too; the old one comes back."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("graph", [random_graph(300, 100, 10), RING], ids=["random", "components"])
+def test_walks_in_turn_equal_walks_one_by_one(graph, n_threads, threads, monkeypatch):
+    monkeypatch.setattr(walks, "_MEMBERS_PER_THREAD", 100)
+    threads(n_threads)
+    # More batches than take turns at once, some with fresh seeds.
+    starts, restarts, states = np.arange(75) % graph.n_nodes, np.linspace(0, 0.95, 75), random_states(75, 2)
+    got, stats = walk_batches(graph, starts, 30, restarts, states=states)
+    assert torch.get_num_threads() == n_threads
+    steps = reseeds = 0
+    for start, restart, state, batch in zip(starts, restarts, states, got, strict=True):
+        stamp, expected = np.zeros(graph.n_nodes, np.int32), np.empty(30, np.int64)
+        idle = max_idle_steps(graph.n_neighbors, restart)
+        counts = _kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, expected, None)
+        np.testing.assert_array_equal(batch, expected)
+        steps, reseeds = steps + counts[0], reseeds + counts[1]
+    assert stats == WalkStats(75, steps, reseeds)
+    assert reseeds > 0
+
+
 @pytest.mark.parametrize("restart", [0.05, 0.2, 0.6])
 def test_distribution_is_that_of_the_published_walk(restart):
     graph, n, size, start = random_graph(), 4000, 12, 7
-    rng = Random(0)
+    rng = Random(1)
     published = [published_walk(graph.neighbors.tolist(), start, size, restart, rng) for _ in range(n)]
     expected = np.bincount(np.concatenate([batch for batch, _ in published]), minlength=60) / n
     lengths = np.array([steps for _, steps in published])

@@ -8,7 +8,7 @@ once and forked DataLoader workers are safe. Randomness is one explicit ``uint64
 import numpy as np
 from numba import njit
 
-from toolkit._simd import prefetch
+from toolkit._simd import fetch_to_read, prefetch
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -17,6 +17,7 @@ _U27, _U30, _U31, _U32 = (np.uint64(bits) for bits in (27, 30, 31, 32))
 _LOW = np.uint64(0xFFFFFFFF)
 _FREE = -1
 _ROWS_AHEAD = 8
+_WALKS = 16  # at once; as many as bits in uint16
 
 
 @njit(nogil=True, cache=True)
@@ -150,13 +151,61 @@ def walk(neighbors, start, restart, max_idle, state, stamp, mark, batch, trace):
 
 @njit(nogil=True, cache=True)
 def walks(neighbors, starts, restarts, max_idles, states, batches):
-    """Fill each row of `batches` by its own walk from its own random state; return (steps, reseeds) in all."""
-    stamp = np.full(neighbors.shape[0], _FREE, np.int32)
-    steps, reseeds = 0, 0
-    for b in range(len(starts)):
-        s, r = walk(neighbors, starts[b], restarts[b], max_idles[b], states[b], stamp, b, batches[b], None)
-        steps += s
-        reseeds += r
+    """Fill each row of `batches` by its own `walk` from its own random state; return (steps, reseeds) in all.
+
+    Sixteen walks take turns, so that the memory each will read next is on its way while the others step. Bit w of
+    ``members[v]`` tells whether node v is in the batch of walk w.
+    """
+    (n_nodes, n_neighbors), (n, batch_size) = neighbors.shape, batches.shape
+    members = np.zeros(n_nodes, np.uint16)
+    batch = np.full(_WALKS, -1, np.int64)
+    size, idle = np.full(_WALKS, batch_size, np.int64), np.zeros(_WALKS, np.int64)
+    node, start = np.zeros(_WALKS, np.int64), np.zeros(_WALKS, np.int64)
+    state, bits, threshold = np.zeros(_WALKS, np.uint64), np.zeros(_WALKS, np.uint64), np.zeros(_WALKS, np.uint64)
+    steps, reseeds, begun, going = 0, 0, 0, _WALKS
+    while going > 0:
+        for w in range(_WALKS):
+            b, bit = batch[w], np.uint16(1 << w)
+            if size[w] == batch_size:
+                if b == n:
+                    continue
+                if b >= 0:
+                    for member in batches[b]:
+                        members[member] &= ~bit
+                b = batch[w] = begun
+                if b == n:
+                    going -= 1
+                    continue
+                begun += 1
+                node[w] = start[w] = starts[b]
+                size[w] = idle[w] = 0
+                threshold[w] = _threshold(restarts[b])
+                state[w], bits[w] = _next(states[b])
+            else:
+                steps += 1
+            if members[node[w]] & bit:
+                idle[w] += 1
+            else:
+                members[node[w]] |= bit
+                batches[b, size[w]] = node[w]
+                size[w] += 1
+                idle[w] = 0
+            # The next step is chosen now, and taken when the turn comes round.
+            if idle[w] == max_idles[b]:
+                start[w] = _below(bits[w], n_nodes)
+                while members[start[w]] & bit:
+                    state[w], bits[w] = _next(state[w])
+                    start[w] = _below(bits[w], n_nodes)
+                node[w] = start[w]
+                reseeds += 1
+            elif (bits[w] >> _U32) < threshold[w]:
+                node[w] = start[w]
+            else:
+                node[w] = neighbors[node[w], _below(bits[w], n_neighbors)]
+            state[w], bits[w] = _next(state[w])
+            fetch_to_read(members.ctypes.data + members.itemsize * node[w])
+            place = node[w] * n_neighbors + _below(bits[w], n_neighbors)
+            fetch_to_read(neighbors.ctypes.data + neighbors.itemsize * place)
     return steps, reseeds
 
 

@@ -94,7 +94,7 @@ def _prefetcher(write):
     return fetch_line
 
 
-_fetch_to_read, _fetch_to_write = _prefetcher(0), _prefetcher(1)
+fetch_to_read, fetch_to_write = _prefetcher(0), _prefetcher(1)
 
 
 @njit(nogil=True, cache=True)
@@ -102,6 +102,6 @@ def prefetch(array, write):
     """Begin to fetch a contiguous array of 4-byte values, to be read or written soon."""
     for offset in range(0, 4 * len(array), LINE):
         if write:
-            _fetch_to_write(array.ctypes.data + offset)
+            fetch_to_write(array.ctypes.data + offset)
         else:
-            _fetch_to_read(array.ctypes.data + offset)
+            fetch_to_read(array.ctypes.data + offset)

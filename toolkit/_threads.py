@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import torch
 
@@ -13,22 +12,18 @@ def n_cores() -> int:
 
 
 def run(work: Callable[[], None], n_threads: int) -> None:
-    """Run `work` in `n_threads` new threads; an error in one of them is raised here, after all have ended.
+    """Run `work` in this thread and `n_threads` - 1 others; an error in one of them is raised here.
 
-    The threads end with this call, so that a fork later on finds none.
+    All have ended when this returns, so that a fork later on finds none.
     """
     before = torch.get_num_threads()
-    ready = Barrier(n_threads + 1)
-
-    def single_threaded() -> None:
-        torch.set_num_threads(1)
-        ready.wait()
-        work()
-
-    with ThreadPoolExecutor(n_threads) as pool:
-        started = [pool.submit(single_threaded) for _ in range(n_threads)]
-        ready.wait()
-        # The number is each thread's own, but also what threads started later begin with.
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            others = [pool.submit(work) for _ in range(n_threads - 1)]
+            work()
+            for other in others:
+                other.result()
+    finally:
+        # The number is a thread's own, but also what threads started later begin with.
         torch.set_num_threads(before)
-        for done in started:
-            done.result()

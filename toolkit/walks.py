@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from toolkit import _checks
+from toolkit import _checks, _threads
 from toolkit.graph import ProximityGraph
 
 MAX_IDLE_STEPS = 100_000
+_MEMBERS_PER_THREAD = 50_000  # to be worth a thread's start
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,19 @@ def walk_batches(
     _checks.shape("states", states, (len(starts),), "one per start")
     batches = np.empty((len(starts), batch_size), np.int64)
     restarts, idles = _per_batch(graph, restart, len(starts))
-    steps, reseeds = _kernels.walks(graph.neighbors, starts, restarts, idles, states, batches)
-    return batches, WalkStats(len(starts), steps, reseeds)
+    n_threads = min(_threads.n_cores(), 1 + batches.size // _MEMBERS_PER_THREAD)
+    parts = iter(np.array_split(np.arange(len(starts)), n_threads))
+    counts = []
+
+    def work() -> None:
+        for part in parts:
+            rows = slice(part[0], part[-1] + 1)
+            arrays = (array[rows] for array in (starts, restarts, idles, states, batches))
+            counts.append(_kernels.walks(graph.neighbors, *arrays))
+
+    if len(starts):
+        _threads.run(work, n_threads)
+    return batches, WalkStats(len(starts), *map(sum, zip(*counts, strict=True)))
 
 
 def partition_batches(
