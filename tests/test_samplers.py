@@ -3,6 +3,8 @@
 import functools
 import io
 import itertools
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -11,22 +13,25 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from reference import cosine
 from sklearn.neighbors import NearestNeighbors
 from torch.utils.data import DataLoader, TensorDataset
 
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
+from toolkit import KNNBatchSampler, ProximityGraph, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.walks import LinearRestart, WalkStats
 
-KINDS = ["uniform", "independent", "partition", "knn"]
+KINDS = ["uniform", "independent", "partition", "background", "knn"]
 ONLINE = KINDS[1:]
 WALKS = ["independent", "partition"]
 
 
 def settings_of(kind: str, n: int) -> dict:
     """Settings that leave a sampler of this kind some choice among `n` instances."""
-    walk = {"n_candidates": max(n // 10, 10), "n_neighbors": max(n // 100, 3), "coverage": kind}
-    return walk if kind in WALKS else {}
+    walk = {"n_candidates": max(n // 10, 10), "n_neighbors": max(n // 100, 3)}
+    if kind == "background":
+        return walk | {"refresh": "background"}
+    return walk | {"coverage": kind} if kind in WALKS else {}
 
 
 def new(kind: str, n: int, batch_size: int, **changes):
@@ -295,9 +300,78 @@ class TestRefresh:
         # Over 20 seeds the medians were at least 0.28 for a partition, whose walks cut each other off on a circle, and
         # 0.97 for independent walks; means of what batches do not follow were at most 0.10 and 0.18.
         least = 0.25 if kind == "partition" else 0.8
-        assert np.median(hardness[0, :5]) > least
-        assert np.median(hardness[1, 5:]) > least
-        assert np.abs([hardness[1, :5].mean(), hardness[0, 5:].mean()]).max() < 0.2
+        # The rebuild is due at the sixth batch; in the background it takes over five later.
+        due = 10 if kind == "background" else 5
+        assert np.median(hardness[0, :due]) > least
+        assert np.median(hardness[1, due:]) > least
+        assert np.abs([hardness[1, :due].mean(), hardness[0, due:].mean()]).max() < 0.2
+
+
+class TestBackground:
+    def drawn(self, monkeypatch=None, build=None, n_batches=14) -> tuple[list, list, list]:
+        """Batches, the graph of each, and the embeddings known when it was asked for."""
+        points = normal(100)
+        sampler = built("background", points, 10, refresh_every=3)
+        if build is not None:
+            monkeypatch.setattr(ProximityGraph, "build", build)
+        batches, graphs, vectors = [], [], []
+        for step in range(n_batches):
+            if step % 10 == 0:
+                epoch = iter(sampler)
+            vectors.append(sampler.bank.vectors.clone())
+            batch = next(epoch)
+            sampler.update(batch, points[batch] + normal(10, 8, step))
+            batches.append(batch)
+            graphs.append(sampler.graph)
+        return batches, graphs, vectors
+
+    def test_graph_takes_over_one_period_after_it_was_due(self):
+        _, graphs, vectors = self.drawn()
+        taken_over = [i for i in range(1, 14) if graphs[i] is not graphs[i - 1]]
+        # Due at 3, 6, 9, 12; the graph that was due at 3 is there at 6, and so on.
+        assert taken_over == [6, 9, 12]
+        for i in taken_over:
+            similarities = cosine(vectors[i - 3])
+            np.testing.assert_allclose(
+                graphs[i].similarities, np.take_along_axis(similarities, graphs[i].neighbors, 1), atol=1e-6
+            )
+
+    def test_batches_do_not_depend_on_how_long_a_build_takes(self, monkeypatch):
+        expected, _, _ = self.drawn()
+        build, main = ProximityGraph.build, threading.current_thread()
+
+        def slow(*arguments, **settings):
+            assert threading.current_thread() is not main
+            time.sleep(0.2)
+            return build(*arguments, **settings)
+
+        assert self.drawn(monkeypatch, slow)[0] == expected
+
+    def test_an_error_reaches_the_caller_and_the_next_build_is_tried_anew(self, monkeypatch):
+        points = normal(100)
+        sampler = built("background", points, 10, refresh_every=2)
+        run = training(sampler, points)
+        with monkeypatch.context() as patch:
+            patch.setattr(ProximityGraph, "build", lambda *_, **__: 1 / 0)
+            for _ in range(4):
+                next(run)
+            with pytest.raises(ZeroDivisionError):
+                next(run)
+        before = sampler.graph
+        list(itertools.islice(training(sampler, points), 9))
+        assert sampler.graph is not before
+
+    def test_no_thread_stays_behind(self):
+        before = threading.active_count()
+        self.drawn()
+        for thread in set(threading.enumerate()) - {threading.current_thread()}:
+            thread.join(5)
+        assert threading.active_count() <= before
+
+    def test_number_of_torch_threads_is_left_alone(self):
+        before = torch.get_num_threads()
+        self.drawn()
+        assert torch.get_num_threads() == before
 
 
 class TestResume:

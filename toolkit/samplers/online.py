@@ -73,13 +73,18 @@ class OnlineBatchSampler(BatchSampler):
         self._changed = True
 
     def _plan(self) -> None:
-        due = self._builds == 0 or (self._changed and self._age >= self.refresh_every)
+        due = self._builds == 0 or (self._outdated and self._age >= self.refresh_every)
         if due and self.epoch >= self.warmup_epochs and self.bank.complete:
             self._refresh()
             self._queue = self._draw(self._queue)
         elif len(self._queue) == 0:
             self._queue = self._draw_uniform() if self.warming_up else self._draw(self._queue)
         self._age += 1
+
+    @property
+    def _outdated(self) -> bool:
+        """Whether a rebuild would give another index."""
+        return self._changed
 
     def _refresh(self) -> None:
         """Rebuild the index from the bank as it is now."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -34,6 +35,11 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         epochs) such as `toolkit.walks.LinearRestart`.
     refresh_every : int
         Batches between rebuilds of the graph (t).
+    refresh : {"blocking", "background"}
+        ``"blocking"``: a rebuild holds up the batch that is due. ``"background"``: training goes on with the old graph
+        while a thread builds the new one from a copy of the embeddings; it takes over `refresh_every` batches
+        later, always at that batch, which waits if it must. The first build blocks. An error in the thread is raised
+        at the hand-over.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     coverage : {"independent", "partition"}
@@ -78,12 +84,14 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         n_neighbors: int = 100,
         restart: float | Callable[[int], float] = 0.2,
         refresh_every: int = 100,
+        refresh: str = "blocking",
         warmup_epochs: int = 1,
         coverage: str = "independent",
         drop_last: bool = False,
         seed: int = 0,
     ) -> None:
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
+        self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
         self.n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
         self.n_neighbors = _checks.integer(
@@ -95,6 +103,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         )
         self.restart = restart if callable(restart) else _checks.restart_probability(restart)
         self.graph: ProximityGraph | None = None
+        self._next_graph: Future[ProximityGraph] | None = None
         self.stats = WalkStats()
 
     def restart_at(self, batch: int) -> float:
@@ -107,8 +116,23 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return re.sub(" at 0x[0-9a-f]+", "", repr(self.restart)) if callable(self.restart) else self.restart
 
     def _build(self) -> None:
-        graph_seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
-        self.graph = ProximityGraph.build(self.bank.vectors, self.n_candidates, self.n_neighbors, seed=graph_seed)
+        seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
+        settings = self.n_candidates, self.n_neighbors, seed
+        if self.refresh == "blocking" or self.graph is None:
+            self.graph = ProximityGraph.build(self.bank.vectors, *settings)
+            return
+        ready, self._next_graph = self._next_graph, None
+        if ready is not None:
+            self.graph = ready.result()
+        if self._changed:
+            # One thread, so that training keeps the other cores; it ends with the build, so that forks find none.
+            pool = ThreadPoolExecutor(1)
+            self._next_graph = pool.submit(ProximityGraph.build, self.bank.vectors.clone(), *settings, n_threads=1)
+            pool.shutdown(wait=False)
+
+    @property
+    def _outdated(self) -> bool:
+        return self._changed or self._next_graph is not None
 
     def _draw(self, planned: np.ndarray) -> np.ndarray:
         draw = self._draw_partition if self.coverage == "partition" else self._draw_independent
@@ -132,19 +156,27 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return partition_batches(self.graph, order, self.batch_size, restarts, state=state)
 
     def state_dict(self) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan."""
-        graph = self.graph and {
-            "neighbors": torch.from_numpy(self.graph.neighbors),
-            "similarities": torch.from_numpy(self.graph.similarities),
-        }
+        """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan.
+
+        Waits for a graph that is being built in the background.
+        """
         stats = {"batches": self.stats.batches, "steps": self.stats.steps, "reseeds": self.stats.reseeds}
-        return super().state_dict() | {"graph": graph, "stats": stats}
+        next_graph = self._next_graph and self._next_graph.result()
+        graphs = {"graph": _arrays(self.graph), "next_graph": _arrays(next_graph)}
+        return super().state_dict() | graphs | {"stats": stats}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken: the next iteration continues that epoch."""
         super().load_state_dict(state)
-        arrays = state["graph"] and {name: tensor.numpy() for name, tensor in state["graph"].items()}
-        self.graph = arrays and ProximityGraph(**arrays, n_candidates=self.n_candidates)
+        self.graph, next_graph = (
+            arrays
+            and ProximityGraph(**{name: part.numpy() for name, part in arrays.items()}, n_candidates=self.n_candidates)
+            for arrays in (state["graph"], state["next_graph"])
+        )
+        self._next_graph = None
+        if next_graph is not None:
+            self._next_graph = Future()
+            self._next_graph.set_result(next_graph)
         self.stats = WalkStats(**state["stats"])
 
     def _config(self) -> dict:
@@ -157,5 +189,14 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
                 "n_candidates": self.n_candidates,
                 "n_neighbors": self.n_neighbors,
                 "restart": self._restart_name(),
+                "refresh": self.refresh,
             }
         )
+
+
+def _arrays(graph: ProximityGraph | None) -> dict[str, torch.Tensor] | None:
+    """Return the arrays of a graph as tensors that share their memory."""
+    return graph and {
+        "neighbors": torch.from_numpy(graph.neighbors),
+        "similarities": torch.from_numpy(graph.similarities),
+    }
