@@ -1,88 +1,268 @@
-"""Graph and walk against the published procedure, as ratios taken side by side in one run.
+"""Graph, walks and sampler against what bounds them, as ratios of timings taken side by side in one run.
 
-usage: python -m benchmarks.engine
+usage: python -m benchmarks.engine [--quick] [--json FILE]
 
-The published procedure is written out here from its description (arXiv 2306.03355): candidates drawn for each row
-on its own with a batched product and top-k in torch, and a walk in plain Python. Writes the table in
-`benchmarks/README.md`.
+--quick    under a minute: two repeats, at most 320,000 instances, no table
+--json     write the figures to a file
+
+Without --quick, refreshes the table in `benchmarks/README.md`.
 """
 
+import argparse
+import json
 import platform
-import random
-import time
-from collections.abc import Callable
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from toolkit import ProximityGraph
-from toolkit.walks import random_states, walk_batches
+from benchmarks import published, report
+from toolkit import ProximityGraph, RandomWalkBatchSampler, _threads
+from toolkit.metrics import batch_hardness
+from toolkit.walks import partition_batches, random_states, walk_batches
 
-N, DIM, M, K, BATCH, RESTART, REPEATS = 20_000, 128, 1000, 100, 256, 0.2, 5
-README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- engine: begin -->", "<!-- engine: end -->"
-
-
-def published_graph(unit: torch.Tensor) -> np.ndarray:
-    """Draw candidates per row, score them by a batched product, keep the best."""
-    neighbors = []
-    for rows in unit.split(len(unit) // 20):
-        candidates = torch.randint(len(unit), (len(rows), M))
-        scores = torch.bmm(unit[candidates], rows.unsqueeze(2)).squeeze(2)
-        neighbors.append(candidates.gather(1, scores.topk(K).indices))
-    return torch.cat(neighbors).numpy()
+DIM, M, K, BATCH, RESTART = 128, 1000, 100, 256, 0.2
+SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167
 
 
-def published_walk(neighbors: np.ndarray, start: int) -> list[int]:
-    """Walk step by step in Python until the batch is full."""
-    batch, node = {start}, start
-    while len(batch) < BATCH:
-        node = start if random.random() < RESTART else random.choice(neighbors[node].tolist())
-        batch.add(node)
-    return list(batch)
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: `value` is the ratio of the best times, `low` to `high` the ratios of single repeats."""
+
+    key: str
+    value: float
+    low: float
+    high: float
+    target: str
+    meaning: str
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Time one call."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def ratio(key: str, times: np.ndarray, target: str, meaning: str, scale: float = 1) -> Figure:
+    """Compare two rows of interleaved times."""
+    above, below = times
+    each = above / below * scale
+    return Figure(key, above.min() / below.min() * scale, each.min(), each.max(), target, meaning)
 
 
-def ratios(slow: Callable[[], float], fast: Callable[[], float]) -> np.ndarray:
-    """Return the ratios of interleaved timings."""
-    fast()
-    return np.array([slow() / fast() for _ in range(REPEATS)])
+@lru_cache
+def points(n: int) -> np.ndarray:
+    """Return n random unit rows."""
+    rows = np.random.default_rng(0).standard_normal((n, DIM), dtype=np.float32)
+    for part in np.array_split(rows, 100):
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return rows
 
 
-def measure() -> dict[str, np.ndarray]:
-    """Return the ratios by key."""
-    unit = torch.nn.functional.normalize(torch.randn(N, DIM, generator=torch.Generator().manual_seed(0)), dim=1)
-    graph = ProximityGraph.build(unit, M, K)
-    starts, states = np.arange(200), random_states(200, 0)
-    return {
-        "graph_speedup_vs_published": ratios(
-            lambda: seconds(lambda: published_graph(unit)), lambda: seconds(lambda: ProximityGraph.build(unit, M, K))
-        ),
-        "walk_speedup_vs_published": ratios(
-            lambda: seconds(lambda: [published_walk(graph.neighbors, s) for s in starts[:20]]) / 20,
-            lambda: seconds(lambda: walk_batches(graph, starts, BATCH, RESTART, states=states)) / 200,
-        ),
-    }
+def bare_product(n: int) -> None:
+    """Multiply as many numbers as a graph takes, one block in each thread at a time, and do nothing with them."""
+    height = M // 2
+    blocks = iter(range(-(-n // height)))
+
+    def work() -> None:
+        rows, candidates, scores = torch.ones(height, DIM), torch.ones(M, DIM), torch.empty(height, M)
+        for _ in blocks:
+            torch.mm(rows, candidates.T, out=scores)
+
+    _threads.run(work, _threads.n_cores())
+
+
+def graph_figures(repeats: int, largest: int) -> Iterator[Figure]:
+    """Compare the graph with the published procedure and with the bare matrix product; fit the growth."""
+    small = torch.from_numpy(points(SMALL))
+    works = lambda: published.graph(small, M, K), lambda: ProximityGraph.build(small, M, K)
+    times = report.interleaved(*works, repeats=min(repeats, 3))
+    yield ratio("graph_speedup_vs_published", times, ">= 150", f"published graph over ours, N = {SMALL:,}")
+    yield over_product("graph_over_matmul", MEDIUM, "<= 1.3", repeats)
+    if largest == IMAGENET:
+        yield over_product("imagenet_graph_over_matmul", IMAGENET, "<= 3", 3)
+
+    sizes = [size for size in (SMALL, 80_000, LARGE, IMAGENET) if size <= largest]
+    works = [lambda n=n: ProximityGraph.build(points(largest)[:n], M, K) for n in sizes]
+    times = report.interleaved(*works, repeats=min(repeats, 3))
+    meaning = f"x in time ~ N^x, N = {SMALL:,} to {largest:,}; {times[-1].min():.1f} s"
+    yield exponent("growth_exponent", sizes, times, "<= 1.05", meaning)
+
+
+def over_product(key: str, n: int, target: str, repeats: int) -> Figure:
+    """Compare a graph with its bare matrix product."""
+    works = lambda: ProximityGraph.build(points(n), M, K), lambda: bare_product(n)
+    times = report.interleaved(*works, repeats=repeats)
+    return ratio(key, times, target, f"graph over its matrix product alone, N = {n:,}")
+
+
+def exponent(key: str, sizes: list[int], amounts: np.ndarray, target: str, meaning: str) -> Figure:
+    """Fit x in amount ~ N^x; `amounts` has a row for each size."""
+    slopes = np.polyfit(np.log(sizes), np.log(amounts), 1)[0]
+    best = np.polyfit(np.log(sizes), np.log(amounts.min(1)), 1)[0]
+    return Figure(key, best, slopes.min(), slopes.max(), target, meaning)
+
+
+def walk_figures(repeats: int) -> Iterator[Figure]:
+    """Compare the walk with the published procedure and with igraph's."""
+    import igraph
+
+    graph = ProximityGraph.build(points(SMALL), M, K)
+    starts, states = np.arange(1000), random_states(1000, 0)
+    _, stats = walk_batches(graph, starts, BATCH, RESTART, states=states)
+
+    def ours() -> None:
+        walk_batches(graph, starts, BATCH, RESTART, states=states)
+
+    def theirs() -> None:
+        for start in range(10):
+            published.walk(graph.neighbors, start, BATCH, RESTART)
+
+    n_cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times = report.interleaved(theirs, ours, repeats=repeats)
+    meaning = "published walk over ours, a batch of 256"
+    yield ratio("walk_speedup_vs_published", times, ">= 100", f"{meaning}, one thread", 100)
+    per_step = times[1] / stats.steps
+    rates = 1 / per_step
+    meaning = f"one thread, N = {SMALL:,}"
+    yield Figure("walk_steps_per_second", rates.max(), rates.min(), rates.max(), "", meaning)
+
+    links = igraph.Graph(n=SMALL, edges=_edges(graph), directed=True)
+    steps = 100_000
+    times = report.interleaved(lambda: links.random_walk(0, steps, mode="out"), ours, repeats=repeats)
+    meaning = "a step of igraph's plain walk over one of ours, with restart and batch, one thread"
+    yield ratio("walk_vs_igraph", times, "", meaning, stats.steps / steps)
+    torch.set_num_threads(n_cores)
+    times = report.interleaved(theirs, ours, repeats=repeats)
+    yield ratio("walk_speedup_all_cores", times, ">= 180", f"the same on {n_cores} threads", 100)
+
+
+def _edges(graph: ProximityGraph) -> np.ndarray:
+    return np.column_stack([np.repeat(np.arange(graph.n_nodes), graph.n_neighbors), graph.neighbors.ravel()])
+
+
+def partition_figures() -> Iterator[Figure]:
+    """Show that a partition's late batches do not starve, and that its steps are linear in N."""
+    from toolkit.datasets import vision
+
+    pixels = vision.bundled().train.pixels.flatten(1).float()
+    pixels -= pixels.mean(0)
+    graph = ProximityGraph.build(pixels, M, K)
+    n_batches = graph.n_nodes // BATCH
+    first, last = [], []
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(graph.n_nodes)
+        queue, _ = partition_batches(graph, order, BATCH, RESTART, state=random_states(1, seed)[0])
+        batches = queue[: n_batches * BATCH].reshape(n_batches, BATCH)
+        first.append(batch_hardness(batches[: n_batches // 5], pixels).mean)
+        last.append(batch_hardness(batches[-(n_batches // 5) :], pixels).mean)
+    each = np.array(last) / first
+    meaning = "hardness of a partition's last fifth over its first, bundled images, mean over 20 seeds"
+    yield Figure("partition_last_over_first", np.mean(last) / np.mean(first), each.min(), each.max(), "", meaning)
+
+    sizes = [SMALL, 80_000, LARGE]
+    steps = []
+    for n in sizes:
+        graph = ProximityGraph.build(points(LARGE)[:n], M, K)
+        _, stats = partition_batches(graph, np.arange(n), BATCH, RESTART, state=np.uint64(0))
+        steps.append([stats.steps])
+    meaning = f"x in steps of a partition ~ N^x, N = {SMALL:,} to {LARGE:,}"
+    yield exponent("partition_steps_exponent", sizes, np.array(steps), "", meaning)
+
+
+def sampler_share(repeats: int) -> Figure:
+    """Train as the quickstart does and see what part of the time the sampler takes."""
+    from toolkit.datasets import vision
+    from toolkit.models import SimCLR
+    from toolkit.models.encoders import SmallConvNet
+    from toolkit.presets import QUICKSTART as preset
+    from toolkit.training import train
+
+    data = vision.bundled()
+    names = ("n_candidates", "n_neighbors", "restart")
+    shares = []
+    for seed in range(1 + repeats // 2):
+        torch.manual_seed(seed)
+        settings = {name: getattr(preset, name) for name in names}
+        sampler = RandomWalkBatchSampler(len(data.views), preset.batch_size, seed=seed, **settings)
+        model = SimCLR(SmallConvNet(in_channels=1, width=preset.width), temperature=preset.temperature)
+        # The first run warms up.
+        steps = preset.steps if seed else len(sampler) + 1
+        shares.append(train(model, data.views, sampler, steps, progress=False).sampler_share)
+    shares = shares[1:]
+    meaning = f"sampler's part of the time of {preset.steps} training steps, quickstart preset"
+    return Figure("sampler_share_of_training", min(shares), min(shares), max(shares), "<= 0.02", meaning)
+
+
+def import_time(repeats: int) -> Figure:
+    """Compare the imports of toolkit and torch, each in a new process."""
+
+    def imported(name: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-c", f"import {name}"], check=True)
+
+    times = report.interleaved(imported("toolkit"), imported("torch"), repeats=repeats)
+    return ratio("import_over_torch", times, "<= 1.15", "`import toolkit` over `import torch`, process included")
+
+
+def peak_memory(n: int) -> Figure:
+    """Build a graph in a process of its own; compare what its memory grows by with the arrays."""
+    code = f"from benchmarks.engine import print_peak; print_peak({n})"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    value = float(result.stdout)
+    meaning = f"growth of peak memory over bytes of embeddings and graph, N = {n:,}"
+    return Figure("peak_memory_over_arrays", value, value, value, "<= 1.25", meaning)
+
+
+def print_peak(n: int) -> None:
+    """Print how much the peak memory of this process grows by embeddings and graph, over their bytes."""
+    ProximityGraph.build(points(3000), M, K)  # libraries and compiled code are there before
+    before = peak_bytes()
+    graph = ProximityGraph.build(points(n), M, K)
+    arrays = points(n).nbytes + graph.neighbors.nbytes + graph.similarities.nbytes
+    print((peak_bytes() - before) / arrays)
+
+
+def peak_bytes() -> int:
+    """Return the peak resident memory of this process; Linux only."""
+    # getrusage would count the parent's, from before this program was started in the child.
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
+
+
+def measure(repeats: int, largest: int) -> Iterator[Figure]:
+    """Yield all figures."""
+    yield from graph_figures(repeats, largest)
+    yield from walk_figures(repeats)
+    yield peak_memory(largest)
+    yield sampler_share(repeats)
+    yield import_time(repeats)
+    yield from partition_figures()
 
 
 def main() -> None:
-    """Measure, print, and refresh the table."""
-    lines = ["| key | median | min to max |", "|---|---|---|"]
-    for key, values in measure().items():
-        lines.append(f"| `{key}` | {np.median(values):.0f} | {values.min():.0f} to {values.max():.0f} |")
-    setting = f"N = {N}, d = {DIM}, M = {M}, K = {K}, B = {BATCH}, restart {RESTART}, {REPEATS} interleaved repeats"
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="under a minute: two repeats, at most 320,000 instances, no table"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    options = parser.parse_args()
+    repeats, largest = (2, LARGE) if options.quick else (7, IMAGENET)
+    setting = f"d = {DIM}, M = {M}, K = {K}, B = {BATCH}, restart {RESTART}"
     machine = f"{torch.get_num_threads()} threads, {platform.machine()}, torch {torch.__version__}"
-    table = "\n".join([f"{setting}; {machine}.", "", *lines])
-    print(table)
-    before, rest = README.read_text().split(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    lines = [f"{setting}; {machine}.", "", "| key | figure | min to max | target | what |", "|---|---|---|---|---|"]
+    figures = []
+    print("\n".join(lines))
+    for figure in measure(repeats, largest):
+        spread = f"{figure.low:.3g} to {figure.high:.3g}"
+        lines.append(f"| `{figure.key}` | {figure.value:.3g} | {spread} | {figure.target} | {figure.meaning} |")
+        print(lines[-1], flush=True)
+        figures.append(figure)
+    if options.json:
+        options.json.write_text(json.dumps({figure.key: figure.value for figure in figures}, indent=2) + "\n")
+    if not options.quick:
+        report.refresh("engine", "\n".join(lines))
 
 
 if __name__ == "__main__":

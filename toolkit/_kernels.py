@@ -6,8 +6,8 @@ once and forked DataLoader workers are safe. Randomness is one explicit ``uint64
 """
 
 import numpy as np
-from numba import njit
 
+from toolkit._jit import kernel
 from toolkit._simd import fetch_to_read, prefetch
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -20,7 +20,7 @@ _ROWS_AHEAD = 8
 _WALKS = 16  # at once; as many as bits in uint16
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _next(state):
     """Advance SplitMix64: the new state and 64 random bits."""
     state = state + _GAMMA
@@ -29,19 +29,19 @@ def _next(state):
     return state, z ^ (z >> _U31)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _below(bits, n):
     """Turn the low half of 64 random bits into an integer in [0, n)."""
     return np.int64(((bits & _LOW) * np.uint64(n)) >> _U32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _threshold(restart):
     """Restart when the high half of the random bits lies below this."""
     return np.uint64(restart * 4294967296.0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def permutation(n, state):
     """Return a random permutation of the int32 numbers below n (Fisher & Yates)."""
     order = np.empty(n, np.int32)
@@ -53,7 +53,7 @@ def permutation(n, state):
     return order
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def gather_unit(vectors, norms, rows, out):
     """Copy the `rows` of float32 `vectors` to `out`, each divided by its norm."""
     one = np.float32(1)
@@ -65,7 +65,7 @@ def gather_unit(vectors, norms, rows, out):
             target[j] = source[j] * scale
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _square_sum(values):
     total = np.float32(0)
     for j in range(len(values)):
@@ -73,7 +73,7 @@ def _square_sum(values):
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def scatter_unit(vectors, rows, out):
     """Write the float32 `vectors`, each divided by its norm, to the `rows` of `out`.
 
@@ -92,7 +92,7 @@ def scatter_unit(vectors, rows, out):
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def visit_counts(neighbors, start, restart, n_steps, state):
     """Count how often each node is visited in `n_steps` steps from `start`."""
     n_nodes, n_neighbors = neighbors.shape
@@ -106,7 +106,7 @@ def visit_counts(neighbors, start, restart, n_steps, state):
     return counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def walk(neighbors, start, restart, max_idle, state, stamp, mark, batch, trace):
     """Fill `batch` by one random walk with restart; return (steps, reseeds).
 
@@ -149,7 +149,7 @@ def walk(neighbors, start, restart, max_idle, state, stamp, mark, batch, trace):
     return steps, reseeds
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def walks(neighbors, starts, restarts, max_idles, states, batches):
     """Fill each row of `batches` by its own `walk` from its own random state; return (steps, reseeds) in all.
 
@@ -209,7 +209,7 @@ def walks(neighbors, starts, restarts, max_idles, states, batches):
     return steps, reseeds
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def partition(neighbors, order, batch_size, restarts, max_idles, state, queue):
     """Cut the nodes of `order` into batches by walks that exclude each other; return (steps, reseeds).
 
@@ -256,7 +256,7 @@ def partition(neighbors, order, batch_size, restarts, max_idles, state, queue):
     return steps, reseeds
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _move(neighbors, free, owner, b, node, start, bits, state):
     """Move to a neighbour that is free or in batch b; to `start` where there is none; -1 when stuck there too."""
     while free[node] > 0:
@@ -271,7 +271,7 @@ def _move(neighbors, free, owner, b, node, start, bits, state):
     return (np.int64(-1) if node == start else start), state
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def pair_histogram(similarities, histogram):
     """Add the pairs above the diagonal to equal bins from -1 to 1; return their mean."""
     n, n_bins = len(similarities), len(histogram)

@@ -5,9 +5,11 @@ LLVM's own terms. They run on any processor; with AVX-512 each is one or two ins
 """
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from toolkit._jit import kernel
 
 LANES = 16
 LINE = 64  # bytes fetched at once
@@ -97,7 +99,7 @@ def _prefetcher(write):
 fetch_to_read, fetch_to_write = _prefetcher(0), _prefetcher(1)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def prefetch(array, write):
     """Begin to fetch a contiguous array of 4-byte values, to be read or written soon."""
     for offset in range(0, 4 * len(array), LINE):

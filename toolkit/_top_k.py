@@ -1,8 +1,8 @@
 """Selection of the K best of a row of cosine similarities."""
 
 import numpy as np
-from numba import njit
 
+from toolkit._jit import kernel
 from toolkit._simd import LANES, count_lanes, keep_lanes, prefetch
 
 PAD = -2.0  # below any cosine
@@ -11,7 +11,7 @@ _SAMPLED_BEST = 12  # the sample is to hold so many of the K best
 _MARGIN = 1.5
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count(values, length, threshold):
     """Count the first `length` values, a multiple of `LANES`, that are at least `threshold`."""
     address, count = values.ctypes.data, 0
@@ -20,7 +20,7 @@ def _count(values, length, threshold):
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _keep(values, codes, length, threshold, kept_values, kept_codes):
     """Copy those of the first `length` values that are at least `threshold`, with their codes; return how many.
 
@@ -33,7 +33,7 @@ def _keep(values, codes, length, threshold, kept_values, kept_codes):
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _kth_largest(values, n, length, k, slack, low, guess):
     """Return a threshold that at least k of n values reach, at most k + slack unless some equal it, and how many do.
 
@@ -62,7 +62,7 @@ def _kth_largest(values, n, length, k, slack, low, guess):
     return low, n_low
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
     """Write the K candidates with the best scores to ``neighbors[rows[r]]``, without ``rows[r]``, and their scores.
 
@@ -106,7 +106,7 @@ def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
     slot[candidates] = -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _clip(values, clipped):
     """Copy the values without what rounding put beyond [-1, 1]."""
     one = np.float32(1)
@@ -116,7 +116,7 @@ def _clip(values, clipped):
         clipped[j] = -one if value < -one else value
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _keep_with_ties(values, codes, threshold, surplus, kept_values, kept_codes):
     """Copy the values that are at least `threshold` but for the first `surplus` that equal it."""
     count = 0
