@@ -80,6 +80,7 @@ def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
     wanted = int(np.ceil(_MARGIN * k * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
     top_scores, top_codes = np.empty(k + LANES, np.float32), np.empty(k + LANES, np.int32)
+    one = np.float32(1)
     loose = gap = np.float32(0)  # of the row before: a good guess for the next
     for r in range(len(rows)):
         values, best_values, best = scores[r], similarities[rows[r]], neighbors[rows[r]]
@@ -94,33 +95,27 @@ def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
             loose = _BELOW
             n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
         padded = n_kept + -n_kept % LANES
-        kept_scores[n_kept:padded] = PAD
+        for j in range(n_kept, padded):
+            kept_scores[j] = PAD
         threshold, count = _kth_largest(kept_scores, n_kept, padded, k, 0, loose, loose + gap)
         gap = threshold - loose
         if count == k:
             _keep(kept_scores, kept_codes, padded, threshold, top_scores, top_codes)
         else:
-            _keep_with_ties(kept_scores[:n_kept], kept_codes, threshold, count - k, top_scores, top_codes)
-        best[:] = top_codes[:k]
-        _clip(top_scores[:k], best_values)
-    slot[candidates] = -1
+            _keep_with_ties(kept_scores, kept_codes, n_kept, threshold, count - k, top_scores, top_codes)
+        for j in range(k):
+            best[j] = top_codes[j]
+            # Rounding may have put values beyond [-1, 1].
+            best_values[j] = max(-one, min(one, top_scores[j]))
+    for j in range(n):
+        slot[candidates[j]] = -1
 
 
 @kernel
-def _clip(values, clipped):
-    """Copy the values without what rounding put beyond [-1, 1]."""
-    one = np.float32(1)
-    for j in range(len(values)):
-        value = values[j]
-        value = one if value > one else value
-        clipped[j] = -one if value < -one else value
-
-
-@kernel
-def _keep_with_ties(values, codes, threshold, surplus, kept_values, kept_codes):
-    """Copy the values that are at least `threshold` but for the first `surplus` that equal it."""
+def _keep_with_ties(values, codes, n, threshold, surplus, kept_values, kept_codes):
+    """Copy those of the first n values that are at least `threshold`, but for the first `surplus` that equal it."""
     count = 0
-    for j in range(len(values)):
+    for j in range(n):
         if values[j] < threshold:
             continue
         if values[j] == threshold and surplus > 0:
