@@ -38,22 +38,23 @@ def link_on_device(
     """Return what `link` does, with the work done by torch operations where `vectors` lie."""
     n, device = len(vectors), vectors.device
     neighbors = torch.empty(n, n_neighbors, dtype=torch.int32, device=device)
-    similarities = torch.empty(n, n_neighbors, device=device)
+    similarities = torch.empty(n, n_neighbors, dtype=torch.float32, device=device)
     blocks = list(candidate_blocks(n, n_candidates, seed))
     height, width = len(blocks[0][0]), n_candidates + 1
     at_once = max(1, _DEVICE_SCORES // (height * width))
     for start in range(0, len(blocks), at_once):
         some = blocks[start : start + at_once]
-        # A block with a row less repeats its last one.
+        # A block with a row less repeats its last one, which is then not written twice.
         rows = np.stack([np.pad(rows, (0, height - len(rows)), "edge") for rows, _ in some])
+        once = torch.from_numpy(np.arange(height) < np.array([[len(rows)] for rows, _ in some])).to(device)
         rows, candidates = (torch.from_numpy(part).to(device) for part in (rows, np.stack([c for _, c in some])))
         anchors, pool = ((vectors[part] / norms[part].unsqueeze(2)).float() for part in (rows, candidates))
         scores = torch.bmm(anchors, pool.transpose(1, 2))
         own = rows.unsqueeze(2) == candidates.unsqueeze(1)
         own[:, :, -1] |= ~own.any(2)
         best, places = scores.masked_fill_(own, -2).topk(n_neighbors, sorted=False)
-        neighbors[rows] = candidates.unsqueeze(1).expand_as(scores).gather(2, places)
-        similarities[rows] = best.clamp_(-1, 1)
+        neighbors[rows[once]] = candidates.unsqueeze(1).expand_as(scores).gather(2, places)[once]
+        similarities[rows[once]] = best[once].clamp_(-1, 1)
     return neighbors.cpu().numpy(), similarities.cpu().numpy()
 
 
@@ -99,15 +100,15 @@ def _link_blocks(
     """Write the neighbours of each block of rows."""
     from toolkit._top_k import LANES, select_top_k
 
-    slot = None
+    slot, plain = None, {"dtype": torch.float32, "device": "cpu"}  # whatever the user made torch's defaults
     for rows, candidates in blocks:
         width = len(candidates)
         if slot is None:
             slot = np.full(len(vectors), -1, np.int32)
-            pool = torch.zeros(width + -width % LANES, vectors.shape[1])
+            pool = torch.zeros(width + -width % LANES, vectors.shape[1], **plain)
             n_rows = min(len(rows), max(1, _SCORES // len(pool)))
-            anchors = torch.empty(n_rows, vectors.shape[1])
-            scores = torch.empty(n_rows, len(pool))
+            anchors = torch.empty(n_rows, vectors.shape[1], **plain)
+            scores = torch.empty(n_rows, len(pool), **plain)
         _gather_unit(vectors, norms, candidates, pool.numpy()[:width])
         for start in range(0, len(rows), n_rows):
             part = rows[start : start + n_rows]

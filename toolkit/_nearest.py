@@ -23,8 +23,8 @@ def nearly_nearest(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.
     import faiss
 
     n, dim = unit.shape
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, int(4 * n**0.5), faiss.METRIC_INNER_PRODUCT)
-    index.cp.spherical, index.cp.seed, index.cp.min_points_per_centroid = True, seed, 1
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, min(n, int(4 * n**0.5)), faiss.METRIC_INNER_PRODUCT)
+    index.cp.spherical, index.cp.seed, index.cp.min_points_per_centroid = True, seed % 2**31, 1
     index.train(unit)
     index.add(unit)
     index.nprobe = _PROBES

@@ -50,7 +50,7 @@ def _kth_largest(values, n, length, k, slack, low, guess):
                 if low < values[j] < middle:
                     middle = values[j]
         count = _count(values, length, middle)
-        if count >= k:
+        if count >= k and middle < _ABOVE:
             low, n_low = middle, count
         elif narrow:
             break
@@ -79,7 +79,8 @@ def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
     n_sample = min(n, n * _SAMPLED_BEST // k // LANES * LANES + LANES)
     wanted = int(np.ceil(_MARGIN * k * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
-    top_scores, top_codes = np.empty(k + LANES, np.float32), np.empty(k + LANES, np.int32)
+    # Should someone change the embeddings meanwhile, so that too few scores are numbers, the rest is 0.
+    top_scores, top_codes = np.zeros(k + LANES, np.float32), np.zeros(k + LANES, np.int32)
     one = np.float32(1)
     loose = gap = np.float32(0)  # of the row before: a good guess for the next
     for r in range(len(rows)):
@@ -116,6 +117,8 @@ def _keep_with_ties(values, codes, n, threshold, surplus, kept_values, kept_code
     """Copy those of the first n values that are at least `threshold`, but for the first `surplus` that equal it."""
     count = 0
     for j in range(n):
+        if count == len(kept_values):
+            break
         if values[j] < threshold:
             continue
         if values[j] == threshold and surplus > 0:

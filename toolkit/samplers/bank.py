@@ -24,15 +24,15 @@ class EmbeddingBank:
         rows = _checks.indices("indices", indices, self.n)
         vectors = _checks.vectors(embeddings, rows=rows)
         norms = _checks.norms(vectors, rows=rows)
-        if self.vectors is None:
-            self.vectors = torch.zeros(self.n, vectors.shape[1], device=vectors.device)
-        if vectors.shape[1] != self.vectors.shape[1]:
-            raise ValueError(
-                f"embeddings must keep the dimension of the first update, {self.vectors.shape[1]}, "
-                f"got {vectors.shape[1]}"
-            )
-        self.vectors = self.vectors.to(vectors.device)
-        self.vectors[rows] = (vectors / norms[:, None]).float()
+        dim = vectors.shape[1] if self.vectors is None else self.vectors.shape[1]
+        if vectors.shape[1] != dim:
+            raise ValueError(f"embeddings must keep the dimension of the first update, {dim}, got {vectors.shape[1]}")
+        # What inference mode allocates could not be written to outside it.
+        with torch.inference_mode(False):
+            if self.vectors is None:
+                self.vectors = torch.zeros(self.n, dim, dtype=torch.float32, device=vectors.device)
+            self.vectors = self.vectors.to(vectors.device)
+            self.vectors[rows] = (vectors / norms[:, None]).float()
         self.known[rows] = True
 
     def _write_at_once(self, indices, embeddings) -> bool:

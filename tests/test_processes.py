@@ -1,0 +1,131 @@
+"""Beyond one process: forked DataLoader workers, installations that nothing can be written to, the cache on disk."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+import toolkit
+from toolkit import ProximityGraph, RandomWalkBatchSampler
+from toolkit.walks import random_states, walk_batches
+
+PACKAGE = Path(toolkit.__file__).parent
+# Python 3.12 and later warn of every fork beside other threads, and torch's own are always there.
+WARNINGS = ["-W", "error", "-W", "ignore:This process:DeprecationWarning"]
+
+
+def run(code: str, *options: str, package: Path = PACKAGE, **environment: str | None) -> subprocess.CompletedProcess:
+    """Run Python code with this copy of the package in a process of its own; a hang fails the test."""
+    search = os.pathsep.join([str(package.parent), str(Path(__file__).parent)])
+    changed = os.environ | {"PYTHONPATH": search} | environment
+    changed = {name: value for name, value in changed.items() if value is not None}
+    command = [sys.executable, "-P", *options, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=changed)
+
+
+class Points(Dataset):
+    """Rows with their index."""
+
+    def __init__(self, points: torch.Tensor) -> None:
+        self.points = points
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, index: int) -> tuple[int, torch.Tensor]:
+        return index, self.points[index]
+
+
+def link_and_walk(points, **settings) -> np.ndarray:
+    graph = ProximityGraph.build(points, 100, 10, **settings)
+    # More than 50,000 members: enough for a second thread.
+    return walk_batches(graph, np.arange(len(points)), 150, states=random_states(len(points), 0))[0]
+
+
+def train(refresh: str) -> None:
+    """Train with forked workers after threads of every kind ran in this process; runs in a process of its own."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    points = torch.randn(600, 16)
+    link_and_walk(points, n_threads=2)
+    ProximityGraph.exact(points, 10)
+    torch.randn(500, 500) @ torch.randn(500, 500)
+    sampler = RandomWalkBatchSampler(
+        600, 50, n_candidates=100, n_neighbors=10, refresh_every=4, refresh=refresh, warmup_epochs=1
+    )
+    loader = DataLoader(
+        Points(points),
+        batch_sampler=sampler,
+        num_workers=2,
+        multiprocessing_context="fork",
+        worker_init_fn=lambda worker: link_and_walk(points),
+    )
+    model = torch.nn.Linear(16, 8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    steps = 0
+    for _ in range(3):
+        for indices, vectors in loader:
+            embeddings = torch.nn.functional.normalize(model(vectors))
+            loss = torch.logsumexp(embeddings @ embeddings.T / 0.5, 1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            sampler.update(indices, embeddings)
+            steps += 1
+    print(steps, sampler.warming_up, sampler.graph)
+
+
+@pytest.mark.parametrize("refresh", ["blocking", "background"])
+def test_forked_workers_after_threads(refresh):
+    result = run(f"import test_processes; test_processes.train({refresh!r})", *WARNINGS)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "36 False ProximityGraph(n_nodes=600, n_neighbors=10, n_candidates=100)\n"
+
+
+BUILD = """
+import numpy as np
+import toolkit
+from toolkit.walks import random_states, walk_batches
+graph = toolkit.ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
+batches, _ = walk_batches(graph, [7, 9], 32, states=random_states(2, 0))
+print(toolkit.__path__[0], batches.shape)
+"""
+
+
+@pytest.fixture
+def unwritable(tmp_path):
+    """A copy of the package; a file stands where the folder for compiled code would be, also for root."""
+    copy = shutil.copytree(PACKAGE, tmp_path / "site" / "toolkit", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in {path.parent for path in copy.rglob("*.py")}:
+        (folder / "__pycache__").touch()
+    return copy
+
+
+@pytest.mark.parametrize("home", ["home", "site/toolkit/graph.py"])
+def test_unwritable_installation(home, unwritable, tmp_path):
+    # A home that is a file cannot be written to either.
+    places = {"HOME": str(tmp_path / home), "NUMBA_CACHE_DIR": None, "XDG_CACHE_HOME": None}
+    result = run(BUILD, package=unwritable, **places)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{unwritable} (2, 32)\n"
+
+
+def test_second_process_does_not_compile(tmp_path):
+    def cached() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")}
+
+    results, files = [], [cached()]
+    for _ in range(2):
+        results.append(run(BUILD, NUMBA_CACHE_DIR=str(tmp_path)))
+        files.append(cached())
+    assert [result.returncode for result in results] == [0, 0], results[0].stderr
+    assert not files[0]
+    assert any("select_top_k" in name for name in files[1])
+    assert any("walks" in name for name in files[1])
+    assert files[1] == files[2]
