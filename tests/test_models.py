@@ -1,11 +1,13 @@
 """SimCLR and its encoders."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from toolkit.losses import nt_xent
+from toolkit.losses import hcl, nt_xent
 from toolkit.models import SimCLR
 from toolkit.models.encoders import SmallConvNet, build_encoder, resnet
 
@@ -57,6 +59,12 @@ def test_loss_is_nt_xent_of_the_projections_at_the_models_temperature(model, vie
     loss = model(*views)[0].item()
     assert loss == pytest.approx(nt_xent(z1, z2, 0.3).item(), rel=1e-6)
     assert loss != pytest.approx(nt_xent(z1, z2, 0.5).item(), rel=1e-3)
+
+
+def test_other_losses(model, views):
+    z1, z2 = model.project(torch.cat([*views])).chunk(2)
+    model.loss = SimCLR(FlatEncoder(), loss=partial(hcl, tau_plus=0.2, beta=0.5)).loss
+    assert model(*views)[0].item() == pytest.approx(hcl(z1, z2, 0.3, 0.2, 0.5).item(), rel=1e-6)
 
 
 def test_loss_trains_encoder_and_head(model, views):

@@ -1,5 +1,7 @@
 """Contrastive losses over the views of one batch."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -38,6 +40,104 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5) -> Tensor:
     >>> math.isclose(nt_xent(same, same).item(), math.log(7), rel_tol=1e-6)
     True
     """
+    _check_views(view1, view2, temperature)
+    return F.cross_entropy(*_similarities(view1, view2, temperature))
+
+
+def dcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float = 0.1) -> Tensor:
+    """Debiased contrastive loss (Chuang et al. 2020, arXiv 2007.00224): NT-Xent less the false negatives expected.
+
+    With ``s = exp(cos / t)`` and n = 2B - 2 negatives, an anchor's loss is ``-log(s_pos / (s_pos + g))``, where
+    ``g = max((sum(s_neg) - tau_plus n s_pos) / (1 - tau_plus), n exp(-1 / t))``.
+
+    Parameters
+    ----------
+    view1, view2, temperature
+        As in `nt_xent`.
+    tau_plus : float
+        Share of negatives thought to be false, the class prior, in [0, 1). With 0 this is `nt_xent`.
+
+    Returns
+    -------
+    Tensor
+        Scalar, at least float32.
+
+    Raises
+    ------
+    ValueError
+        As `nt_xent`, and for `tau_plus` outside [0, 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> view1, view2 = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(0))
+    >>> bool(dcl(view1, view2, tau_plus=0) == nt_xent(view1, view2))
+    True
+    """
+    return hcl(view1, view2, temperature, tau_plus, beta=0)
+
+
+def hcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float = 0.1, beta: float = 1.0) -> Tensor:
+    """Contrastive loss with hard negatives (Robinson et al. 2021, arXiv 2010.04592): `dcl` with weighted negatives.
+
+    Each negative's ``s = exp(cos / t)`` counts with the weight ``s ** beta / mean(s ** beta)``, the mean over the
+    anchor's negatives, so that the more similar ones count more.
+
+    Parameters
+    ----------
+    view1, view2, temperature, tau_plus
+        As in `dcl`.
+    beta : float
+        How much hard negatives are preferred, at least 0. With 0 this is `dcl`.
+
+    Returns
+    -------
+    Tensor
+        Scalar, at least float32.
+
+    Raises
+    ------
+    ValueError
+        As `dcl`, and for a negative `beta`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> view1, view2 = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(0))
+    >>> bool(hcl(view1, view2, tau_plus=0, beta=1) > nt_xent(view1, view2))
+    True
+    """
+    _check_views(view1, view2, temperature)
+    if not 0 <= tau_plus < 1:
+        raise ValueError(f"tau_plus must lie in [0, 1), got {tau_plus}: it is a share of the negatives")
+    if not 0 <= beta < float("inf"):
+        raise ValueError(f"beta must be at least 0, got {beta}")
+    if tau_plus == beta == 0:
+        return nt_xent(view1, view2, temperature)
+    logits, positives = _similarities(view1, view2, temperature)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    n = len(logits) - 2
+    positive = logits.gather(1, positives[:, None])[:, 0]
+    negatives = logits.scatter(1, positives[:, None], -torch.inf)
+    total = negatives.logsumexp(1)
+    if beta > 0:
+        total = ((1 + beta) * negatives).logsumexp(1) - (beta * negatives).logsumexp(1) + math.log(n)
+    # All exponentials relative to the largest, so that none overflows at a low temperature.
+    top = torch.maximum(total, positive).detach()
+    debiased = ((total - top).exp() - tau_plus * n * (positive - top).exp()) / (1 - tau_plus)
+    debiased = debiased.clamp_min(torch.finfo(debiased.dtype).tiny).log() + top
+    floor = math.log(n) - 1 / temperature
+    return F.softplus(debiased.clamp_min(floor) - positive, threshold=50).mean()
+
+
+def _similarities(view1: Tensor, view2: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return all cosines over the temperature (2B, 2B), -inf for an embedding with itself, and each one's positive."""
+    z = F.normalize(torch.cat([view1, view2]), dim=1)
+    logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
+    return logits, torch.arange(len(z), device=z.device).roll(len(view1))
+
+
+def _check_views(view1: Tensor, view2: Tensor, temperature: float) -> None:
     if view1.shape != view2.shape or view1.ndim != 2 or len(view1) < 2:
         raise ValueError(
             "view1 and view2 must have the same shape (B, d) with B >= 2, "
@@ -45,7 +145,3 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5) -> Tensor:
         )
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    z = F.normalize(torch.cat([view1, view2]), dim=1)
-    logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
-    positives = torch.arange(len(z), device=z.device).roll(len(view1))
-    return F.cross_entropy(logits, positives)

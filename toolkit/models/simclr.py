@@ -1,5 +1,7 @@
 """SimCLR (Chen et al. 2020, arXiv 2002.05709)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,7 +23,10 @@ class SimCLR(nn.Module):
     projection_dim : int
         Width of the projections that the loss compares.
     temperature : float
-        Of the NT-Xent loss.
+        Of the loss.
+    loss : callable
+        Called with the two views' projections and the temperature: `toolkit.losses.nt_xent`, `dcl`, `hcl`, or a
+        partial of one with other settings.
 
     Examples
     --------
@@ -40,6 +45,7 @@ class SimCLR(nn.Module):
         in_channels: int = 1,
         projection_dim: int = 128,
         temperature: float = 0.5,
+        loss: Callable[[Tensor, Tensor, float], Tensor] = nt_xent,
     ) -> None:
         super().__init__()
         self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
@@ -51,6 +57,7 @@ class SimCLR(nn.Module):
             nn.Linear(n_features, projection_dim),
         )
         self.temperature = temperature
+        self.loss = loss
 
     def forward(self, view1: Tensor, view2: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler.
@@ -60,7 +67,7 @@ class SimCLR(nn.Module):
         """
         z1, z2 = self.project(torch.cat([view1, view2])).chunk(2)
         embeddings = torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1)
-        return nt_xent(z1, z2, self.temperature), embeddings.detach()
+        return self.loss(z1, z2, self.temperature), embeddings.detach()
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the features (B, n_features) that probes use: the encoder's, before the head."""
