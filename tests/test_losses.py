@@ -1,6 +1,7 @@
 """Losses against oracles that go over pairs one by one."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -97,69 +98,73 @@ def test_temperature_must_be_positive(temperature):
         nt_xent(*random_views(), temperature)
 
 
-def reference_hcl(view1, view2, temperature, tau_plus, beta):
+def reference_hcl(view1, view2, temperature, tau_plus, beta, within=True):
     """The published formulas as they stand, in exponentials: one anchor at a time."""
     rows = [row / np.linalg.norm(row) for row in np.concatenate([view1, view2])]
-    size = len(rows)
+    size, batch = len(rows), len(view1)
     losses = []
-    for i in range(size):
-        partner = (i + size // 2) % size
+    for i in range(size if within else batch):
+        partner = (i + batch) % size
+        others = [k for k in range(0 if within else batch, size) if k not in (i, partner)]
         positive = math.exp(rows[i] @ rows[partner] / temperature)
-        negatives = [math.exp(rows[i] @ rows[k] / temperature) for k in range(size) if k not in (i, partner)]
+        negatives = [math.exp(rows[i] @ rows[k] / temperature) for k in others]
         weights = [negative**beta for negative in negatives]
         n, mean = len(negatives), sum(weights) / len(weights)
         total = sum(weight * negative for weight, negative in zip(weights, negatives, strict=True)) / mean
         debiased = max((total - tau_plus * n * positive) / (1 - tau_plus), n * math.exp(-1 / temperature))
         losses.append(-math.log(positive / (positive + debiased)))
-    return sum(losses) / size
+    return sum(losses) / len(losses)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
 @pytest.mark.parametrize(("tau_plus", "beta"), [(0.1, 0), (0.1, 1), (0, 1), (0, 0.3), (0.6, 2)])
+@pytest.mark.parametrize("within", [True, False])
 @pytest.mark.parametrize("batch", [2, 5, 16])
-def test_debiased_and_hard_equal_the_published_formulas(batch, tau_plus, beta, temperature, dtype, tolerance):
+def test_debiased_and_hard_equal_the_published_formulas(batch, within, tau_plus, beta, temperature, dtype, tolerance):
     view1, view2 = random_views(batch)
-    expected = reference_hcl(view1.numpy(), view2.numpy(), temperature, tau_plus, beta)
-    loss = hcl(view1.to(dtype), view2.to(dtype), temperature, tau_plus, beta)
+    expected = reference_hcl(view1.numpy(), view2.numpy(), temperature, tau_plus, beta, within)
+    views = view1.to(dtype), view2.to(dtype)
+    loss = hcl(*views, temperature, within, tau_plus=tau_plus, beta=beta)
     assert loss.shape == ()
     assert loss.dtype == dtype
     assert loss.item() == pytest.approx(expected, rel=tolerance)
     if beta == 0:
-        assert dcl(view1.to(dtype), view2.to(dtype), temperature, tau_plus) == loss
+        assert dcl(*views, temperature, within, tau_plus=tau_plus) == loss
 
 
 @pytest.mark.parametrize("tau_plus", [0.0, 0.1])
 def test_autocast_to_bfloat16(tau_plus):
     view1, view2 = (view.float() for view in random_views(16))
     with torch.autocast("cpu", torch.bfloat16):
-        loss = hcl(view1, view2, 0.5, tau_plus, 1.0)
+        loss = hcl(view1, view2, tau_plus=tau_plus)
     assert loss.dtype == torch.float32
-    assert loss.item() == pytest.approx(hcl(view1, view2, 0.5, tau_plus, 1.0).item(), rel=1e-2)
+    assert loss.item() == pytest.approx(hcl(view1, view2, tau_plus=tau_plus).item(), rel=1e-2)
 
 
+@pytest.mark.parametrize("within", [True, False])
 @pytest.mark.parametrize("temperature", [0.1, 0.5])
-def test_without_their_settings_they_are_nt_xent(temperature):
-    views = random_views(8)
-    expected = nt_xent(*views, temperature)
-    assert dcl(*views, temperature, tau_plus=0) == hcl(*views, temperature, tau_plus=0, beta=0) == expected
+def test_without_their_settings_they_are_nt_xent(temperature, within):
+    setting = (*random_views(8), temperature, within)
+    expected = nt_xent(*setting)
+    assert dcl(*setting, tau_plus=0) == hcl(*setting, tau_plus=0, beta=0) == expected
     # And nearly so with nearly none, by the other way of computing it.
-    assert hcl(*views, temperature, 1e-12, 0).item() == pytest.approx(expected.item(), rel=1e-9)
+    assert hcl(*setting, tau_plus=1e-12, beta=0).item() == pytest.approx(expected.item(), rel=1e-9)
 
 
 def test_debiased_closed_form_and_its_floor():
     # All alike: n negatives as similar as the positive; (n - tau_plus n) / (1 - tau_plus) = n.
     same = torch.ones(4, 3, dtype=torch.float64)
-    assert dcl(same, same, 0.5, 0.3).item() == pytest.approx(math.log(1 + 6), rel=1e-12)
+    assert dcl(same, same, 0.5, tau_plus=0.3).item() == pytest.approx(math.log(1 + 6), rel=1e-12)
     # Opposite pairs: the positives outweigh all negatives, which leaves the floor exp(-1 / t) each.
     views = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], dtype=torch.float64)
     expected = math.log(1 + 2 * math.exp(-2 / 0.5))
-    assert dcl(views, views, 0.5, 0.9).item() == pytest.approx(expected, rel=1e-12)
+    assert dcl(views, views, 0.5, tau_plus=0.9).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_hard_negatives_count_more():
     views = random_views(16)
-    losses = [hcl(*views, 0.5, 0.1, beta).item() for beta in (0, 0.5, 1, 2)]
+    losses = [hcl(*views, beta=beta).item() for beta in (0, 0.5, 1, 2)]
     assert losses == sorted(losses)
     assert losses[-1] > losses[0] + 0.1
 
@@ -167,10 +172,10 @@ def test_hard_negatives_count_more():
 @pytest.mark.parametrize("tau_plus", [0.0, 0.1])
 def test_gradient_of_debiased_and_hard(tau_plus):
     view1, view2 = (view.requires_grad_() for view in random_views(batch=4, dim=4))
-    assert torch.autograd.gradcheck(hcl, (view1, view2, 0.5, tau_plus, 1.0))
+    assert torch.autograd.gradcheck(partial(hcl, tau_plus=tau_plus), (view1, view2))
     for temperature in (0.01, 0.5):
         views = [view.float().detach().requires_grad_() for view in (view1, view2)]
-        hcl(*views, temperature, tau_plus).backward()
+        hcl(*views, temperature, tau_plus=tau_plus).backward()
         assert all(torch.isfinite(view.grad).all() for view in views)
 
 

@@ -7,12 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5) -> Tensor:
-    """Normalised temperature-scaled cross-entropy of SimCLR (Chen et al. 2020, equation 1).
+def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True) -> Tensor:
+    """Normalised temperature-scaled cross-entropy of SimCLR (Chen et al. 2020, equation 1), or InfoNCE.
 
     Each of the 2B embeddings is an anchor; the other view of its instance is the positive, the remaining 2B - 2
     embeddings are the negatives:
     ``-mean(log(exp(cos(a, p) / t) / (exp(cos(a, p) / t) + sum over negatives of exp(cos(a, n) / t))))``.
+    With ``within=False`` the anchors are those of `view1` only, and their negatives the other B - 1 of `view2`
+    (InfoNCE as in MoCo v3).
 
     Parameters
     ----------
@@ -20,6 +22,8 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5) -> Tensor:
         Embeddings of the two views, B >= 2; they are normalised here.
     temperature : float
         Positive.
+    within : bool
+        Whether embeddings of the same view are anchors and negatives too.
 
     Returns
     -------
@@ -41,18 +45,20 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5) -> Tensor:
     True
     """
     _check_views(view1, view2, temperature)
-    return F.cross_entropy(*_similarities(view1, view2, temperature))
+    return F.cross_entropy(*_similarities(view1, view2, temperature, within))
 
 
-def dcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float = 0.1) -> Tensor:
+def dcl(
+    view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True, *, tau_plus: float = 0.1
+) -> Tensor:
     """Debiased contrastive loss (Chuang et al. 2020, arXiv 2007.00224): NT-Xent less the false negatives expected.
 
-    With ``s = exp(cos / t)`` and n = 2B - 2 negatives, an anchor's loss is ``-log(s_pos / (s_pos + g))``, where
+    With ``s = exp(cos / t)`` and n negatives, an anchor's loss is ``-log(s_pos / (s_pos + g))``, where
     ``g = max((sum(s_neg) - tau_plus n s_pos) / (1 - tau_plus), n exp(-1 / t))``.
 
     Parameters
     ----------
-    view1, view2, temperature
+    view1, view2, temperature, within
         As in `nt_xent`.
     tau_plus : float
         Share of negatives thought to be false, the class prior, in [0, 1). With 0 this is `nt_xent`.
@@ -74,10 +80,18 @@ def dcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float 
     >>> bool(dcl(view1, view2, tau_plus=0) == nt_xent(view1, view2))
     True
     """
-    return hcl(view1, view2, temperature, tau_plus, beta=0)
+    return hcl(view1, view2, temperature, within, tau_plus=tau_plus, beta=0)
 
 
-def hcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float = 0.1, beta: float = 1.0) -> Tensor:
+def hcl(
+    view1: Tensor,
+    view2: Tensor,
+    temperature: float = 0.5,
+    within: bool = True,
+    *,
+    tau_plus: float = 0.1,
+    beta: float = 1.0,
+) -> Tensor:
     """Contrastive loss with hard negatives (Robinson et al. 2021, arXiv 2010.04592): `dcl` with weighted negatives.
 
     Each negative's ``s = exp(cos / t)`` counts with the weight ``s ** beta / mean(s ** beta)``, the mean over the
@@ -85,7 +99,7 @@ def hcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float 
 
     Parameters
     ----------
-    view1, view2, temperature, tau_plus
+    view1, view2, temperature, within, tau_plus
         As in `dcl`.
     beta : float
         How much hard negatives are preferred, at least 0. With 0 this is `dcl`.
@@ -113,10 +127,10 @@ def hcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float 
     if not 0 <= beta < float("inf"):
         raise ValueError(f"beta must be at least 0, got {beta}")
     if tau_plus == beta == 0:
-        return nt_xent(view1, view2, temperature)
-    logits, positives = _similarities(view1, view2, temperature)
+        return nt_xent(view1, view2, temperature, within)
+    logits, positives = _similarities(view1, view2, temperature, within)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    n = len(logits) - 2
+    n = len(logits) - (2 if within else 1)
     positive = logits.gather(1, positives[:, None])[:, 0]
     negatives = logits.scatter(1, positives[:, None], -torch.inf)
     total = negatives.logsumexp(1)
@@ -130,9 +144,13 @@ def hcl(view1: Tensor, view2: Tensor, temperature: float = 0.5, tau_plus: float 
     return F.softplus(debiased.clamp_min(floor) - positive, threshold=50).mean()
 
 
-def _similarities(view1: Tensor, view2: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Return all cosines over the temperature (2B, 2B), -inf for an embedding with itself, and each one's positive."""
+def _similarities(view1: Tensor, view2: Tensor, temperature: float, within: bool) -> tuple[Tensor, Tensor]:
+    """Return the cosines over the temperature, a row for each anchor, and the column of each one's positive."""
+    if not within:
+        logits = F.normalize(view1, dim=1) @ F.normalize(view2, dim=1).T / temperature
+        return logits, torch.arange(len(view1), device=view1.device)
     z = F.normalize(torch.cat([view1, view2]), dim=1)
+    # An embedding is no negative of itself.
     logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
     return logits, torch.arange(len(z), device=z.device).roll(len(view1))
 
