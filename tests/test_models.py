@@ -1,4 +1,4 @@
-"""SimCLR and its encoders."""
+"""SimCLR, MoCo v3 and their encoders."""
 
 from functools import partial
 
@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from toolkit.losses import hcl, nt_xent
-from toolkit.models import SimCLR
+from toolkit.models import MoCoV3, SimCLR
 from toolkit.models.encoders import SmallConvNet, build_encoder, resnet
+from toolkit.models.moco import CosineMomentum
 
 
 class FlatEncoder(nn.Module):
@@ -130,3 +131,86 @@ def test_resnet50_tells_its_width():
         encoder = build_encoder("resnet50", in_channels=3)
         assert encoder.n_features == 2048
         assert encoder(torch.empty(2, 3, 32, 32)).shape == (2, 2048)
+
+
+class TestMoCoV3:
+    @pytest.fixture
+    def model(self):
+        torch.manual_seed(0)
+        return MoCoV3(FlatEncoder(), projection_dim=6, hidden_dim=8, momentum=CosineMomentum(0.5, 4), temperature=0.3)
+
+    @staticmethod
+    def pairs(model):
+        """Each parameter of the copy, detached, beside the original's."""
+        copies = (*model.momentum_encoder.parameters(), *model.momentum_projector.parameters())
+        originals = (*model.encoder.parameters(), *model.projector.parameters())
+        return [(a.detach().clone(), b.detach().clone()) for a, b in zip(copies, originals, strict=True)]
+
+    def test_loss_compares_predictions_with_the_keys_of_the_other_view(self, model, views):
+        for parameter in model.momentum_projector.parameters():
+            parameter.data.mul_(1.5)  # else queries and keys would come from equal networks
+        model.eval()
+        loss, embeddings = model(*views)
+        q1, q2 = (model.predictor(model.projector(model.encoder(view))) for view in views)
+        k1, k2 = (model.momentum_projector(model.momentum_encoder(view)) for view in views)
+        targets = torch.arange(5)
+
+        def cross_entropy(q, k):
+            cosines = F.cosine_similarity(q[:, None], k[None], dim=2)
+            return F.cross_entropy(cosines / 0.3, targets) * 2 * 0.3
+
+        torch.testing.assert_close(loss, cross_entropy(q1, k2) + cross_entropy(q2, k1))
+        torch.testing.assert_close(embeddings, torch.cat([F.normalize(k1), F.normalize(k2)], 1))
+        assert not embeddings.requires_grad
+
+    def test_copy_follows_the_schedule_and_receives_no_gradient(self, model, views):
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        for momentum in (0.5, 1 - 0.5 * (1 + 0.5**0.5) / 2, 0.75, 1 - 0.5 * (1 - 0.5**0.5) / 2, 1.0, 1.0):
+            before = self.pairs(model)
+            loss, _ = model(*views)
+            for (old, original), (new, same) in zip(before, self.pairs(model), strict=True):
+                torch.testing.assert_close(original, same)
+                torch.testing.assert_close(new, momentum * old + (1 - momentum) * original)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            trained = dict(model.named_parameters())
+            for name, parameter in trained.items():
+                if name.startswith("momentum"):
+                    assert parameter.grad is None, name
+                else:
+                    assert torch.isfinite(parameter.grad).all(), name
+        assert model.step == 6
+        assert any((old != new).any() for old, new in self.pairs(model))
+
+    def test_evaluation_leaves_the_copy_alone(self, model, views):
+        model.eval()
+        model.encoder.linear.weight.data.add_(1)
+        before = self.pairs(model)
+        model(*views)
+        assert all(torch.equal(old, new) for (old, _), (new, _) in zip(before, self.pairs(model), strict=True))
+        assert model.step == 0
+
+    def test_other_losses(self, model, views):
+        plain = model.eval()(*views)[0]
+        model.loss = partial(hcl, tau_plus=0, beta=0)
+        assert model(*views)[0] == plain
+        model.loss = partial(hcl, tau_plus=0.1, beta=1)
+        assert model(*views)[0] > plain
+
+    def test_number_as_momentum(self, views):
+        model = MoCoV3(FlatEncoder(), hidden_dim=8, momentum=0.25)
+        model.encoder.linear.weight.data.add_(1)
+        (old, original), *_ = self.pairs(model)
+        model(*views)
+        torch.testing.assert_close(self.pairs(model)[0][0], 0.25 * old + 0.75 * original)
+
+    @pytest.mark.parametrize("momentum", [-0.1, 1.1, float("nan"), "0.9"])
+    def test_bad_momentum(self, momentum):
+        with pytest.raises(ValueError, match=r"momentum must be a number in \[0, 1\]"):
+            MoCoV3(FlatEncoder(), momentum=momentum)
+
+    @pytest.mark.parametrize(("settings", "name"), [({"start": 1.5}, "start"), ({"n_steps": 0}, "n_steps")])
+    def test_bad_schedule(self, settings, name):
+        with pytest.raises(ValueError, match=name):
+            CosineMomentum(**settings)

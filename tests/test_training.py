@@ -20,7 +20,8 @@ from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.datasets.vision import Images, TwoViews
 from toolkit.evaluation import knn_probe
 from toolkit.metrics import batch_hardness, coverage, false_negative_rate
-from toolkit.models import SimCLR
+from toolkit.models import MoCoV3, SimCLR
+from toolkit.models.moco import CosineMomentum
 from toolkit.training import COLUMNS, train
 
 N, BATCH = 60, 8
@@ -29,6 +30,7 @@ SAMPLERS = {
     "uniform": lambda: UniformBatchSampler(N, BATCH),
     "uniform, whole epoch": lambda: UniformBatchSampler(N, BATCH, drop_last=False),
     "walk, independent": lambda: RandomWalkBatchSampler(N, BATCH, **WALK),
+    "walk, background": lambda: RandomWalkBatchSampler(N, BATCH, refresh="background", **WALK),
     "walk, partition": lambda: RandomWalkBatchSampler(N, BATCH, coverage="partition", **WALK),
     "knn": lambda: KNNBatchSampler(N, BATCH, refresh_every=3),
 }
@@ -286,6 +288,20 @@ def test_resume_is_exact(kind, at_end, tmp_path):
     assert second[0].columns["seconds"][:half] == pytest.approx(first.columns["seconds"])
     if "uniform" not in kind:
         assert sampler.state_dict()["builds"] > 2, "the index is rebuilt before and after"
+
+
+def test_resume_of_moco_is_exact(tmp_path):
+    def moco(seed):
+        torch.manual_seed(seed)
+        return MoCoV3(FlatEncoder(), projection_dim=8, hidden_dim=16, momentum=CosineMomentum(0.9, 30))
+
+    path = tmp_path / "run.pt"
+    whole = run(24, "walk, independent", model=moco(0))
+    run(11, "walk, independent", model=moco(0), checkpoint=path)
+    # The seed of the model to resume does not matter: augmentation too goes on from the checkpoint.
+    second = run(24, "walk, independent", model=moco(99), checkpoint=path)
+    assert_same_course(second, whole)
+    assert second[1].step == 24
 
 
 def test_resume_goes_on_from_the_last_checkpoint(tmp_path):
