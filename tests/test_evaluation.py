@@ -1,12 +1,14 @@
-"""The kNN probe against a plain loop, and that probing leaves a training alone."""
+"""Probes: kNN against a plain loop, linear ones by their promises, and that probing leaves a training alone."""
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from toolkit.datasets.vision import Images
-from toolkit.evaluation import embed, knn_accuracy, knn_probe
+from toolkit.evaluation import STRENGTHS, embed, knn_accuracy, knn_probe, linear_accuracy, linear_probe
 
 
 class Probed(nn.Module):
@@ -171,3 +173,74 @@ def test_embed_restores_the_mode_after_an_error(model, images):
 def test_probe_is_embedding_and_knn(model, images):
     expected = knn_accuracy(*embed(model, images), *embed(model, images), k=5, temperature=0.2)
     assert knn_probe(model, images, images, k=5, temperature=0.2) == expected
+
+
+def overlapping(n=400, dim=30, seed=0):
+    """Two classes that differ in one of 30 features: a weak penalty overfits."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    points = rng.normal(size=(n, dim))
+    points[:, 0] += 1.5 * labels
+    return points, labels
+
+
+class TestLinear:
+    def test_is_the_best_penalty_of_the_validation_part_fitted_to_all(self, monkeypatch):
+        (points, labels), (others, truth) = overlapping(400, 300), overlapping(2000, 300, seed=1)
+        scaler = StandardScaler().fit(points)
+        accuracies = [
+            LogisticRegression(C=strength, max_iter=2000)
+            .fit(scaler.transform(points), labels)
+            .score(scaler.transform(others), truth)
+            for strength in STRENGTHS
+        ]
+        scores = []
+        score = LogisticRegression.score
+
+        def recorded(self, features, labels):
+            scores.append((score(self, features, labels), -self.C, len(features)))
+            return scores[-1][0]
+
+        monkeypatch.setattr(LogisticRegression, "score", recorded)
+        got = linear_accuracy(points, labels, others, truth)
+        *validated, (tested, best, _) = scores
+        assert [n for *_, n in scores] == [80] * len(STRENGTHS) + [2000]
+        assert best == max(validated)[1], "the best on the validation part, the strongest penalty of equals"
+        assert got == tested == accuracies[STRENGTHS.index(-best)]
+        assert len(set(accuracies)) > 3
+
+    def test_test_labels_choose_nothing(self):
+        (points, labels), (others, truth) = overlapping(80), overlapping(100, seed=1)
+        right = linear_accuracy(points, labels, others, truth)
+        assert linear_accuracy(points, labels, others, 1 - truth) == pytest.approx(1 - right)
+
+    def test_scale_of_a_feature_does_not_matter(self):
+        (points, labels), (others, truth) = overlapping(), overlapping(seed=1)
+        scales = np.logspace(-3, 3, 30)
+        expected = linear_accuracy(points, labels, others, truth)
+        got = linear_accuracy(torch.from_numpy(points * scales), torch.from_numpy(labels), others * scales, truth)
+        assert got == pytest.approx(expected, abs=0.01)
+
+    def test_probe_is_embedding_and_classifier(self, model, images):
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        expected = linear_accuracy(*embed(model, images), *embed(model, images), seed=3)
+        assert linear_probe(model, images, images, seed=3) == expected
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"train_labels": np.zeros(400, int)}, "train_labels must have two classes or more"),
+            ({"train_labels": np.arange(400) // 200 + 9 * (np.arange(400) < 3)}, "got 3, the smallest of 3"),
+            ({"train_labels": np.zeros(399, int)}, "train_labels must have shape"),
+            ({"test_labels": np.zeros(399, int)}, "test_labels must have shape"),
+            ({"test_features": np.zeros((400, 29))}, "test_features must have shape"),
+            ({"test_features": np.full((400, 30), np.nan)}, "test_features must be finite, got NaN or Inf in rows"),
+            ({"train_features": np.zeros(400)}, "train_features must have shape"),
+        ],
+    )
+    def test_bad_arguments(self, change, message):
+        names = ("train_features", "train_labels", "test_features", "test_labels")
+        arguments = dict(zip(names, (*overlapping(), *overlapping(seed=1)), strict=True)) | change
+        with pytest.raises(ValueError, match=message):
+            linear_accuracy(**arguments)
