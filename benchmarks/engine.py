@@ -14,16 +14,20 @@ import platform
 import re
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
 from benchmarks import published, report
-from toolkit import ProximityGraph, RandomWalkBatchSampler, _threads
+from toolkit import ProximityGraph, RandomWalkBatchSampler, _links, _threads, _top_k
 from toolkit.metrics import batch_hardness
 from toolkit.walks import partition_batches, random_states, walk_batches
 
@@ -87,6 +91,36 @@ def graph_figures(repeats: int, largest: int) -> Iterator[Figure]:
     times = report.interleaved(*works, repeats=min(repeats, 3))
     meaning = f"x in time ~ N^x, N = {SMALL:,} to {largest:,}; {times[-1].min():.1f} s"
     yield exponent("growth_exponent", sizes, times, "<= 1.05", meaning)
+
+
+def thread_time(n: int) -> str:
+    """Say what the threads spend their time on while they build a graph."""
+    spent = Counter()
+
+    def timed(name: str, work: Callable) -> Callable:
+        def run(*arguments, **settings):
+            began = time.perf_counter()
+            try:
+                return work(*arguments, **settings)
+            finally:
+                spent[name] += time.perf_counter() - began
+
+        return run
+
+    parts = {
+        "product": (torch, "mm"),
+        "selection": (_top_k, "select_top_k"),
+        "gathering": (_links, "_gather_unit"),
+        "all": (_links, "_link_blocks"),
+    }
+    ProximityGraph.build(points(n), M, K)
+    with ExitStack() as stack:
+        for name, (module, function) in parts.items():
+            stack.enter_context(patch.object(module, function, timed(name, getattr(module, function))))
+        ProximityGraph.build(points(n), M, K)
+    total = spent.pop("all")
+    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in spent.most_common())
+    return f"Time of all threads in a graph of N = {n:,}: {shares}."
 
 
 def over_product(key: str, n: int, target: str, repeats: int) -> Figure:
@@ -259,6 +293,8 @@ def main() -> None:
         lines.append(f"| `{figure.key}` | {figure.value:.3g} | {spread} | {figure.target} | {figure.meaning} |")
         print(lines[-1], flush=True)
         figures.append(figure)
+    lines += ["", *map(thread_time, (SMALL, MEDIUM))]
+    print("\n".join(lines[-3:]))
     if options.json:
         options.json.write_text(json.dumps({figure.key: figure.value for figure in figures}, indent=2) + "\n")
     if not options.quick:
