@@ -1,6 +1,6 @@
 """Build the bundled data sets, byte for byte, from packages with a free licence.
 
-usage: python data/build.py [--check]
+usage: python data/build.py [--check] [SET ...]     (none: all of them)
 
   --check   build into memory and compare with the files that are here
 
@@ -51,24 +51,32 @@ def fashion_mnist() -> dict[str, bytes]:
             buffer = io.BytesIO()
             np.save(buffer, np.ascontiguousarray(array[keep]))
             files[f"{split}_{name}.npy"] = buffer.getvalue()
-    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
-    return files | {"SHA256SUMS": "".join(sums).encode()}
+    return files
+
+
+SETS = {"fashion_mnist": fashion_mnist}
 
 
 def main() -> None:
-    """Write the files, or compare them with what is here."""
+    """Write the files of each set, or compare them with what is here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    check = parser.parse_args().check
-    folder = HERE / "fashion_mnist"
-    folder.mkdir(exist_ok=True)
-    for name, data in fashion_mnist().items():
-        path = folder / name
-        if not check:
-            path.write_bytes(data)
-        elif not path.is_file() or path.read_bytes() != data:
-            sys.exit(f"{path} differs from what this script builds")
-        print(f"{hashlib.sha256(data).hexdigest()}  {path.relative_to(HERE)}")
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}")
+    options = parser.parse_args()
+    for chosen in options.sets or SETS:
+        if chosen not in SETS:
+            parser.error(f"no set {chosen!r}, only {', '.join(SETS)}")
+        folder = HERE / chosen
+        folder.mkdir(exist_ok=True)
+        files = SETS[chosen]()
+        sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
+        for name, data in {**files, "SHA256SUMS": "".join(sums).encode()}.items():
+            path = folder / name
+            if not options.check:
+                path.write_bytes(data)
+            elif not path.is_file() or path.read_bytes() != data:
+                sys.exit(f"{path} differs from what this script builds")
+            print(f"{hashlib.sha256(data).hexdigest()}  {path.relative_to(HERE)}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from toolkit import UniformBatchSampler
-from toolkit.datasets import vision
+from toolkit.datasets import _files, vision
 
 pytest.importorskip("torchvision")
 
@@ -53,8 +53,8 @@ def bundled():
 def copied(tmp_path, monkeypatch):
     """A copy of the bundled files that tests may damage."""
     folder = tmp_path / "fashion_mnist"
-    shutil.copytree(vision._bundled_folder() / "fashion_mnist", folder)
-    monkeypatch.setattr(vision, "_bundled_folder", lambda: tmp_path)
+    shutil.copytree(_files.bundled_folder() / "fashion_mnist", folder)
+    monkeypatch.setattr(_files, "bundled_folder", lambda: tmp_path)
     return folder
 
 
@@ -70,7 +70,7 @@ def test_bundled_set_is_stratified(bundled):
 
 
 def test_checksum_file_fits_the_bundled_files():
-    folder = vision._bundled_folder() / "fashion_mnist"
+    folder = _files.bundled_folder() / "fashion_mnist"
     sums = dict(line.split()[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert sums == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.npy")}
     assert len(sums) == 4
@@ -151,7 +151,9 @@ def test_build_reproduces_the_bundled_files(tmp_path, damaged):
     if damaged:
         path = folder / "fashion_mnist" / damaged
         path.write_bytes(flip_a_bit(path.read_bytes() + bytes(1001)))
-    result = subprocess.run([sys.executable, str(folder / "build.py"), "--check"], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, str(folder / "build.py"), "--check", "fashion_mnist"], capture_output=True, text=True
+    )
     if damaged:
         assert result.returncode == 1
         assert f"{path} differs" in result.stderr

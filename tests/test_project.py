@@ -116,8 +116,8 @@ def test_wheel_holds_package_and_data_and_nothing_else(wheel):
 def test_wheel_works_without_the_clone(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
-        "import toolkit; from toolkit.datasets import vision; "
-        "print(toolkit.__file__, vision._bundled_folder(), vision.bundled(), sep='\\n')"
+        "import toolkit; from toolkit.datasets import _files, vision; "
+        "print(toolkit.__file__, _files.bundled_folder(), vision.bundled(), sep='\\n')"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", code]

@@ -16,9 +16,7 @@ Every loader returns an `ImageData`. `root` is the folder with the files, by def
 (torch.Size([1, 28, 28]), 'T-shirt/top')
 """
 
-import hashlib
-import os
-import re
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from torch.utils.data import Dataset
 
 from toolkit import _checks
 from toolkit.augmentation import simclr_augmentation
+from toolkit.datasets._files import bundled_file, data_root
 
 FASHION_CLASSES = (
     "T-shirt/top",
@@ -162,11 +161,8 @@ def bundled() -> ImageData:
     FileNotFoundError, ValueError
         If a file is missing, or does not have the checksum it was built with.
     """
-    folder = _bundled_folder() / "fashion_mnist"
-    sums = _checksums(folder)
     train, test = (
-        Images(_array(folder, sums, f"{split}_images.npy")[:, None], _array(folder, sums, f"{split}_labels.npy"))
-        for split in ("train", "test")
+        Images(_array(f"{split}_images.npy")[:, None], _array(f"{split}_labels.npy")) for split in ("train", "test")
     )
     return ImageData(TwoViews(train), train, test, FASHION_CLASSES)
 
@@ -215,7 +211,7 @@ def image_folder(root: str | Path | None = None, size: int = 224) -> ImageData:
     """
     from torchvision.datasets import ImageFolder
 
-    root = _root(root)
+    root = data_root(root)
     _checks.integer("size", size, 8)
     try:
         train, test = (ImageFolder(str(root / split)) for split in ("train", "val"))
@@ -230,10 +226,6 @@ def image_folder(root: str | Path | None = None, size: int = 224) -> ImageData:
     return ImageData(TwoViews(images), images, ImageFiles(test, size), tuple(train.classes))
 
 
-def _root(root: str | Path | None) -> Path:
-    return Path(root or os.environ.get("TOOLKIT_DATA") or Path.home() / ".cache" / "toolkit").expanduser()
-
-
 def _from_torchvision(name: str, root: str | Path | None, download: bool) -> ImageData:
     parts = [_torchvision_split(name, root, download, train=train) for train in (True, False)]
     train, test = (Images(_channels_first(part.data), part.targets) for part in parts)
@@ -243,7 +235,7 @@ def _from_torchvision(name: str, root: str | Path | None, download: bool) -> Ima
 def _torchvision_split(name: str, root: str | Path | None, download: bool, **split):
     from torchvision import datasets
 
-    root = _root(root)
+    root = data_root(root)
     try:
         return getattr(datasets, name)(str(root), download=download, **split)
     except Exception as error:  # torchvision raises all kinds of errors on damaged files
@@ -261,32 +253,5 @@ def _channels_first(data) -> Tensor:
     return pixels if pixels.shape[1] in (1, 3) else pixels.permute(0, 3, 1, 2).contiguous()
 
 
-def _bundled_folder() -> Path:
-    """Return the bundled data: inside an installed package, or beside it in a clone."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "bundled"
-    return inside if inside.is_dir() else package.parent / "data"
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    text = _read(folder / "SHA256SUMS").decode(errors="replace")
-    return {name: digest for digest, name in re.findall(r"^([0-9a-f]{64})  (\S+)$", text, re.MULTILINE)}
-
-
-def _array(folder: Path, sums: dict[str, str], name: str) -> Tensor:
-    data = _read(folder / name)
-    if hashlib.sha256(data).hexdigest() != sums.get(name):
-        raise ValueError(
-            f"{folder / name} is damaged, its SHA-256 is not that of {folder / 'SHA256SUMS'}: reinstall the package, "
-            "or in a clone run `git checkout -- data`"
-        )
-    return torch.from_numpy(np.load(folder / name))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"bundled data file {path} is missing: reinstall the package, or in a clone run `git checkout -- data`"
-        ) from error
+def _array(name: str) -> Tensor:
+    return torch.from_numpy(np.load(io.BytesIO(bundled_file("fashion_mnist", name))))

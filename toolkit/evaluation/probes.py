@@ -1,4 +1,4 @@
-"""How good features are: probes on frozen encoders."""
+"""Probes: nearest neighbours and a linear classifier on the features of a frozen encoder."""
 
 import numpy as np
 import torch

@@ -8,7 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from toolkit.datasets.vision import Images
-from toolkit.evaluation import STRENGTHS, embed, knn_accuracy, knn_probe, linear_accuracy, linear_probe
+from toolkit.evaluation import embed, knn_accuracy, knn_probe, linear_accuracy, linear_probe
+from toolkit.evaluation.probes import STRENGTHS
 
 
 class Probed(nn.Module):
