@@ -17,12 +17,14 @@ import torch
 from torch import nn
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
+from toolkit._checkpoint import FORMAT
 from toolkit.datasets.vision import Images, TwoViews
 from toolkit.evaluation import knn_probe
+from toolkit.history import COLUMNS
 from toolkit.metrics import batch_hardness, coverage, false_negative_rate
 from toolkit.models import MoCoV3, SimCLR
 from toolkit.models.moco import CosineMomentum
-from toolkit.training import COLUMNS, train
+from toolkit.training import train
 
 N, BATCH = 60, 8
 WALK = {"n_candidates": 20, "n_neighbors": 5, "refresh_every": 3}
@@ -509,7 +511,7 @@ DAMAGES = {
     "list": write_torch([1, 2]),
     "number": write_torch(1),
     "other format": write_torch({"format": "batchsampler-toolkit 0"}),
-    "nothing but the format": write_torch({"format": "batchsampler-toolkit 1"}),
+    "nothing but the format": write_torch({"format": FORMAT}),
 }
 
 

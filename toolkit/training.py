@@ -1,12 +1,10 @@
 """One training loop for all models: progress, history, checkpoints, exact resume."""
 
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,56 +14,12 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from toolkit import _checks
+from toolkit import _checkpoint, _checks
+from toolkit._stepper import PRECISIONS, Stepper
+from toolkit.history import History
 from toolkit.metrics import same_pairs
 from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
-
-CHECKPOINT_FORMAT = "batchsampler-toolkit 1"
-CHECKPOINT_PARTS = {"format", "model", "optimizer", "sampler", "rng", "cuda_rng", "columns", "probes", "last_seen"}
-COLUMNS = ("epoch", "loss", "hardness", "false_negative_rate", "coverage", "sampler_seconds", "seconds")
-
-
-@dataclass
-class History:
-    """What happened in each training step.
-
-    Attributes
-    ----------
-    columns : dict of lists, one entry per step
-        ``epoch``; ``loss``; ``hardness``: mean cosine similarity of in-batch negatives in the embeddings of the step;
-        ``false_negative_rate``: share of in-batch pairs with the same label (NaN without labels);
-        ``coverage``: share of the data set seen in the last N // B steps; ``sampler_seconds``: time spent drawing
-        the batch and updating the sampler; ``seconds``: time of the whole step.
-    probes : list of (step, value)
-        Results of the probe.
-    interrupted : bool
-        Whether the user stopped the training before its last step.
-    """
-
-    columns: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
-    probes: list[tuple[int, float]] = field(default_factory=list)
-    interrupted: bool = False
-
-    def __len__(self) -> int:
-        return len(self.columns["loss"])
-
-    def to_frame(self):
-        """Return a pandas frame with one row per step."""
-        import pandas as pd
-
-        frame = pd.DataFrame(self.columns).rename_axis("step")
-        frame.index += 1
-        return frame
-
-    @property
-    def sampler_share(self) -> float:
-        """Share of the training time spent in the sampler."""
-        return sum(self.columns["sampler_seconds"]) / sum(self.columns["seconds"])
-
-    def __repr__(self) -> str:
-        loss = f", loss={self.columns['loss'][-1]:.3f}" if len(self) else ""
-        return f"History(steps={len(self)}{loss}{', interrupted=True' if self.interrupted else ''})"
 
 
 def train(
@@ -75,11 +29,16 @@ def train(
     steps: int,
     *,
     optimizer: torch.optim.Optimizer | None = None,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    precision: str = "float32",
+    clip_norm: float | None = None,
+    augmentation: Callable[[Tensor], Tensor] | None = None,
     labels=None,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 100,
     probe: Callable[[nn.Module], float] | None = None,
     probe_every: int = 1000,
+    on_step: Callable[[History], bool | None] | None = None,
     num_workers: int = 0,
     progress: bool = True,
 ) -> History:
@@ -93,13 +52,22 @@ def train(
     model : nn.Module
         Called with the views of a batch, returns (loss, embeddings); trained in place, on its device.
     dataset : Dataset
-        Items are (index, view, ...).
+        Items are (index, view, ...). A method `collate` makes a batch of them where they are no plain tensors.
     sampler : BatchSampler
         Online samplers are given the embeddings of each step.
     steps : int
         Batches to train on in all, those before a resume included.
     optimizer : Optimizer, optional
         By default Adam with learning rate 1e-3.
+    scheduler : LRScheduler, optional
+        Of that optimizer, stepped after each of its steps; see `toolkit.optimizers.warmup_cosine`.
+    precision : {"float32", "bfloat16", "float16"}
+        Of the model's operations where it is safe (autocast). With "float16" gradients are scaled.
+    clip_norm : float, optional
+        Gradients are scaled down to this norm where theirs is larger.
+    augmentation : callable, optional
+        Turns a batch of what follows the index in the items into a random view, on the model's device; called twice.
+        By default the data set makes the views.
     labels : array, shape (N,), optional
         For the false-negative rate in the history; training does not see them.
     checkpoint : path, optional
@@ -107,6 +75,8 @@ def train(
         replaces the file in one move, so that a kill leaves the old one or the new one whole.
     probe : callable, optional
         Called with the model every `probe_every` steps and at the end; its value goes into the history.
+    on_step : callable, optional
+        Called with the history after each step. If it returns true, training ends there as after Ctrl-C.
     num_workers : int
         Processes that load data. With 0, a resumed run repeats the uninterrupted one exactly on a CPU; with
         more, they draw batches ahead, and a resume skips those.
@@ -131,28 +101,40 @@ def train(
     (2, ['epoch', 'loss', 'hardness'])
     """
     _check_arguments(dataset, sampler, steps, checkpoint_every, probe_every, checkpoint)
+    _checks.choice("precision", precision, tuple(PRECISIONS))
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"clip_norm must be positive, got {clip_norm}")
     codes = None if labels is None else _checks.labels(labels, len(dataset))
-    run = _Run(model, sampler, optimizer or torch.optim.Adam(model.parameters(), lr=1e-3), codes)
+    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-3)
+    run = _Run(model, sampler, Stepper(optimizer, scheduler, precision, clip_norm), augmentation, codes)
     path = None if checkpoint is None else Path(checkpoint)
     if path and path.exists():
         run.load(path)
     history = run.history
     # A generator of its own: starting an epoch must not advance the one that augmentation draws from.
     generator = torch.Generator().manual_seed(torch.initial_seed() + len(history))
-    loader = DataLoader(dataset, batch_sampler=run.batches, num_workers=num_workers, generator=generator)
+    loader = DataLoader(
+        dataset,
+        batch_sampler=run.batches,
+        collate_fn=getattr(dataset, "collate", None),
+        num_workers=num_workers,
+        generator=generator,
+    )
     if len(history) >= steps:
         return history
     model.train()
     with _interrupts() as interrupted, tqdm(total=steps, initial=len(history), disable=not progress) as bar:
         began = time.perf_counter()
-        for epoch, (index, *views) in _endless(loader, sampler):
-            run.step(epoch, index, views, began)
+        for epoch, (index, *parts) in _endless(loader, sampler):
+            run.step(epoch, torch.as_tensor(index), parts, began)
             bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
             bar.update()
             n = len(history)
             if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
                 history.probes.append((n, float(probe(model))))
                 model.train()  # whatever mode the probe left it in
+            if on_step is not None and on_step(history):
+                interrupted.set()
             last = n >= steps or interrupted.is_set()
             history.interrupted = n < steps and last
             if path and (last or n % checkpoint_every == 0):
@@ -174,19 +156,22 @@ def _endless(loader: DataLoader, sampler: BatchSampler) -> Iterator[tuple[int, l
 class _Run:
     """Everything that a training step changes."""
 
-    def __init__(self, model: nn.Module, sampler: BatchSampler, optimizer, codes: np.ndarray | None) -> None:
-        self.model, self.sampler, self.optimizer, self.codes = model, sampler, optimizer, codes
+    def __init__(self, model: nn.Module, sampler: BatchSampler, stepper: Stepper, augmentation, codes) -> None:
+        self.model, self.sampler, self.stepper, self.codes = model, sampler, stepper, codes
+        self.augmentation = augmentation
         self.batches = _TimedBatches(sampler)
         self.history = History()
         self.device = next(model.parameters()).device
         self.last_seen = np.full(sampler.n, -len(sampler))
 
-    def step(self, epoch: int, index: Tensor, views: list[Tensor], began: float) -> None:
+    def step(self, epoch: int, index: Tensor, parts: list, began: float) -> None:
         """Train on one batch and record it."""
-        loss, embeddings = self.model(*(view.to(self.device) for view in views))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        parts = [part.to(self.device, non_blocking=True) for part in parts]
+        if self.augmentation is not None:
+            parts = [self.augmentation(*parts) for _ in range(2)]
+        with self.stepper.autocast():
+            loss, embeddings = self.model(*parts)
+        self.stepper.step(loss)
         if isinstance(self.sampler, OnlineBatchSampler):
             with self.batches.clock():
                 self.sampler.update(index, embeddings)
@@ -205,12 +190,10 @@ class _Run:
             self.history.columns[name].append(value)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint in one move: a kill leaves the old file or the new one, whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write a checkpoint."""
         state = {
-            "format": CHECKPOINT_FORMAT,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            **self.stepper.state_dicts(),
             "sampler": self.sampler.state_dict(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
@@ -218,51 +201,23 @@ class _Run:
             "probes": self.history.probes,
             "last_seen": torch.from_numpy(self.last_seen),
         }
-        temporary = path.with_name(path.name + ".part")
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _checkpoint.write(path, state)
 
     def load(self, path: Path) -> None:
         """Take over a checkpoint; raise, with nothing changed, if it is not one of this run."""
-        remedy = f"delete it to start anew, or give another path as checkpoint (got {str(path)!r})"
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            if not state.keys() >= CHECKPOINT_PARTS or state["format"] != CHECKPOINT_FORMAT:
-                raise KeyError("format")
-        except Exception as error:  # unpickling damaged bytes raises all kinds of errors
-            raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy}") from error
-        ours, theirs = self.model.state_dict(), state["model"]
-        for name in sorted(ours.keys() | theirs.keys()):
-            shapes = [tuple(side[name].shape) if name in side else "absent" for side in (theirs, ours)]
-            if shapes[0] != shapes[1]:
-                raise ValueError(
-                    f"checkpoint is of another model: its {name} is {shapes[0]}, this one's {shapes[1]}; {remedy}"
-                )
-        groups = [_groups(optimizer) for optimizer in (state["optimizer"], self.optimizer.state_dict())]
-        if groups[0] != groups[1]:
-            raise ValueError(
-                f"checkpoint is of another optimizer: its groups are {groups[0]}, not {groups[1]}; {remedy}"
-            )
+        state = _checkpoint.read(path, self.model.state_dict(), **self.stepper.state_dicts())
         try:
             self.sampler.load_state_dict(state["sampler"])
         except ValueError as error:
-            raise ValueError(f"checkpoint is of another run: {error}; {remedy}") from error
-        self.model.load_state_dict(theirs)
-        self.optimizer.load_state_dict(state["optimizer"])
+            raise ValueError(f"checkpoint is of another run: {error}; {_checkpoint.remedy(path)}") from error
+        self.model.load_state_dict(state["model"])
+        self.stepper.load(state)
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         columns = {name: values.tolist() for name, values in state["columns"].items()}
         self.history = History(columns, [tuple(probe) for probe in state["probes"]])
         self.last_seen = state["last_seen"].numpy().copy()
-
-
-def _groups(optimizer: dict) -> list[tuple[int, list[str]]]:
-    """Return the number of parameters and the settings' names of each group of an optimizer's state."""
-    return [(len(group["params"]), sorted(group.keys() - {"params"})) for group in optimizer["param_groups"]]
 
 
 class _TimedBatches:

@@ -127,6 +127,30 @@ class TwoViews(Dataset):
         return list(zip(indices, self.augmentation(images), self.augmentation(images), strict=True))
 
 
+class Indexed(Dataset):
+    """Images as they are, to be augmented in batches on the model's device; an item is (index, uint8 image).
+
+    See the argument `augmentation` of `toolkit.training.train`.
+    """
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[int, Tensor]:
+        return index, self.images.load([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        return torch.as_tensor(indices), self.images.load(indices)
+
+    @staticmethod
+    def collate(batch):
+        """Return what `__getitems__` has made: a batch already."""
+        return batch
+
+
 @dataclass(frozen=True)
 class ImageData:
     """An image data set in its three roles.

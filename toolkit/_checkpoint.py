@@ -1,0 +1,60 @@
+"""Checkpoint files: written in one move, refused with a reason."""
+
+import os
+from pathlib import Path
+
+import torch
+
+FORMAT = "batchsampler-toolkit 2"
+PARTS = {
+    *("format", "model", "optimizer", "scheduler", "scaler", "sampler"),
+    *("rng", "cuda_rng", "columns", "probes", "last_seen"),
+}
+
+
+def write(path: Path, state: dict) -> None:
+    """Write a checkpoint in one move: a kill leaves the old file or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "wb") as file:
+        torch.save({"format": FORMAT, **state}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None, scaler: dict | None) -> dict:
+    """Read a checkpoint, or raise unless it fits the states of what is to take it over."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not state.keys() >= PARTS or state["format"] != FORMAT:
+            raise KeyError("format")
+    except Exception as error:  # unpickling damaged bytes raises all kinds of errors
+        raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy(path)}") from error
+    for name in sorted(model.keys() | state["model"].keys()):
+        shapes = [tuple(side[name].shape) if name in side else "absent" for side in (state["model"], model)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"checkpoint is of another model: its {name} is {shapes[0]}, this one's {shapes[1]}; {remedy(path)}"
+            )
+    groups = [_groups(side) for side in (state["optimizer"], optimizer)]
+    if groups[0] != groups[1]:
+        raise ValueError(
+            f"checkpoint is of another optimizer: its groups are {groups[0]}, not {groups[1]}; {remedy(path)}"
+        )
+    for name, ours in (("scheduler", scheduler), ("scaler", scaler)):
+        if (state[name] is None) != (ours is None):
+            raise ValueError(
+                f"checkpoint is of another run: it was written with{'out' if ours else ''} a {name}; {remedy(path)}"
+            )
+    return state
+
+
+def remedy(path: Path) -> str:
+    """Say what to do with a checkpoint that can't be used."""
+    return f"delete it to start anew, or give another path as checkpoint (got {str(path)!r})"
+
+
+def _groups(optimizer: dict) -> list[tuple[int, list[str]]]:
+    """Return the number of parameters and the settings' names of each group of an optimizer's state."""
+    return [(len(group["params"]), sorted(group.keys() - {"params"})) for group in optimizer["param_groups"]]
