@@ -34,3 +34,38 @@ def data_root():
         return root
 
     return find
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """Serve an empty folder with JupyterLab (`lab.Lab`)."""
+    from lab import jupyter_lab
+
+    with jupyter_lab(tmp_path_factory.mktemp("lab") / "notebooks") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium. Not once for all modules: Playwright's event loop runs as long, and asyncio allows one."""
+    pytest.importorskip("playwright.sync_api")
+    from lab import chromium
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def open_notebook(lab, browser):
+    """Open a notebook of the served folder by name in a page of its own (`lab.Notebook`), 1000 px wide."""
+    from lab import Notebook
+
+    pages = []
+
+    def open_(name, width=1000, height=900):
+        pages.append(browser.new_page(viewport={"width": width, "height": height}))
+        return Notebook(pages[-1], lab.address(name))
+
+    yield open_
+    for page in pages:
+        page.close()

@@ -1,0 +1,186 @@
+"""JupyterLab in a real browser: serve a folder, open a notebook in headless Chromium, run it, watch what it says."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+KERNEL_IDLE = """() => {
+    const widget = window.jupyterapp?.shell?.currentWidget;
+    return widget?.sessionContext?.session?.kernel?.status === 'idle';
+}"""
+ALL_RUN = """() => {
+    const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(c => c.model.type === 'code');
+    return cells.every(c => !c.model.sharedModel.source.trim() || c.model.executionCount !== null);
+}"""
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+ERROR_OUTPUT = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
+STDERR_OUTPUT = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
+
+
+class Lab:
+    """A running JupyterLab.
+
+    Attributes
+    ----------
+    folder : Path
+        What it serves.
+    """
+
+    def __init__(self, folder: Path, base: str, token: str) -> None:
+        self.folder = folder
+        self._base, self._token = base, token
+
+    def address(self, name: str) -> str:
+        """Return the address of a notebook of the folder."""
+        return f"{self._base}/doc/tree/{name}?reset&token={self._token}"
+
+    def write(self, name: str, cells: Sequence[str]) -> str:
+        """Write a notebook of code cells into the folder; return its name."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        nbformat.write(notebook, self.folder / name)
+        return name
+
+
+@contextmanager
+def jupyter_lab(folder: Path) -> Iterator[Lab]:
+    """Serve `folder`, which need not exist."""
+    config = folder / ".config" / "labconfig"
+    config.mkdir(parents=True)
+    no_news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (config / "page_config.json").write_text(json.dumps(no_news))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(8)
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+        *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+        *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *(["--allow-root"] if os.getuid() == 0 else []),
+    ]
+    log = folder / ".config" / "lab.log"
+    with open(log, "w") as stream:
+        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent)}
+        server = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{base}/api?token={token}", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.5)
+        else:
+            raise RuntimeError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+        yield Lab(folder, base, token)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+class Notebook:
+    """A notebook open in a browser page.
+
+    Attributes
+    ----------
+    page : playwright Page
+    errors : list of str
+        Uncaught exceptions and errors on the browser's console.
+    outside : list of str
+        Addresses asked for that are not of this machine.
+    """
+
+    def __init__(self, page, address: str) -> None:
+        self.page, self.errors, self.outside = page, [], []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._on_console)
+        page.on("request", lambda request: self._on_address(request.url))
+        page.on("websocket", lambda socket: self._on_address(socket.url))
+        page.goto(address)
+        self.wait_idle()
+
+    def _on_console(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _on_address(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("data", "blob") and parts.hostname not in ("127.0.0.1", "localhost"):
+            self.outside.append(address)
+
+    def wait_idle(self, seconds: float = 180) -> None:
+        """Wait until the kernel has nothing to do."""
+        self.page.wait_for_function(KERNEL_IDLE, timeout=1000 * seconds)
+
+    def run_all(self, seconds: float = 180) -> None:
+        """Run all cells and wait for the last one."""
+        self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function(ALL_RUN, timeout=1000 * seconds)
+        self.wait_idle(seconds)
+
+    def output(self, selector: str):
+        """Return the first element in the cells' outputs that `selector` finds, scrolled into view."""
+        found = self.page.locator(f".jp-OutputArea-output {selector}").first
+        found.wait_for(timeout=60_000)
+        found.scroll_into_view_if_needed()
+        return found
+
+    def press(self, key: str, times: int = 1) -> None:
+        """Press a key as fast as it goes."""
+        for _ in range(times):
+            self.page.keyboard.press(key)
+
+    def wait_for_change(self, locator, before: str, seconds: float = 60) -> str:
+        """Wait until an element's text is not `before`; return it."""
+        differs = "([element, before]) => element.textContent !== before"
+        self.page.wait_for_function(differs, arg=[locator.element_handle(), before], timeout=1000 * seconds)
+        return locator.text_content()
+
+    def assert_clean(self) -> None:
+        """Check that nothing failed, neither in the kernel nor in the browser, and no request left the machine."""
+        written = self.page.locator(f"{ERROR_OUTPUT}, {STDERR_OUTPUT}").all_text_contents()
+        assert not written, written
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
+
+    def screenshot(self, name: str) -> None:
+        """Keep a picture of the page in the folder that the variable SCREENSHOTS names, if it does."""
+        if folder := os.environ.get("SCREENSHOTS"):
+            self.page.screenshot(path=f"{folder}/{name}.png")
+
+
+@contextmanager
+def chromium():
+    """Start a headless Chromium; it is closed at the end."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
