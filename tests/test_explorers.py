@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
+from toolkit import draws as draws_module
 from toolkit.explorers import HardnessExplorer
-from toolkit.explorers import hardness as hardness_module
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import frontier
 from toolkit.plots.hardness import density
@@ -250,7 +250,7 @@ def test_error_in_a_callback_is_shown_and_raised(explorer, monkeypatch):
 
 def test_after_an_error_the_references_catch_up_too(explorer, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(hardness_module, "KNNBatchSampler", SimpleNamespace(from_embeddings=fail))
+        patch.setattr(draws_module, "KNNBatchSampler", SimpleNamespace(from_embeddings=fail))
         with pytest.raises(RuntimeError, match="the graph burst"):
             explorer.batch_size.value = 32
     explorer.restart.value = 0.5

@@ -1,5 +1,7 @@
 """Metrics against naive loops and closed forms."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import cosine, false_negatives, hardness, pairs
 
-from toolkit import UniformBatchSampler
-from toolkit.metrics import batch_hardness, coverage, false_negative_rate, frontier, same_pairs
+from toolkit import UniformBatchSampler, _checks
+from toolkit.metrics import batch_hardness, coverage, false_negative_rate, frontier, hardest_pairs, same_pairs
 
 POINTS = np.random.default_rng(0).normal(size=(60, 5))
 LABELS = np.random.default_rng(1).integers(0, 4, 60)
@@ -203,3 +205,57 @@ def test_frontier_errors(arguments, exception, message):
     with pytest.raises(exception) as error:
         frontier(**defaults | arguments)
     assert message in str(error.value)
+
+
+# The most similar pairs
+
+
+@pytest.mark.parametrize("only_false", [False, True])
+def test_hardest_pairs_are_those_of_a_search_through_all(clusters, only_false):
+    rng = np.random.default_rng(1)
+    batches = [rng.permutation(300)[:40] for _ in range(5)]
+    points, labels = clusters.points[:300].astype(float), clusters.labels[:300]
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    pairs = {tuple(sorted(pair)) for batch in batches for pair in itertools.combinations(batch.tolist(), 2)}
+    if only_false:
+        pairs = {(i, j) for i, j in pairs if labels[i] == labels[j]}
+    expected = sorted(pairs, key=lambda pair: -unit[pair[0]] @ unit[pair[1]])[:25]
+    found = hardest_pairs(batches, points, 25, labels, only_false)
+    assert list(zip(found["first"], found["second"], strict=True)) == expected
+    np.testing.assert_allclose(found.similarity, [unit[i] @ unit[j] for i, j in expected], rtol=1e-5)
+    assert found.same_label.tolist() == [labels[i] == labels[j] for i, j in expected]
+
+
+def test_hardest_pairs_may_be_fewer_than_asked_for():
+    found = hardest_pairs([[0, 1], [1, 2]], np.eye(3) + 0.1, 10, [0, 0, 1], only_false=True)
+    assert list(zip(found["first"], found["second"], strict=True)) == [(0, 1)]
+    assert len(hardest_pairs([[0, 1]], np.eye(3), 10, [0, 1, 1], only_false=True)) == 0
+    assert "same_label" not in hardest_pairs([[0, 1]], np.eye(3))
+
+
+def test_hardest_pairs_without_labels_cannot_be_false():
+    with pytest.raises(ValueError, match="labels must be given with only_false=True"):
+        hardest_pairs([[0, 1]], np.eye(2), only_false=True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        ([2, 0, 1, 0], [2, 0, 1, 0]),
+        (np.array([2, 0, 1, 0], np.uint8), [2, 0, 1, 0]),
+        ([5, 0, 3, 0], [2, 0, 1, 0]),
+        ([0, 0, 2, 2], [0, 0, 1, 1]),
+        ([-1, 0, 1, 0], [0, 1, 2, 1]),
+        ([True, False, True, True], [1, 0, 1, 1]),
+        (["b", "a", "b", "a"], [1, 0, 1, 0]),
+    ],
+)
+def test_labels_become_codes_without_gaps(labels, codes):
+    found = _checks.labels(labels, 4)
+    assert found.tolist() == codes
+    assert found.dtype == np.int64
+
+
+def test_labels_that_are_codes_are_not_sorted_again(monkeypatch):
+    monkeypatch.setattr(np, "unique", None)
+    assert _checks.labels(np.arange(6) % 3, 6).tolist() == [0, 1, 2, 0, 1, 2]

@@ -128,9 +128,15 @@ def shape(name: str, array, expected: tuple[int, ...], meaning: str):
 
 
 def labels(values, n: int, name: str = "labels") -> np.ndarray:
-    """Return one class label per instance as a 1-D array of codes 0, 1, ..., or raise on a wrong shape."""
+    """Return one class label per instance as a 1-D int64 array of codes 0, 1, ..., or raise on a wrong shape.
+
+    Labels that are such codes already are not sorted again.
+    """
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-    return np.unique(shape(name, array, (n,), "one per instance"), return_inverse=True)[1]
+    array = shape(name, array, (n,), "one per instance")
+    if n and array.dtype.kind in "iu" and array.min() >= 0 and array.max() < n and np.bincount(array).all():
+        return array.astype(np.int64, copy=False)
+    return np.unique(array, return_inverse=True)[1]
 
 
 def batches(values, n: int) -> list[np.ndarray]:

@@ -5,15 +5,12 @@ All take a sequence of batches, as a sampler yields them: ``batches = list(sampl
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 import torch
 
 from toolkit import _checks
-from toolkit.graph import ProximityGraph
-from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
-from toolkit.walks import random_states, walk_batches
+from toolkit.draws import Draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +166,64 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     return FalseNegatives(np.array(shares), same_pairs(np.bincount(codes)))
 
 
+def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false: bool = False):
+    """Return the most similar pairs of instances that share a batch.
+
+    Parameters
+    ----------
+    batches : sequence of int sequences
+        Two or more distinct indices each.
+    embeddings : array or tensor, shape (N, d)
+    n_pairs : int
+        At most so many; a pair that is in several batches counts once.
+    labels : array, shape (N,), optional
+        Of any kind.
+    only_false : bool
+        Leave out pairs with different labels: the most similar false negatives.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair, the most similar first: first, second, similarity, and with labels same_label.
+
+    Raises
+    ------
+    ValueError
+        If `only_false` is set without labels, and as `batch_hardness`.
+
+    Examples
+    --------
+    >>> points = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 2.0]]
+    >>> hardest_pairs([[0, 1, 3], [2, 1, 3]], points, 2, labels=["a", "a", "b", "b"])
+       first  second  similarity  same_label
+    0      1       3    1.000000       False
+    1      1       2    0.707107       False
+    """
+    import pandas as pd
+
+    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+    _checks.integer("n_pairs", n_pairs, 1)
+    if only_false and labels is None:
+        raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
+    codes = None if labels is None else _checks.labels(labels, len(vectors))
+    found: dict[tuple[int, int], float] = {}
+    for batch in _checks.batches(batches, len(vectors)):
+        members = _checks.embeddings(vectors[batch], rows=batch).cpu()
+        scores = (members @ members.T).numpy()
+        scores[np.tri(len(batch), dtype=bool)] = -2
+        if only_false:
+            scores[codes[batch, None] != codes[batch]] = -2
+        best = np.argpartition(scores, -min(n_pairs, scores.size), axis=None)[-n_pairs:]
+        for i, j in zip(*np.unravel_index(best, scores.shape), strict=True):
+            if scores[i, j] > -2:
+                found[tuple(sorted((int(batch[i]), int(batch[j]))))] = float(scores[i, j])
+    rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
+    frame = pd.DataFrame([(*pair, score) for pair, score in rows], columns=["first", "second", "similarity"])
+    if codes is not None:
+        frame["same_label"] = codes[frame["first"].to_numpy(int)] == codes[frame["second"].to_numpy(int)]
+    return frame
+
+
 def coverage(batches, n: int) -> Coverage:
     """Return how often each of `n` instances is in a batch.
 
@@ -219,36 +274,30 @@ def frontier(
     """
     import pandas as pd
 
-    vectors = _checks.embeddings(embeddings).cpu()
-    labels = _checks.labels(labels, len(vectors))
-    _checks.integer("n_batches", n_batches, 1)
+    draws = Draws(embeddings, n_batches, seed)
+    codes = _checks.labels(labels, draws.n)
     rows = []
 
     def measure(sampler: str, batches, **settings) -> None:
-        found = false_negative_rate(batches, labels)
+        found = false_negative_rate(batches, codes)
         rows.append(
             {
                 "sampler": sampler,
                 **settings,
-                "hardness": batch_hardness(batches, vectors).mean,
+                "hardness": batch_hardness(batches, draws.vectors).mean,
                 "false_negative_rate": found.rate,
                 "false_negative_half": found.interval()[1] - found.rate,
                 "prior": found.prior,
             }
         )
 
-    uniform = UniformBatchSampler(len(vectors), batch_size, seed=seed)
-    knn = KNNBatchSampler.from_embeddings(vectors, batch_size, refresh_every=n_batches, seed=seed)
-    measure("Uniform", list(islice(uniform, n_batches)))
-    measure("kNN", list(islice(knn, n_batches)))
-    starts = np.random.default_rng(seed).permutation(len(vectors))[: min(n_batches, len(uniform))]
+    measure("Uniform", draws.uniform(batch_size))
+    measure("kNN", draws.knn(batch_size))
     for n_neighbors, n_candidates in neighbors:
-        graph = ProximityGraph.build(vectors, n_candidates, n_neighbors, seed)
+        graph = draws.graph(n_neighbors, n_candidates)
         for restart in restarts:
-            states = random_states(len(starts), seed)
-            batches, _ = walk_batches(graph, starts, batch_size, restart, states=states)
             settings = {"n_neighbors": n_neighbors, "n_candidates": graph.n_candidates, "restart": restart}
-            measure("Random walk", batches, **settings)
+            measure("Random walk", draws.walks(batch_size, **settings)[0], **settings)
     return pd.DataFrame(rows)
 
 

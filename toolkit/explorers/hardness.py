@@ -1,30 +1,22 @@
 """See how the sampler's settings change what is in a batch."""
 
-import base64
-import html
 import time
-from itertools import islice
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
+from toolkit.draws import Draws
+from toolkit.explorers.base import PICTURE_WIDTH, Explorer
+from toolkit.explorers.controls import SamplerControls
 from toolkit.explorers.picture import Picture
-from toolkit.graph import ProximityGraph
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.hardness import density, draw_prior, times_chance
 from toolkit.plots.style import COLORS, KNN, RANDOM_WALK, UNIFORM, style
-from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
-from toolkit.walks import random_states, walk_batches
-
-N_BATCHES = 20
-SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1024)
-DEFAULTS = {"restart": 0.2, "n_neighbors": 100, "n_candidates": 1000, "batch_size": 256}
 
 
-class HardnessExplorer(widgets.VBox):
+class HardnessExplorer(Explorer):
     """Sliders for the sampler's settings beside what they do to hardness and false negatives.
 
     Twenty batches are drawn at each setting, always from the same seeds, next to uniform and kNN batches of the
@@ -58,62 +50,18 @@ class HardnessExplorer(widgets.VBox):
     """
 
     def __init__(self, embeddings, labels=None, seed: int = 0) -> None:
-        self._unit = _checks.embeddings(embeddings).cpu()
-        n = _checks.integer("number of embeddings", len(self._unit), 32)
+        self._draws = Draws(embeddings, seed=seed)
+        n = _checks.integer("number of embeddings", self._draws.n, 32)
         self._labels = None if labels is None else _checks.labels(labels, n)
-        self._seed = _checks.integer("seed", seed, 0)
-        self._graph: ProximityGraph | None = None
         self.hardness: dict[str, Hardness] = {}
         self.false_negatives: dict[str, FalseNegatives] = {}
-        self._updating = False
-        self._build_controls(n)
+        self._shown_size = 0
+        self.controls = SamplerControls(n, self._changed)
+        self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
+        self.reset = self.controls.reset
         self._build_picture()
-        self._show_references()
-        self._show_walks()
-        self._arrange()
-
-    def _build_controls(self, n: int) -> None:
-        wide = {"layout": widgets.Layout(width="270px"), "style": {"description_width": "92px"}}
-        self.restart = widgets.FloatSlider(
-            min=0,
-            max=0.95,
-            step=0.05,
-            description="restart",
-            tooltip="Probability of jumping back to the seed. Higher: the batch stays closer to it.",
-            **wide,
-        )
-        sizes = [size for size in SIZES if size < n - 1] + [n - 1]
-        self.n_neighbors = widgets.SelectionSlider(
-            options=sizes,
-            description="n_neighbors",
-            tooltip="Candidates kept as neighbours (K). Fewer: harder batches.",
-            **wide,
-        )
-        self.n_candidates = widgets.SelectionSlider(
-            options=sizes,
-            description="n_candidates",
-            tooltip="Random candidates per instance (M). More: harder batches, more false negatives.",
-            **wide,
-        )
-        self.batch_size = widgets.SelectionSlider(
-            options=[size for size in BATCH_SIZES if size <= n // 2],
-            description="batch_size",
-            tooltip="Instances per batch (B).",
-            **wide,
-        )
-        self.reset = widgets.Button(description="Reset", tooltip="Back to the settings at the start")
-        self.numbers = widgets.HTML(layout=widgets.Layout(max_width="540px"))
-        self.message = widgets.HTML(layout=widgets.Layout(max_width="540px"))
-        self._set_defaults()
-        for control in (self.restart, self.n_neighbors, self.n_candidates, self.batch_size):
-            control.observe(self._on_change, "value")
-        self.reset.on_click(self._on_reset)
-
-    def _set_defaults(self) -> None:
-        self.restart.value = DEFAULTS["restart"]
-        for name in ("n_candidates", "n_neighbors", "batch_size"):
-            control = getattr(self, name)
-            control.value = max(size for size in control.options if size <= max(DEFAULTS[name], control.options[0]))
+        self._arrange([self.controls], [self._image])
+        self._respond()
 
     def _build_picture(self) -> None:
         with style():
@@ -122,60 +70,23 @@ class HardnessExplorer(widgets.VBox):
             self._axes = self._figure.subplots(2, 1, height_ratios=[3, 1.4])
             self._figure.subplots_adjust(left=0.18, right=0.82, top=0.98, bottom=0.1, hspace=0.4)
         self._picture = Picture(self._figure)
-        self._image = widgets.Image(format="png", layout=widgets.Layout(width="540px", max_width="100%"))
+        self._image = widgets.Image(format="png", layout=widgets.Layout(width=PICTURE_WIDTH, max_width="100%"))
 
-    def _arrange(self) -> None:
-        controls = widgets.VBox([self.restart, self.n_neighbors, self.n_candidates, self.batch_size, self.reset])
-        right = widgets.VBox([self._image, self.numbers, self.message])
-        super().__init__([widgets.HBox([controls, right], layout=widgets.Layout(flex_flow="row wrap"))])
-
-    def _on_reset(self, _button) -> None:
-        self._updating = True
-        try:
-            self._set_defaults()
-        finally:
-            self._updating = False
-        self._on_change({"owner": None})
-
-    def _on_change(self, change) -> None:
-        if self._updating:
-            return
-        try:
-            self._keep_order(change["owner"])
-            if change["owner"] is not self.restart:
-                self._graph = None
-            if self._shown_size != self.batch_size.value:
-                self._show_references()
-            self._show_walks()
-            self.message.value = ""
-        except Exception as error:
-            self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
-            raise
-
-    def _keep_order(self, moved) -> None:
-        """Move the other slider along, so that there are never more neighbours than candidates."""
-        if self.n_neighbors.value <= self.n_candidates.value:
-            return
-        follower = self.n_neighbors if moved is self.n_candidates else self.n_candidates
-        leader = self.n_candidates if follower is self.n_neighbors else self.n_neighbors
-        self._updating = True
-        try:
-            follower.value = leader.value
-        finally:
-            self._updating = False
+    def _respond(self, moved=None) -> None:
+        if self._shown_size != self.batch_size.value:
+            self._show_references()
+        self._show_walks()
 
     def _measure(self, name: str, batches) -> None:
-        self.hardness[name] = batch_hardness(batches, self._unit)
+        self.hardness[name] = batch_hardness(batches, self._draws.vectors)
         if self._labels is not None:
             self.false_negatives[name] = false_negative_rate(batches, self._labels)
 
     def _show_references(self) -> None:
         """Draw uniform and kNN batches of the present size, and the layer that stays."""
-        n, size = len(self._unit), self.batch_size.value
-        knn = KNNBatchSampler.from_embeddings(self._unit, size, refresh_every=N_BATCHES, seed=self._seed)
-        self._measure(UNIFORM, list(islice(UniformBatchSampler(n, size, seed=self._seed), N_BATCHES)))
-        self._measure(KNN, list(islice(knn, N_BATCHES)))
-        self._walk_starts = np.random.default_rng(self._seed).permutation(n)[: min(N_BATCHES, n // size)]
+        size = self.batch_size.value
+        self._measure(UNIFORM, self._draws.uniform(size))
+        self._measure(KNN, self._draws.knn(size))
         top, bottom = self._axes
         with style():
             top.clear()
@@ -215,14 +126,7 @@ class HardnessExplorer(widgets.VBox):
     def _show_walks(self) -> None:
         """Draw random-walk batches at the present settings, and the layer that moves."""
         began = time.perf_counter()
-        if self._graph is None:
-            self._graph = ProximityGraph.build(
-                self._unit, self.n_candidates.value, self.n_neighbors.value, seed=self._seed
-            )
-        states = random_states(len(self._walk_starts), self._seed)
-        batches, stats = walk_batches(
-            self._graph, self._walk_starts, self.batch_size.value, self.restart.value, states=states
-        )
+        batches, stats = self._draws.walks(**self.controls.settings)
         seconds = time.perf_counter() - began
         self._measure(RANDOM_WALK, batches)
         result = self.hardness[RANDOM_WALK]
@@ -244,9 +148,8 @@ class HardnessExplorer(widgets.VBox):
         self._image.value = self._picture.png(self._moving)
         self.numbers.value = " &nbsp;·&nbsp; ".join(words)
 
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"image/png": base64.b64encode(self._image.value).decode()}
+    def _png(self) -> bytes:
+        return self._image.value
 
     def __repr__(self) -> str:
-        return f"HardnessExplorer(n={len(self._unit)}, labels={self._labels is not None})"
+        return f"HardnessExplorer(n={self._draws.n}, labels={self._labels is not None})"

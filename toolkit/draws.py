@@ -1,0 +1,81 @@
+"""Batches of the three samplers side by side: same embeddings, same starts, only the settings differ."""
+
+from itertools import islice
+
+import numpy as np
+
+from toolkit import _checks
+from toolkit.graph import ProximityGraph
+from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
+from toolkit.walks import WalkStats, random_states, walk_batches
+
+
+class Draws:
+    """Uniform, kNN and random-walk batches of some embeddings, for comparing settings.
+
+    Whatever the settings, walks begin at the same instances with the same random numbers. The last graph is kept, so
+    that another restart probability or batch size costs a few walks.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d)
+    n_batches : int
+        Batches per draw, at most N // B.
+    seed : int
+        Of everything drawn.
+
+    Attributes
+    ----------
+    vectors : float32 tensor, shape (N, d)
+        The embeddings at length 1.
+
+    Raises
+    ------
+    ValueError
+        For NaN, Inf and zero rows, and, when drawing, settings out of their ranges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> draws = Draws(np.random.default_rng(0).normal(size=(500, 8)), n_batches=5)
+    >>> batches, stats = draws.walks(32, restart=0.2, n_neighbors=10, n_candidates=100)
+    >>> batches.shape, len(draws.uniform(32)), len(draws.knn(32))
+    ((5, 32), 5, 5)
+    """
+
+    def __init__(self, embeddings, n_batches: int = 20, seed: int = 0) -> None:
+        self.vectors = _checks.embeddings(embeddings).cpu()
+        self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
+        self.n_batches = _checks.integer("n_batches", n_batches, 1)
+        self.seed = _checks.integer("seed", seed, 0)
+        self._graph: tuple[tuple[int, int], ProximityGraph] | None = None
+
+    def uniform(self, batch_size: int) -> list[list[int]]:
+        """Return batches of a shuffle."""
+        return list(islice(UniformBatchSampler(self.n, batch_size, seed=self.seed), self.n_batches))
+
+    def knn(self, batch_size: int) -> list[list[int]]:
+        """Return batches of an instance and its nearest neighbours."""
+        sampler = KNNBatchSampler.from_embeddings(
+            self.vectors, batch_size, refresh_every=self.n_batches, seed=self.seed
+        )
+        return list(islice(sampler, self.n_batches))
+
+    def graph(self, n_neighbors: int, n_candidates: int) -> ProximityGraph:
+        """Return the proximity graph of these settings."""
+        settings = n_neighbors, n_candidates
+        if self._graph is None or self._graph[0] != settings:
+            self._graph = settings, ProximityGraph.build(self.vectors, n_candidates, n_neighbors, self.seed)
+        return self._graph[1]
+
+    def walks(
+        self, batch_size: int, restart: float, n_neighbors: int, n_candidates: int
+    ) -> tuple[np.ndarray, WalkStats]:
+        """Return batches of random walks, shape (n, B), and what they took."""
+        graph = self.graph(n_neighbors, n_candidates)
+        starts = self.starts(batch_size)
+        return walk_batches(graph, starts, batch_size, restart, states=random_states(len(starts), self.seed))
+
+    def starts(self, batch_size: int) -> np.ndarray:
+        """Return where the walks begin: distinct random instances."""
+        return np.random.default_rng(self.seed).permutation(self.n)[: min(self.n_batches, self.n // batch_size)]
