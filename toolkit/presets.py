@@ -34,3 +34,36 @@ QUICKSTART = Preset(
     restart=0.1,
     seeds=(0, 1, 2),
 )
+
+
+@dataclass(frozen=True)
+class VisionPreset:
+    """Settings of the comparison on image data sets.
+
+    The rule for the sampler is the quickstart's: `n_neighbors` over `n_candidates` is twice the class prior of ten
+    balanced classes. Encoder, temperature, learning rate and augmentation were tried with uniform batches on a part of
+    the training images set aside.
+    """
+
+    encoder: str
+    batch_size: int
+    steps: int
+    learning_rate: float
+    temperature: float
+    crop: float
+    n_candidates: int
+    n_neighbors: int
+    restart: float
+    refresh_every: int = 100
+    weight_decay: float = 1e-4
+    precision: str = "float32"
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+
+
+_WALK = {"n_candidates": 500, "n_neighbors": 100, "restart": 0.1}
+
+VISION = {
+    "cpu-minute": VisionPreset("tiny", 256, 600, 1e-3, 0.2, 0.2, **_WALK),
+    "cpu-hour": VisionPreset("small", 256, 8_000, 1e-3, 0.2, 0.2, **_WALK),
+    "gpu": VisionPreset("resnet18", 512, 20_000, 1e-3, 0.2, 0.2, **_WALK, precision="bfloat16"),
+}

@@ -18,7 +18,7 @@ def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500, projected: 
     of ``model.encode``; with `projected`, those of ``model.project`` that the loss compares.
     """
     encode = model.project if projected else model.encode
-    device = next(model.parameters()).device
+    device = next(model.parameters(), torch.empty(0)).device
     was_training = {module: module.training for module in model.modules()}
     model.eval()
     try:

@@ -62,6 +62,14 @@ def resnet(name: str, in_channels: int = 3, small_images: bool = True) -> nn.Mod
 
 
 def build_encoder(name: str, in_channels: int) -> nn.Module:
-    """Return the encoder `name`: "small", "resnet18" or "resnet50" (small-image stem); it has `n_features`."""
-    _checks.choice("encoder", name, ("small", "resnet18", "resnet50"))
-    return SmallConvNet(in_channels) if name == "small" else resnet(name, in_channels)
+    """Return the encoder `name`; it has `n_features`.
+
+    "tiny" and "small" are the small network in widths 16 and 32, "resnet18" and "resnet50" torchvision's with the stem
+    for small images; "resnet18-imagenet" and "resnet50-imagenet" have the original one.
+    """
+    widths = {"tiny": 16, "small": 32}
+    resnets = ("resnet18", "resnet50")
+    _checks.choice("encoder", name, (*widths, *resnets, *(f"{resnet}-imagenet" for resnet in resnets)))
+    if name in widths:
+        return SmallConvNet(in_channels, widths[name])
+    return resnet(name.removesuffix("-imagenet"), in_channels, small_images=not name.endswith("-imagenet"))

@@ -16,7 +16,7 @@ class SimCLR(nn.Module):
     Parameters
     ----------
     encoder : str or nn.Module
-        "small" (default), "resnet18", "resnet50" (torchvision, small-image stem), or any module with an
+        "small" (default) or another name that `toolkit.models.encoders.build_encoder` knows, or any module with an
         attribute `n_features` that maps images (B, C, H, W) to features (B, n_features).
     in_channels : int
         Channels of the images, for an encoder given by name.

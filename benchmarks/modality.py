@@ -1,0 +1,135 @@
+"""What the benchmarks of the three modalities share: options, runs, the table of ``benchmarks/README.md``."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import report
+from toolkit.comparison import UNTRAINED, Comparison, Task, compare
+
+RESULTS = Path(__file__).parent / "results"
+SAMPLERS = {"uniform": "Uniform", "knn": "kNN", "random_walk": "Random walk"}
+LOSSES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
+COLUMNS = (
+    *("loss", "sampler", "runs", "mean ± deviation", "difference to uniform, 95 % interval"),
+    *("false negatives", "hardness", "sampler's share of time"),
+)
+
+
+@dataclass(frozen=True)
+class Modality:
+    """A benchmark: what can be compared, and how a task is made of it.
+
+    Attributes
+    ----------
+    name : str
+        Of the module, the results and the section of the README.
+    sets, models : tuple of str
+        By default all of these are run.
+    presets : mapping of str to preset
+        With attributes `steps` and `seeds`; the first is the default.
+    make_task : callable
+        Called with the names of a set and of a model, a preset and the folder of the data (None for the usual one).
+    samplers : tuple of str
+    reference : str, optional
+        A further model that `make_task` knows, to test untrained, once: raw pixels.
+    """
+
+    name: str
+    sets: tuple[str, ...]
+    models: tuple[str, ...]
+    presets: Mapping[str, object]
+    make_task: Callable[[str, str, object, Path | None], Task]
+    samplers: tuple[str, ...] = tuple(SAMPLERS)
+    reference: str | None = None
+
+
+def main(modality: Modality, description: str, arguments: list[str] | None = None) -> None:
+    """Run what the command line asks for, print it, refresh the README."""
+    options = _parser(modality, description).parse_args(arguments)
+    preset = modality.presets[options.preset]
+    if options.steps:
+        preset = replace(preset, steps=options.steps)
+    seeds = preset.seeds if options.seeds is None else options.seeds
+    for name in options.sets:
+        if modality.reference:
+            task = modality.make_task(name, modality.reference, preset, options.data)
+            compare(task, [UNTRAINED], seeds=[0], out=options.out)
+        for model in options.models:
+            task = modality.make_task(name, model, preset, options.data)
+            compare(task, [UNTRAINED], seeds=seeds, out=options.out)
+            compare(task, options.samplers, options.losses, seeds, options.out)
+    text = table(Comparison.read(options.out))
+    print(text)
+    if options.out == _results(modality):
+        report.refresh(modality.name, text)
+
+
+def table(result: Comparison) -> str:
+    """Return the results as Markdown: one table for each data set, model and settings; values in points."""
+    summary, differences = result.summary(), result.differences()
+    trained = set(summary[summary.sampler != UNTRAINED].model)
+    lines = []
+    for (name, model, settings), part in summary.groupby(["set", "model", "settings"], sort=False):
+        runs = part[part.sampler != UNTRAINED]
+        if runs.empty:
+            continue
+        steps, metric = runs.iloc[0][["steps", "metric"]]
+        lines += [f"**{name}, {model}** ({settings}; {steps:,} steps; {metric}, in points)", ""]
+        lines += ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
+        lines += [_line(run, differences) for _, run in runs.iterrows()]
+        untrained = summary[(summary.set == name) & (summary.settings == settings) & (summary.sampler == UNTRAINED)]
+        for _, run in untrained.iterrows():
+            what = UNTRAINED if run.model == model else run.model
+            if run.model == model or run.model not in trained:
+                lines.append(f"|  | {what} | {run.runs} | {_points(run['mean'], run.deviation)} |" + "  |" * 4)
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
+def _line(run: pd.Series, differences: pd.DataFrame) -> str:
+    """Return the row of one sampler."""
+    same = differences
+    for column in ("set", "model", "loss", "settings", "steps", "metric", "sampler"):
+        same = same[same[column] == run[column]]
+    difference = ""
+    if len(same):
+        pair = same.iloc[0]
+        difference = f"{100 * pair.difference:+.2f} ({100 * pair.low:+.2f} to {100 * pair.high:+.2f})"
+    cells = [
+        LOSSES.get(run.loss, run.loss),
+        SAMPLERS.get(run.sampler, run.sampler),
+        run.runs,
+        _points(run["mean"], run.deviation),
+        difference,
+        "" if pd.isna(run.false_negative_rate) else f"{run.false_negative_rate:.1%}",
+        f"{run.hardness:.3f}",
+        f"{run.sampler_seconds / run.seconds:.1%}",
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _points(mean: float, deviation: float) -> str:
+    return f"{100 * mean:.2f}" + ("" if pd.isna(deviation) else f" ± {100 * deviation:.2f}")
+
+
+def _results(modality: Modality) -> Path:
+    return RESULTS / f"{modality.name}.csv"
+
+
+def _parser(modality: Modality, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{modality.name}", description=description)
+    several = {"nargs": "+", "metavar": "NAME"}
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the data sets (default: TOOLKIT_DATA)")
+    parser.add_argument("--sets", default=modality.sets, **several)
+    parser.add_argument("--models", default=modality.models, choices=modality.models, **several)
+    parser.add_argument("--samplers", default=modality.samplers, choices=modality.samplers, **several)
+    parser.add_argument("--losses", default=tuple(LOSSES), choices=tuple(LOSSES), **several)
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="default: the preset's")
+    parser.add_argument("--steps", type=int, metavar="N", help="default: the preset's")
+    parser.add_argument("--preset", default=next(iter(modality.presets)), choices=tuple(modality.presets))
+    parser.add_argument("--out", type=Path, metavar="FILE", default=_results(modality), help="CSV; rows are added")
+    return parser
