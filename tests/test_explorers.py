@@ -182,7 +182,7 @@ def test_numbers_are_those_of_the_metrics_without_a_widget(explorer, restart, n_
 
 def test_picture_shows_the_results(explorer):
     explorer.restart.value = 0.6
-    top, bottom = explorer._figure.axes
+    top, bottom = explorer._picture.canvas.figure.axes
     walk, rates = explorer.hardness["Random walk"], explorer.false_negatives
     np.testing.assert_allclose(explorer._outline.get_data()[0], density(walk))
     assert explorer._outline.get_data()[0].max() <= top.get_ylim()[1]
@@ -199,7 +199,7 @@ def test_without_labels_the_panel_says_so():
     explorer = HardnessExplorer(DATA.points)
     assert explorer.false_negatives == {}
     assert "false negatives" not in explorer.numbers.value
-    written = [text.get_text() for text in explorer._figure.axes[1].texts]
+    written = [text.get_text() for text in explorer._picture.canvas.figure.axes[1].texts]
     assert any("No labels given" in text for text in written)
     explorer.restart.value = 0.8
     explorer.batch_size.value = 64

@@ -1,5 +1,6 @@
 """Interactive views for Jupyter; every number and picture is also to be had from `metrics` and `plots`."""
 
+from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
 
-__all__ = ["HardnessExplorer"]
+__all__ = ["FalseNegativeExplorer", "HardnessExplorer"]

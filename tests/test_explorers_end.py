@@ -1,0 +1,58 @@
+"""Explorers that were closed leave nothing behind, those out of sight do nothing."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from comm import get_comm_manager
+from ipywidgets.widgets import widget as registry
+from matplotlib import pyplot as plt
+
+from toolkit.explorers import FalseNegativeExplorer, HardnessExplorer
+
+RNG = np.random.default_rng(0)
+LABELS = np.arange(64) % 4
+POINTS = RNG.normal(size=(64, 8))
+IMAGES = RNG.integers(0, 256, (64, 8, 8), dtype=np.uint8)
+MAKERS = {
+    "hardness": lambda: HardnessExplorer(POINTS, LABELS, IMAGES),
+    "false negatives": lambda: FalseNegativeExplorer(POINTS, LABELS, IMAGES),
+}
+
+
+def left():
+    """Return what a session accumulates: widgets, channels to the browser, threads, pyplot's figures."""
+    return set(registry._instances), set(get_comm_manager().comms), set(threading.enumerate()), plt.get_fignums()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_opening_and_closing_fifty_times_leaves_nothing(name):
+    MAKERS[name]().close()
+    before, figures = left(), []
+    for _ in range(50):
+        explorer = MAKERS[name]()
+        assert len(left()[0]) > len(before[0])
+        explorer._repr_mimebundle_()
+        figures.append(weakref.ref(explorer._picture.canvas.figure))
+        explorer.close()
+    assert left() == before
+    del explorer
+    gc.collect()
+    gc.collect()  # a widget's finaliser brings it back to life in the first
+    assert sum(figure() is not None for figure in figures) == 0
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_paused_explorer_waits_and_catches_up(name):
+    explorer = MAKERS[name]()
+    image = explorer._png()
+    explorer.pause()
+    explorer.restart.value = 0.9
+    assert explorer._png() == image
+    explorer.resume()
+    assert explorer._png() != image
+    fresh = MAKERS[name]()
+    fresh.restart.value = 0.9
+    assert explorer._png() == fresh._png()

@@ -1,0 +1,169 @@
+"""The false-negative explorer by its traits."""
+
+import re
+
+import numpy as np
+import pytest
+
+import toolkit
+from toolkit.explorers import FalseNegativeExplorer
+from toolkit.graph import ProximityGraph
+from toolkit.metrics import frontier, hardest_pairs
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.permutation(np.arange(600) % 10)
+POINTS = RNG.normal(size=(10, 16))[LABELS] + RNG.normal(size=(600, 16))
+NAMES = np.array([f"class {c}" for c in "abcdefghij"])[LABELS]
+IMAGES = RNG.integers(0, 256, (600, 8, 8), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    return FalseNegativeExplorer(POINTS, NAMES, IMAGES)
+
+
+@pytest.fixture
+def explorer(shared):
+    shared.batch.value = 1
+    shared.reset.click()
+    return shared
+
+
+def fail(*args, **kwargs):
+    raise RuntimeError("the graph burst")
+
+
+@pytest.mark.parametrize(("restart", "n_neighbors", "batch_size"), [(0.2, 100, 256), (0.7, 20, 64)])
+def test_point_and_frontier_are_those_of_the_metrics_without_a_widget(explorer, restart, n_neighbors, batch_size):
+    explorer.restart.value, explorer.n_neighbors.value = restart, n_neighbors
+    explorer.batch_size.value = batch_size
+    pairs = [(n_neighbors, explorer.n_candidates.value)]
+    walk = frontier(POINTS, LABELS, batch_size, pairs, [restart], 20).iloc[2]
+    x, y = (float(values[0]) for values in explorer._point.get_data())
+    assert (x, y) == pytest.approx((walk.hardness, walk.false_negative_rate), rel=1e-6)
+    low, high = explorer._across.get_ydata()
+    assert (high - low) / 2 == pytest.approx(walk.false_negative_half)
+    assert tuple(explorer._along.get_xdata()) == explorer.hardness.interval()
+    text = explorer.numbers.value
+    for form in (f"{walk.hardness:.3f}", f"{walk.false_negative_rate:.1%}", f"± {walk.false_negative_half:.1%}"):
+        assert form in text
+    grid = list(explorer.frontier[explorer.frontier.sampler == "Random walk"].groupby(["n_neighbors", "n_candidates"]))
+    settings = [tuple(map(int, pair)) for pair, _ in grid]
+    expected = frontier(POINTS, LABELS, batch_size, settings, (0.05, 0.2, 0.5, 0.8), 20)
+    key = ["sampler", "n_neighbors", "restart"]
+    ours, theirs = (table.sort_values(key).reset_index(drop=True) for table in (explorer.frontier, expected))
+    np.testing.assert_allclose(ours.hardness, theirs.hardness, rtol=1e-6)
+
+
+def test_every_setting_moves_the_point_but_not_the_frontier(explorer):
+    before = explorer.frontier
+    seen = {explorer._image.value}
+    for name, value in (("restart", 0.8), ("n_neighbors", 20), ("n_candidates", 100)):
+        getattr(explorer, name).value = value
+        seen.add(explorer._image.value)
+    assert len(seen) == 4
+    assert explorer.frontier is before
+    assert explorer._name.get_text() == "restart 0.8,  K / M = 20 / 100"
+
+
+def test_batch_size_draws_another_frontier_and_the_old_one_comes_back(explorer):
+    before, image = explorer.frontier, explorer._image.value
+    explorer.batch_size.value = 32
+    assert explorer.frontier is not before
+    explorer.batch_size.value = 256
+    assert explorer.frontier is before
+    assert explorer._image.value == image
+
+
+def test_code_makes_a_sampler_with_the_setting(explorer):
+    explorer.restart.value = 0.35
+    explorer.n_neighbors.value = 20
+    sampler = eval(explorer.text.value, {"RandomWalkBatchSampler": toolkit.RandomWalkBatchSampler})
+    for name, value in explorer.controls.settings.items():
+        assert getattr(sampler, name) == pytest.approx(value)
+    assert sampler.n == 600
+    assert explorer.text.value == explorer.code
+
+
+def test_false_negatives_shown_are_those_of_the_chosen_batch(explorer):
+    explorer.batch_size.value = 64
+    for number in (1, 4):
+        explorer.batch.value = number
+        batch = explorer._batches[number - 1]
+        codes = LABELS[batch]
+        n_same = int((codes[:, None] == codes).sum() - 64) // 2
+        assert f"Batch {number}: {n_same:,} of 2,016 pairs are false negatives" in explorer.pairs.value
+        expected = hardest_pairs([batch], POINTS, 5, LABELS, only_false=True)
+        shown = [int(index) for index in re.findall(r'alt="#(\d+) class', explorer.pairs.value)]
+        assert shown == expected[["first", "second"]].to_numpy().ravel().tolist()
+        assert all(f"similarity {value:.2f}" in explorer.pairs.value for value in expected.similarity)
+        assert explorer.pairs.value.count("<br>false negative") == len(expected)
+
+
+def test_a_batch_beyond_the_last_shows_the_last(explorer):
+    explorer.batch.value = 20
+    assert "Batch 2:" in explorer.pairs.value, "600 instances make two batches of 256"
+    assert explorer.message.value == ""
+
+
+def test_without_labels_the_panels_say_so():
+    explorer = FalseNegativeExplorer(POINTS[:200])
+    explorer.restart.value = 0.8
+    assert (explorer.frontier, explorer.false_negatives) == (None, None)
+    assert "No labels given" in explorer.pairs.value
+    assert any("No labels given" in text.get_text() for text in explorer._axes.texts)
+    assert "hardness" in explorer.numbers.value
+    assert "false negatives" not in explorer.numbers.value
+    assert repr(explorer) == "FalseNegativeExplorer(n=200, labels=False)"
+
+
+def test_without_items_instances_are_numbers():
+    explorer = FalseNegativeExplorer(POINTS[:200], LABELS[:200])
+    assert re.search(r"#\d+", explorer.pairs.value)
+    assert "<img" not in explorer.pairs.value
+
+
+def test_labels_that_never_repeat_can_be_shown():
+    explorer = FalseNegativeExplorer(POINTS[:100], np.arange(100))
+    assert "Batch 1: 0 of" in explorer.pairs.value
+    assert "nan" not in explorer.numbers.value
+
+
+@pytest.mark.parametrize("n", [32, 33, 70])
+def test_few_embeddings_work(n):
+    explorer = FalseNegativeExplorer(POINTS[:n], LABELS[:n])
+    for control in (explorer.n_neighbors, explorer.n_candidates, explorer.batch_size):
+        for value in control.options:
+            control.value = value
+    assert explorer.message.value == ""
+
+
+def test_error_is_shown_while_the_last_good_picture_stays(explorer, monkeypatch):
+    image, pairs = explorer._image.value, explorer.pairs.value
+    with monkeypatch.context() as patch:
+        patch.setattr(ProximityGraph, "build", fail)
+        with pytest.raises(RuntimeError, match="the graph burst"):
+            explorer.n_candidates.value = 200
+    assert "RuntimeError" in explorer.message.value
+    assert (explorer._image.value, explorer.pairs.value) == (image, pairs)
+    explorer.restart.value = 0.5
+    assert explorer.message.value == ""
+    assert explorer._image.value != image
+
+
+def test_labels_in_captions_are_text_not_markup():
+    names = np.where(LABELS[:100] == 0, "<b>zero</b>", "other")
+    shown = FalseNegativeExplorer(POINTS[:100], names).pairs.value
+    assert "<b>zero" not in shown
+
+
+@pytest.mark.parametrize(
+    ("labels", "items", "exception", "message"),
+    [
+        (LABELS[:-1], None, ValueError, r"labels must have shape \(600,\)"),
+        (LABELS, IMAGES[:-1], ValueError, "items must hold one per instance"),
+    ],
+)
+def test_bad_input_is_named(labels, items, exception, message):
+    with pytest.raises(exception, match=message):
+        FalseNegativeExplorer(POINTS, labels, items)

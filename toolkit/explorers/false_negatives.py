@@ -1,0 +1,170 @@
+"""See what hardness costs in false negatives, and choose a setting."""
+
+import time
+
+import ipywidgets as widgets
+import numpy as np
+
+from toolkit import plots
+from toolkit.explorers.settings import NO_LABELS, SettingsExplorer
+from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, frontier, hardest_pairs
+from toolkit.plots.hardness import times_chance
+from toolkit.plots.style import COLORS, INK, RANDOM_WALK
+
+N_PAIRS = 5
+SHARES = (1 / 2, 1 / 5, 1 / 10, 1 / 50)  # K / M of the frontier's lines
+RESTARTS = (0.05, 0.2, 0.5, 0.8)
+
+
+class FalseNegativeExplorer(SettingsExplorer):
+    """The frontier of hardness against false negatives, with the present setting as a point that moves on it.
+
+    Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
+    95 % intervals. Beneath it are the most similar false negatives of one of these batches, and the code of a sampler
+    with the setting.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d)
+        N >= 32.
+    labels : array, shape (N,), optional
+        Of any kind; shown as they are. Without them the panels say so.
+    items : optional
+        What the instances look like, as `toolkit.thumbnails.Thumbnails` takes them.
+    seed : int
+        Of all batches drawn.
+
+    Attributes
+    ----------
+    restart, n_neighbors, n_candidates, batch_size, batch : widgets
+        The controls; set their ``value`` from code as well. `batch` chooses whose false negatives are shown.
+    hardness : Hardness
+    false_negatives : FalseNegatives or None
+        Of the random-walk batches at the present setting.
+    frontier : DataFrame or None
+        What the picture shows, from `toolkit.metrics.frontier`.
+    code : str
+        A sampler with the present setting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.explorers import FalseNegativeExplorer
+    >>> points = np.random.default_rng(0).normal(size=(1000, 8))
+    >>> explorer = FalseNegativeExplorer(points, labels=np.arange(1000) % 10)
+    >>> explorer.restart.value = 0.5
+    >>> explorer.code
+    'RandomWalkBatchSampler(1000, batch_size=256, n_candidates=999, n_neighbors=100, restart=0.5)'
+    """
+
+    def __init__(self, embeddings, labels=None, items=None, seed: int = 0) -> None:
+        super().__init__(embeddings, labels, items, seed)
+        self.hardness: Hardness
+        self.false_negatives: FalseNegatives | None = None
+        self.frontier = None
+        self._frontiers: dict[int, object] = {}
+        self._axes = self._new_figure(left=0.12, right=0.9, top=0.9, bottom=0.125).subplots()
+        self.batch = widgets.IntSlider(
+            min=1,
+            max=self._draws.n_batches,
+            description="batch",
+            tooltip="Whose false negatives are shown below.",
+            layout=widgets.Layout(width="270px"),
+            style={"description_width": "92px"},
+        )
+        self.batch.observe(lambda change: self._attempt(self._show_batch), "value")
+        self.text = widgets.Text(
+            description="as code",
+            tooltip="A sampler with this setting, to copy",
+            layout=widgets.Layout(width="820px", max_width="99%"),
+        )
+        self._arrange([self.controls, self.batch], [self._image], [self.text, self.pairs])
+        self._respond()
+
+    @property
+    def code(self) -> str:
+        """A sampler with the present setting."""
+        names = ("batch_size", "n_candidates", "n_neighbors", "restart")
+        settings = ", ".join(f"{name}={self.controls.settings[name]:g}" for name in names)
+        return f"RandomWalkBatchSampler({self._draws.n}, {settings})"
+
+    def _show_fixed(self) -> None:
+        self._axes.clear()
+        if self._codes is None:
+            self._axes.set_axis_off()
+            self._axes.text(0.5, 0.5, NO_LABELS, ha="center", transform=self._axes.transAxes)
+            self._moving = []
+        else:
+            self._draw_frontier(self.batch_size.value)
+
+    def _draw_frontier(self, size: int) -> None:
+        if size not in self._frontiers:
+            widest = min(1000, self._draws.n - 1)
+            neighbors = [(max(int(widest * share), 2), widest) for share in SHARES]
+            self._frontiers[size] = frontier(
+                self._draws.vectors, self._codes, size, neighbors, RESTARTS, self._draws.n_batches, self._draws.seed
+            )
+        self.frontier = self._frontiers[size]
+        plots.frontier(self.frontier, self._axes)
+        blue = {"color": COLORS[RANDOM_WALK], "animated": True, "zorder": 5}
+        (self._across,) = self._axes.plot([0, 0], [0, 0], **blue)
+        (self._along,) = self._axes.plot([0, 0], [0, 0], **blue)
+        (self._point,) = self._axes.plot([0], [0], "o", markersize=11, markeredgecolor=INK, markeredgewidth=1.6, **blue)
+        self._name = self._axes.annotate(
+            "",
+            (0, 0),
+            xytext=(-12, 9),
+            textcoords="offset points",
+            ha="right",
+            weight="bold",
+            animated=True,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+        )
+        self._moving = [self._across, self._along, self._name, self._point]
+
+    def _show_setting(self) -> None:
+        began = time.perf_counter()
+        self._batches, stats = self._draws.walks(**self.controls.settings)
+        seconds = time.perf_counter() - began
+        self.hardness = batch_hardness(self._batches, self._draws.vectors)
+        words = [f"hardness <b>{self.hardness.mean:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
+        if self._codes is not None:
+            found = self.false_negatives = false_negative_rate(self._batches, self._codes)
+            self._move_point()
+            words.append(
+                f"false negatives <b>{found.rate:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
+            )
+        words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
+        self._show_frame(self._moving, words)
+        self.text.value = self.code
+        self._show_batch()
+
+    def _move_point(self) -> None:
+        x, y = self.hardness.mean, self.false_negatives.rate
+        self._point.set_data([x], [y])
+        self._along.set_data(self.hardness.interval(), [y, y])
+        self._across.set_data([x, x], self.false_negatives.interval())
+        self._name.set_text(
+            f"restart {self.restart.value:g},  K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
+        )
+        self._name.xy = x, y
+        middle = sum(self._axes.get_xlim()) / 2
+        self._name.set(ha="right" if x > middle else "left", x=-12 if x > middle else 12)
+
+    def _show_batch(self) -> None:
+        """Show false negatives of the chosen batch."""
+        if self._codes is None:
+            self.pairs.value = NO_LABELS
+            return
+        number = min(self.batch.value, len(self._batches))
+        batch, rate = self._batches[number - 1], self.false_negatives.per_batch[number - 1]
+        n_pairs = len(batch) * (len(batch) - 1) // 2
+        pairs = hardest_pairs([batch], self._draws.vectors, N_PAIRS, self._codes, only_false=True)
+        heading = f"Batch {number}: {round(rate * n_pairs):,} of {n_pairs:,} pairs are false negatives ({rate:.1%})"
+        self._show_pairs(heading + (". The most similar of them:" if len(pairs) else "."), pairs)
+
+
+def _plus_minus(result: Hardness | FalseNegatives, form: str) -> str:
+    """Return half the 95 % interval in words; nothing for a single batch, which has none."""
+    half = result.interval()[1] - (result.mean if isinstance(result, Hardness) else result.rate)
+    return f" ± {half:{form}}" if np.isfinite(half) else ""
