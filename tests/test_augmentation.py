@@ -2,8 +2,15 @@
 
 import pytest
 import torch
+from scipy import ndimage
 
-from toolkit.augmentation import RandomColorJitter, RandomResizedCropFlip, simclr_augmentation
+from toolkit.augmentation import (
+    RandomColorJitter,
+    RandomGaussianBlur,
+    RandomResizedCropFlip,
+    imagenet_augmentation,
+    simclr_augmentation,
+)
 
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 
@@ -21,17 +28,18 @@ def n_distinct(views):
     return len(torch.unique(views.flatten(1), dim=0))
 
 
-def recipe():
+def recipe(make=simclr_augmentation):
     pytest.importorskip("torchvision")
-    return simclr_augmentation()
+    return make()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_views_keep_the_shape_and_lie_between_0_and_1(channels, dtype):
+@pytest.mark.parametrize("make", [simclr_augmentation, imagenet_augmentation])
+def test_views_keep_the_shape_and_lie_between_0_and_1(make, channels, dtype):
     images = random_images(16, channels, 10, 14)
     images = (images * 255).to(dtype) if dtype == torch.uint8 else images
-    views = recipe()(images)
+    views = recipe(make)(images)
     assert views.shape == images.shape
     assert views.dtype == torch.float32
     assert 0 <= views.min() < views.max() <= 1
@@ -48,7 +56,9 @@ def test_bytes_and_floats_give_the_same_views():
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
-    "augment", [RandomResizedCropFlip(), RandomColorJitter(p=1.0, p_grey=0.0)], ids=["crop", "jitter"]
+    "augment",
+    [RandomResizedCropFlip(), RandomColorJitter(p=1.0, p_grey=0.0), RandomGaussianBlur(p=1.0, sigma=(0.5, 2.0))],
+    ids=["crop", "jitter", "blur"],
 )
 def test_equal_images_get_parameters_of_their_own(augment, channels):
     images = random_images(1, channels, low=0.3, high=0.7).expand(16, -1, -1, -1)
@@ -140,3 +150,27 @@ def test_brightness_scales_and_contrast_keeps_the_mean(channels):
     spread = contrasted.std((1, 2, 3)) / images.std((1, 2, 3))
     assert 0.6 <= spread.min() < 0.7
     assert 1.3 < spread.max() <= 1.4
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [0.1, 0.4])
+def test_blur_equals_scipys_gaussian(channels, size):
+    images = random_images(3, channels, 20, 24)
+    radius = max(1, round(size * 10))
+    blurred = RandomGaussianBlur(p=1.0, sigma=(1.5, 1.5), size=size)(images)
+    expected = ndimage.gaussian_filter(
+        images.double().numpy(), (0, 0, 1.5, 1.5), mode="mirror", radius=(0, 0, radius, radius)
+    )
+    torch.testing.assert_close(blurred.double(), torch.from_numpy(expected), atol=1e-5, rtol=0)
+
+
+def test_blur_happens_as_often_as_asked():
+    images = random_images(600, 1, 8, 8)
+    untouched = (RandomGaussianBlur(p=0.3, sigma=(1.0, 2.0))(images) - images).abs().amax((1, 2, 3)) < 1e-6
+    assert 0.6 < untouched.float().mean() < 0.8  # 5 deviations of a share of 0.7 among 600
+
+
+def test_small_image_recipe_has_no_blur_and_the_published_jitter():
+    jitter, *blur = recipe().transforms[2:]
+    assert jitter.ranges == {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
+    assert not blur

@@ -366,6 +366,48 @@ def test_corrupt_image_is_named(image_root, damage):
         assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_may_survive_a_corrupt_image(image_root, workers):
+    path = image_root / "train" / "dog" / "1.png"
+    path.write_bytes(cut_short(path.read_bytes()))
+    data = vision.image_folder(image_root, size=8, corrupt="blank")
+    loader = DataLoader(vision.Indexed(data.train), 6, num_workers=workers, collate_fn=vision.Indexed.collate)
+    if workers:  # which print the warning
+        index, images = next(iter(loader))
+    else:
+        with pytest.warns(UserWarning, match=f"{path} can't be read"):
+            index, images = next(iter(loader))
+    assert index.tolist() == list(range(6))
+    assert (images == 128).flatten(1).all(1).tolist() == [i == 4 for i in range(6)]
+
+
+def test_corrupt_images_are_treated_one_way_or_the_other(image_root):
+    with pytest.raises(ValueError, match="corrupt must be one of 'raise', 'blank', got 'skip'"):
+        vision.image_folder(image_root, corrupt="skip")
+
+
+def test_image_folder_reads_no_image_before_it_is_asked_to(image_root, monkeypatch):
+    def refuse(*arguments, **settings):
+        raise AssertionError("an image was opened")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    data = vision.image_folder(image_root, size=8)
+    assert len(data.views) == 6
+    with pytest.raises(AssertionError, match="opened"):
+        data.train[0]
+
+
+def test_indexed_images_are_the_bytes(bundled):
+    indexed = vision.Indexed(bundled.train)
+    assert len(indexed) == 8000
+    index, image = indexed[7]
+    assert index == 7
+    assert torch.equal(image, bundled.train.pixels[7])
+    indices, images = indexed.collate(indexed.__getitems__([3, 5]))
+    assert indices.tolist() == [3, 5]
+    assert torch.equal(images, bundled.train.pixels[[3, 5]])
+
+
 def test_splits_with_different_classes_are_named(image_root):
     write_image(image_root / "val" / "axolotl" / "0.png", 16, 16, 3)
     with pytest.raises(ValueError, match=r"must have the same class folders, they differ in \['axolotl'\]") as error:

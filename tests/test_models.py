@@ -86,9 +86,9 @@ def test_encode_is_the_encoder_and_project_adds_the_head(model, views):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("name", "n_features", "size"), [("small", 512, 28), ("resnet18", 512, 16)])
+@pytest.mark.parametrize(("name", "n_features", "size"), [("tiny", 256, 28), ("small", 512, 28), ("resnet18", 512, 16)])
 def test_encoder_by_name(name, n_features, size, channels):
-    if name != "small":
+    if name.startswith("resnet"):
         pytest.importorskip("torchvision")
     model = SimCLR(name, in_channels=channels, projection_dim=4)
     loss, embeddings = model(*torch.rand(2, 2, channels, size, size))
@@ -106,7 +106,7 @@ def test_encoder_by_module():
 
 
 def test_unknown_encoder_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match="encoder must be one of 'small', 'resnet18', 'resnet50', got 'vgg'"):
+    with pytest.raises(ValueError, match=r"encoder must be one of 'tiny', 'small', 'resnet18', .*, got 'vgg'"):
         SimCLR("vgg")
     with pytest.raises(ValueError, match="name must be one of 'resnet18', 'resnet50', got 'resnet34'"):
         resnet("resnet34")
@@ -131,6 +131,16 @@ def test_resnet50_tells_its_width():
         encoder = build_encoder("resnet50", in_channels=3)
         assert encoder.n_features == 2048
         assert encoder(torch.empty(2, 3, 32, 32)).shape == (2, 2048)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_imagenet_encoders_have_the_original_stem(name):
+    pytest.importorskip("torchvision")
+    with torch.device("meta"):
+        encoder, small = build_encoder(f"{name}-imagenet", in_channels=3), build_encoder(name, in_channels=3)
+    assert encoder.conv1.kernel_size == (7, 7)
+    assert isinstance(encoder.maxpool, nn.MaxPool2d)
+    assert small.conv1.kernel_size == (3, 3)
 
 
 class TestMoCoV3:

@@ -111,11 +111,73 @@ class RandomColorJitter(nn.Module):
         return torch.linalg.inv(to_yiq) @ chroma @ to_yiq
 
 
-def simclr_augmentation(scale: tuple[float, float] = (0.2, 1.0)) -> nn.Module:
-    """Return SimCLR's recipe for small images: random resized crop, flip, colour jitter, grey; no blur.
+class RandomGaussianBlur(nn.Module):
+    """Blur some images, each with its own width.
 
-    Takes uint8 or float images (B, C, H, W).
+    Parameters
+    ----------
+    p : float
+        Probability of the blur.
+    sigma : tuple of float
+        Range of the standard deviation, in pixels.
+    size : float
+        Width of the kernel, as a share of the image's shorter side.
+
+    Examples
+    --------
+    >>> import torch
+    >>> RandomGaussianBlur()(torch.rand(4, 3, 32, 32)).shape
+    torch.Size([4, 3, 32, 32])
+    """
+
+    def __init__(self, p: float = 0.5, sigma: tuple[float, float] = (0.1, 2.0), size: float = 0.1) -> None:
+        super().__init__()
+        self.p, self.sigma, self.size = p, sigma, size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return float images (B, C, H, W), some of them blurred."""
+        n, channels, *shape = images.shape
+        radius = max(1, round(self.size * min(shape) / 2))
+        offsets = torch.arange(-radius, radius + 1, device=images.device)
+        sigma = torch.empty(n, 1, device=images.device).uniform_(*self.sigma)
+        kernels = (-((offsets / sigma) ** 2) / 2).softmax(1)
+        still = torch.rand(n, device=images.device) >= self.p
+        kernels[still] = (offsets == 0).to(kernels.dtype)
+        kernels = kernels.repeat_interleave(channels, 0)
+        # One group for each channel of each image, so that one convolution blurs them all; first rows, then columns.
+        rows = F.pad(images.reshape(1, n * channels, *shape), (radius,) * 4, mode="reflect")
+        rows = F.conv2d(rows, kernels[:, None, None, :], groups=n * channels)
+        return F.conv2d(rows, kernels[:, None, :, None], groups=n * channels).reshape(images.shape)
+
+
+def simclr_augmentation(scale: tuple[float, float] = (0.2, 1.0), strength: float = 0.5, blur: float = 0.0) -> nn.Module:
+    """Return SimCLR's recipe: random resized crop, flip, colour jitter, grey; by default that for small images.
+
+    Takes uint8 or float images (B, C, H, W) on any device.
+
+    Parameters
+    ----------
+    scale : tuple of float
+        Range of the crop's share of the area.
+    strength : float
+        Of the colour jitter: brightness, contrast and saturation change by up to 0.8 of it, hue by 0.2.
+    blur : float
+        Probability of a Gaussian blur.
     """
     from torchvision.transforms import v2
 
-    return v2.Compose([v2.ToDtype(torch.float32, scale=True), RandomResizedCropFlip(scale), RandomColorJitter()])
+    jitter = RandomColorJitter(*[0.8 * strength] * 3, hue=0.2 * strength)
+    steps = [v2.ToDtype(torch.float32, scale=True), RandomResizedCropFlip(scale), jitter]
+    return v2.Compose([*steps, RandomGaussianBlur(blur)] if blur else steps)
+
+
+def imagenet_augmentation() -> nn.Module:
+    """Return SimCLR's recipe for ImageNet: smaller crops, twice the jitter, blur for half of the views.
+
+    Examples
+    --------
+    >>> import torch
+    >>> imagenet_augmentation()(torch.zeros(2, 3, 224, 224, dtype=torch.uint8)).shape
+    torch.Size([2, 3, 224, 224])
+    """
+    return simclr_augmentation((0.08, 1.0), strength=1.0, blur=0.5)

@@ -17,6 +17,7 @@ Every loader returns an `ImageData`. `root` is the folder with the files, by def
 """
 
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +75,20 @@ class Images(Dataset):
 
 
 class ImageFiles(Images):
-    """Images read from a `torchvision.datasets.ImageFolder` as needed, resized and cropped to a square."""
+    """Images read from a `torchvision.datasets.ImageFolder` as needed, resized and cropped to a square.
 
-    def __init__(self, folder, size: int) -> None:
+    Attributes
+    ----------
+    corrupt : {"raise", "blank"}
+        What a file that can't be read gives: an error, or a grey image with a warning that names the file.
+    """
+
+    def __init__(self, folder, size: int, corrupt: str = "raise") -> None:
         from torchvision.transforms import v2
 
         self.folder = folder
+        self.size = size
+        self.corrupt = _checks.choice("corrupt", corrupt, ("raise", "blank"))
         self.labels = np.asarray(folder.targets, np.int64)
         self.square = v2.Compose([v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size)])
 
@@ -93,8 +102,12 @@ class ImageFiles(Images):
     def _read(self, path: str) -> Tensor:
         try:
             return self.square(self.folder.loader(path))
-        except (OSError, SyntaxError) as error:
-            raise RuntimeError(f"image file {path} can't be read ({error}): replace or remove it") from error
+        except (OSError, SyntaxError, ValueError) as error:
+            message = f"image file {path} can't be read ({error}): replace or remove it"
+            if self.corrupt == "raise":
+                raise RuntimeError(message) from error
+            warnings.warn(message, stacklevel=2)
+            return torch.full((3, self.size, self.size), 128, dtype=torch.uint8)
 
 
 class TwoViews(Dataset):
@@ -222,11 +235,19 @@ def stl10(root: str | Path | None = None, download: bool = False) -> ImageData:
     )
 
 
-def image_folder(root: str | Path | None = None, size: int = 224) -> ImageData:
+def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str = "raise") -> ImageData:
     """Return images in ``root/train/CLASS/*`` and ``root/val/CLASS/*``, as ImageNet and ImageNet-100 are laid out.
 
     Files are read as they are needed, resized to `size` pixels on the shorter side and cropped to a square. Give the
     `DataLoader` workers. These sets have licences that allow no download by program.
+
+    Parameters
+    ----------
+    root : path, optional
+    size : int
+        Pixels of the square.
+    corrupt : {"raise", "blank"}
+        Whether a file that can't be read ends the training, or counts as a grey image, with a warning that names it.
 
     Raises
     ------
@@ -237,6 +258,7 @@ def image_folder(root: str | Path | None = None, size: int = 224) -> ImageData:
 
     root = data_root(root)
     _checks.integer("size", size, 8)
+    _checks.choice("corrupt", corrupt, ("raise", "blank"))
     try:
         train, test = (ImageFolder(str(root / split)) for split in ("train", "val"))
     except FileNotFoundError as error:
@@ -246,8 +268,8 @@ def image_folder(root: str | Path | None = None, size: int = 224) -> ImageData:
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes))
         raise ValueError(f"{root}/train and {root}/val must have the same class folders, they differ in {odd[:5]}")
-    images = ImageFiles(train, size)
-    return ImageData(TwoViews(images), images, ImageFiles(test, size), tuple(train.classes))
+    images = ImageFiles(train, size, corrupt)
+    return ImageData(TwoViews(images), images, ImageFiles(test, size, corrupt), tuple(train.classes))
 
 
 def _from_torchvision(name: str, root: str | Path | None, download: bool) -> ImageData:
