@@ -195,7 +195,7 @@ def compare(
             bar.set_postfix_str(f"{task.set} {key['loss']} {key['sampler']} seed {key['seed']}")
             row = path and _results.find(path, key)
             if row is None:
-                row = _run(task, key, path)
+                row = _run(task, key, key["loss"] or losses[0], path)
                 if path:
                     _results.append(path, row)
             rows.append(row)
@@ -222,10 +222,10 @@ def _keys(task: Task, samplers, losses, seeds) -> list[dict]:
     return keys
 
 
-def _run(task: Task, key: dict, path: Path | None) -> dict:
+def _run(task: Task, key: dict, loss: str, path: Path | None) -> dict:
     """Train and test one model; return its row."""
     torch.manual_seed(key["seed"])
-    model = task.make_model(key["loss"])
+    model = task.make_model(loss)
     history = History()
     checkpoint = None
     if key["sampler"] != UNTRAINED:

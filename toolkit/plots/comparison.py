@@ -1,0 +1,86 @@
+"""Samplers side by side: differences to a baseline."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from toolkit.comparison import Comparison
+from toolkit.plots.style import COLORS, FAINT, color_of, new_axes, side_labels, styled
+
+NAMES = {name.lower().replace(" ", "_"): name for name in COLORS}
+LOSS_NAMES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
+
+
+@styled
+def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = None) -> Axes:
+    """Draw each sampler's difference to a baseline, by loss: seeds as dots, their mean with its 95 % interval.
+
+    Parameters
+    ----------
+    result : Comparison
+        Of one data set, model and settings.
+    baseline : str
+        Name of a sampler.
+    ax : Axes, optional
+
+    Raises
+    ------
+    ValueError
+        If the results are of several data sets, models or settings.
+    """
+    several = [name for name in ("set", "model", "settings") if result.frame[name].nunique() > 1]
+    if several:
+        raise ValueError(
+            f"result must be of one data set, model and settings, got several of {', '.join(several)}: "
+            "choose, as in Comparison(result.frame.query('set == \"cifar10\"'))"
+        )
+    table = result.differences(baseline)
+    losses, samplers = list(dict.fromkeys(table.loss)), list(dict.fromkeys(table.sampler))
+    ax = new_axes(ax, figsize=(6.4, 1.3 + 0.36 * len(losses) * (len(samplers) + 0.6)))
+    for row in table.itertuples():
+        i = samplers.index(row.sampler)
+        y = losses.index(row.loss) * (len(samplers) + 0.6) + i
+        color = color_of(NAMES.get(row.sampler, row.sampler), i)
+        seeds = 100 * seed_differences(result, baseline, row.loss, row.sampler)
+        ax.plot(seeds, np.full(len(seeds), y), "o", color=color, alpha=0.35, markersize=4, markeredgewidth=0)
+        ax.plot([100 * row.low, 100 * row.high], [y, y], color=color, linewidth=2.5, solid_capstyle="round")
+        ax.plot(100 * row.difference, y, "D", color=color, markersize=7, markeredgecolor="white")
+    ax.axvline(0, color=FAINT, linewidth=1, linestyle=":", zorder=0)
+    base = NAMES.get(baseline, baseline)
+    ax.annotate(
+        base.lower(),
+        (0, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize=9,
+        color="#666666",
+    )
+    middle = (len(samplers) - 1) / 2
+    names = [LOSS_NAMES.get(loss, loss) for loss in losses]
+    ax.set_yticks([i * (len(samplers) + 0.6) + middle for i in range(len(losses))], names)
+    ax.invert_yaxis()
+    ax.tick_params("y", length=0)
+    ax.set_xlabel(f"difference in {table.metric.iloc[0]} to {base.lower()} batches (points)")
+    side_labels(ax, {NAMES.get(name, name): NAMES.get(name, name) for name in samplers})
+    ax.set_title(_finding(table, base), pad=20)
+    return ax
+
+
+def seed_differences(result: Comparison, baseline: str, loss: str, sampler: str) -> np.ndarray:
+    """Return the differences of the common seeds of a sampler and a baseline."""
+    runs = result.frame[result.frame.loss == loss]
+    by_seed = runs.pivot_table(index="seed", columns="sampler", values="value")
+    return (by_seed[sampler] - by_seed[baseline]).dropna().to_numpy()
+
+
+def _finding(table, base: str) -> str:
+    """Say which samplers' intervals lie on one side of zero."""
+    parts = []
+    for name, rows in table.groupby("sampler", sort=False):
+        better, worse = int((rows.low > 0).sum()), int((rows.high < 0).sum())
+        clear = [f"above {base.lower()}"] * (better > worse) + [f"below {base.lower()}"] * (worse > better)
+        count = max(better, worse)
+        of = f" with {count} of {len(rows)} losses" if len(rows) > 1 else ""
+        parts.append(f"{NAMES.get(name, name)} " + (f"{clear[0]}{of}" if clear else "not told apart"))
+    return "; ".join(parts)
