@@ -101,9 +101,12 @@ def evaluate(data: ImageData, model: nn.Module) -> dict[str, float]:
     """
     train, test = embed(model, data.train), embed(model, data.test)
     if isinstance(model, Pixels):
-        return {"kNN": knn_accuracy(*train, *test), "linear": float("nan")}
+        return {"kNN probe": knn_accuracy(*train, *test), "linear probe": float("nan")}
     some = np.random.default_rng(0).permutation(len(train[1]))[:LABELLED]
-    return {"kNN": knn_accuracy(*train, *test), "linear": linear_accuracy(train[0][some], train[1][some], *test)}
+    return {
+        "kNN probe": knn_accuracy(*train, *test),
+        "linear probe": linear_accuracy(train[0][some], train[1][some], *test),
+    }
 
 
 MODALITY = Modality(

@@ -41,7 +41,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
         y = losses.index(row.loss) * (len(samplers) + 0.6) + i
         color = color_of(NAMES.get(row.sampler, row.sampler), i)
         seeds = 100 * seed_differences(result, baseline, row.loss, row.sampler)
-        ax.plot(seeds, np.full(len(seeds), y), "o", color=color, alpha=0.35, markersize=4, markeredgewidth=0)
+        ax.plot(seeds, np.full(len(seeds), y + 0.25), "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
         ax.plot([100 * row.low, 100 * row.high], [y, y], color=color, linewidth=2.5, solid_capstyle="round")
         ax.plot(100 * row.difference, y, "D", color=color, markersize=7, markeredgecolor="white")
     ax.axvline(0, color=FAINT, linewidth=1, linestyle=":", zorder=0)
@@ -59,9 +59,9 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     middle = (len(samplers) - 1) / 2
     names = [LOSS_NAMES.get(loss, loss) for loss in losses]
     ax.set_yticks([i * (len(samplers) + 0.6) + middle for i in range(len(losses))], names)
-    ax.invert_yaxis()
+    ax.set_ylim((len(losses) - 1) * (len(samplers) + 0.6) + 2 * middle + 0.6, -0.5)
     ax.tick_params("y", length=0)
-    ax.set_xlabel(f"difference in {table.metric.iloc[0]} to {base.lower()} batches (points)")
+    ax.set_xlabel(f"{table.metric.iloc[0]}: difference to {base.lower()} batches (points)")
     side_labels(ax, {NAMES.get(name, name): NAMES.get(name, name) for name in samplers})
     ax.set_title(_finding(table, base), pad=20)
     return ax
@@ -82,5 +82,5 @@ def _finding(table, base: str) -> str:
         clear = [f"above {base.lower()}"] * (better > worse) + [f"below {base.lower()}"] * (worse > better)
         count = max(better, worse)
         of = f" with {count} of {len(rows)} losses" if len(rows) > 1 else ""
-        parts.append(f"{NAMES.get(name, name)} " + (f"{clear[0]}{of}" if clear else "not told apart"))
-    return "; ".join(parts)
+        parts.append(f"{NAMES.get(name, name)}: " + (f"{clear[0]}{of}" if clear else f"not told from {base.lower()}"))
+    return "\n".join(parts)
