@@ -4,14 +4,15 @@ usage: python data/build.py [--check] [SET ...]     (none: all of them)
 
   --check   build into memory and compare with the files that are here
 
-`fashion_mnist/` comes from Debian's package dataset-fashion-mnist
-(`apt-get install dataset-fashion-mnist`). Needs numpy; nothing is downloaded.
+`fashion_mnist/` comes from Debian's package dataset-fashion-mnist, `wordnet/` from wordnet-base
+(`apt-get install dataset-fashion-mnist wordnet-base`). Needs numpy; nothing is downloaded.
 """
 
 import argparse
 import gzip
 import hashlib
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,12 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 SOURCE = Path("/usr/share/datasets/fashion-mnist")
 PER_CLASS = {"train": ("train", 800), "test": ("t10k", 200)}
+WORDNET = Path("/usr/share/wordnet/data.noun")
+GLOSSES = 20_000
+# The lexicographer files of nouns, by number; noun.Tops (03), the roots of the others, is no class.
+NOUN_CLASSES = """act animal artifact attribute body cognition communication event feeling food group location motive
+    object person phenomenon plant possession process quantity relation shape state substance time"""
+NOUN_FILES = dict(enumerate(NOUN_CLASSES.split(), start=4))
 SEED = 0
 
 
@@ -54,7 +61,29 @@ def fashion_mnist() -> dict[str, bytes]:
     return files
 
 
-SETS = {"fashion_mnist": fashion_mnist}
+def definition(gloss: str) -> str:
+    """Return a gloss without its quoted examples, and without semicolons and spaces that end it."""
+    return re.split(r';\s*"|:\s*"|^"', gloss, maxsplit=1)[0].strip(" ;:")
+
+
+def wordnet() -> dict[str, bytes]:
+    """Return the content of each file of `wordnet/` by name."""
+    if not WORDNET.is_file():
+        sys.exit(f"{WORDNET} is missing: apt-get install wordnet-base")
+    lines = {}
+    for synset in WORDNET.read_text(encoding="utf-8").splitlines():
+        if synset.startswith("  "):
+            continue  # the licence
+        entry, gloss = synset.split(" | ", 1)
+        number, text = int(entry.split(" ")[1]), definition(gloss)
+        if number in NOUN_FILES and len(text.split()) >= 4:
+            lines.setdefault(text, f"{NOUN_FILES[number]}\t{text}\n")
+    chosen = np.random.default_rng(SEED).choice(len(lines), GLOSSES, replace=False)
+    rows = list(lines.values())
+    return {"glosses.tsv": "".join(rows[i] for i in sorted(chosen)).encode()}
+
+
+SETS = {"fashion_mnist": fashion_mnist, "wordnet": wordnet}
 
 
 def main() -> None:

@@ -1,5 +1,17 @@
-"""How good features are: probes on frozen encoders."""
+"""How good features are: probes on frozen encoders, measures of sentence embeddings."""
 
 from toolkit.evaluation.probes import embed, knn_accuracy, knn_probe, linear_accuracy, linear_probe
+from toolkit.evaluation.sts import alignment, embed_text, same_label_precision, sts_spearman, uniformity
 
-__all__ = ["embed", "knn_accuracy", "knn_probe", "linear_accuracy", "linear_probe"]
+__all__ = [
+    "alignment",
+    "embed",
+    "embed_text",
+    "knn_accuracy",
+    "knn_probe",
+    "linear_accuracy",
+    "linear_probe",
+    "same_label_precision",
+    "sts_spearman",
+    "uniformity",
+]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from toolkit import _checks
+from toolkit.evaluation._modes import evaluating
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the linear probe chooses among
 
@@ -19,15 +20,10 @@ def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500, projected: 
     """
     encode = model.project if projected else model.encode
     device = next(model.parameters(), torch.empty(0)).device
-    was_training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with evaluating(model):
         # A generator of its own, or the loader would advance the one that training draws from.
         loader = DataLoader(dataset, batch_size, generator=torch.Generator())
         parts = [(encode(images.to(device)).cpu(), labels) for images, labels in loader]
-    finally:
-        for module, training in was_training.items():
-            module.training = training
     features, labels = zip(*parts, strict=True)
     return torch.cat(features), torch.cat(labels)
 

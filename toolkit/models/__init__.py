@@ -2,5 +2,6 @@
 
 from toolkit.models.moco import MoCoV3
 from toolkit.models.simclr import SimCLR
+from toolkit.models.simcse import SimCSE
 
-__all__ = ["MoCoV3", "SimCLR"]
+__all__ = ["MoCoV3", "SimCLR", "SimCSE"]

@@ -1,0 +1,185 @@
+"""Sentences, tokenised once: ``(index, tokens)`` batches for training, texts and labels for diagnostics.
+
+>>> from torch.utils.data import DataLoader
+>>> from toolkit import UniformBatchSampler
+>>> from toolkit.datasets import language
+>>> sentences = language.bundled()
+>>> sentences
+Sentences(n=20000, max_length=32, classes=25)
+>>> sentences.texts[0], sentences.classes[sentences.labels[0]]
+('the act of accomplishing some aim or executing some order', 'act')
+>>> sampler = UniformBatchSampler(len(sentences), batch_size=64)
+>>> index, tokens = next(iter(DataLoader(sentences, batch_sampler=sampler, collate_fn=sentences.collate)))
+>>> index.shape, sorted(tokens)
+(torch.Size([64]), ['attention_mask', 'input_ids'])
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from toolkit import _checks
+from toolkit.datasets._files import bundled_file
+from toolkit.datasets.lines import Lines, read_lines
+from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
+
+CHUNK = 10_000
+
+
+class Sentences(Dataset):
+    """Sentences with their tokens; an item is (index, token ids), a batch (index, padded tokens).
+
+    They are tokenised once, here. A batch is padded to its longest sentence. Memory: a few bytes a token beside the
+    texts.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        `Lines` hold many in little memory.
+    tokenizer : str, path or transformers tokenizer
+        A model's folder or name on the hub, or a tokenizer, such as one that `train_tokenizer` returns.
+    max_length : int
+        Longer sentences are cut to as many tokens, those at both ends of each included.
+    labels : array, shape (N,), optional
+        Classes 0, 1, ... of the sentences, for diagnostics only.
+    classes : sequence of str
+        Names of the labels.
+    progress : bool
+        Show a progress bar while tokenising.
+
+    Attributes
+    ----------
+    ids : uint16 or int32 array
+        Tokens of all sentences, one after the other.
+    lengths : int array, shape (N,)
+        Tokens of each sentence.
+
+    Raises
+    ------
+    ValueError
+        If there are no texts, a sentence has no tokens, or the tokenizer lacks a token to pad with.
+
+    Examples
+    --------
+    >>> from toolkit.datasets.language import Sentences
+    >>> from toolkit.datasets.tokenizers import train_tokenizer
+    >>> texts = ["a cat sat", "a cat sat on a mat"]
+    >>> sentences = Sentences(texts, train_tokenizer(texts, 300))
+    >>> index, tokens = sentences.collate([sentences[0], sentences[1]])
+    >>> tokens["attention_mask"].sum(1).tolist() == sentences.lengths.tolist()
+    True
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        tokenizer,
+        max_length: int = 32,
+        labels=None,
+        classes: Sequence[str] = (),
+        progress: bool = False,
+    ) -> None:
+        _checks.integer("max_length", max_length, 4)
+        if not len(texts):
+            raise ValueError("texts must hold at least one sentence, got none")
+        self.texts, self.max_length, self.classes = texts, max_length, tuple(classes)
+        self.labels = None if labels is None else np.asarray(labels, np.int64)
+        if labels is not None:
+            _checks.shape("labels", self.labels, (len(texts),), "one per sentence")
+        self.tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, (str, Path)) else tokenizer
+        if self.tokenizer.pad_token_id is None:
+            raise ValueError("tokenizer has no token to pad with: set tokenizer.pad_token, such as to its eos_token")
+        self.ids, self.lengths = self._tokenise(progress)
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        if not self.lengths.all():
+            raise ValueError(f"texts must have tokens, got none in number {int(np.argmin(self.lengths))}")
+
+    def _tokenise(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
+        dtype = np.uint16 if len(self.tokenizer) <= 2**16 else np.int32
+        ids, lengths = [], []
+        with tqdm(total=len(self.texts), desc="tokenise", unit="sentence", disable=not progress) as bar:
+            for start in range(0, len(self.texts), CHUNK):
+                rows = self.tokenizer(
+                    list(self.texts[start : start + CHUNK]),
+                    truncation=True,
+                    max_length=self.max_length,
+                    return_attention_mask=False,
+                    return_token_type_ids=False,
+                )["input_ids"]
+                ids.append(np.fromiter((token for row in rows for token in row), dtype))
+                lengths.append(np.fromiter(map(len, rows), np.int32))
+                bar.update(len(rows))
+        return np.concatenate(ids), np.concatenate(lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> tuple[int, np.ndarray]:
+        start = self._starts[index]
+        return index, self.ids[start : start + self.lengths[index]]
+
+    def collate(self, items: Iterable[tuple[int, np.ndarray]]) -> tuple[Tensor, dict]:
+        """Return the indices (B,) and the padded tokens, a `transformers.BatchEncoding`, of some items."""
+        from transformers import BatchEncoding
+
+        index, rows = zip(*items, strict=True)
+        shape = len(rows), max(map(len, rows))
+        tokens = np.full(shape, self.tokenizer.pad_token_id, np.int64)
+        mask = np.zeros(shape, np.int64)
+        for row, (tokens_row, mask_row) in zip(rows, zip(tokens, mask, strict=True), strict=True):
+            tokens_row[: len(row)] = row
+            mask_row[: len(row)] = 1
+        parts = {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
+        return torch.tensor(index), BatchEncoding(parts)
+
+    def __repr__(self) -> str:
+        classes = f", classes={len(self.classes)}" if self.classes else ""
+        return f"Sentences(n={len(self)}, max_length={self.max_length}{classes})"
+
+
+def text_file(
+    path: str | Path,
+    tokenizer=None,
+    max_length: int = 32,
+    encoding: str = "utf-8",
+    limit: int | None = None,
+    progress: bool = True,
+) -> Sentences:
+    """Return the sentences of a plain text file, one a line; empty lines are left out.
+
+    Parameters
+    ----------
+    path : path
+    tokenizer : optional
+        As for `Sentences`; by default one is trained on the file (`train_tokenizer`).
+    max_length, encoding, limit, progress
+        As for `Sentences` and `read_lines`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_lines`: no such file, no text, another encoding (the line is named).
+    """
+    lines = read_lines(path, encoding, limit)
+    return Sentences(lines, tokenizer or train_tokenizer(lines), max_length, progress=progress)
+
+
+def bundled(tokenizer=None, max_length: int = 32) -> Sentences:
+    """Return 20,000 noun glosses of WordNet 3.0 with their lexicographer file as label: act, animal, ..., time.
+
+    `tokenizer` is as for `Sentences`, by default one trained on the glosses.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is missing, or does not have the checksum it was built with.
+    """
+    rows = [line.split("\t") for line in bundled_file("wordnet", "glosses.tsv").decode().splitlines()]
+    names, glosses = zip(*rows, strict=True)
+    classes, labels = np.unique(names, return_inverse=True)
+    return Sentences(Lines(glosses), tokenizer or train_tokenizer(glosses), max_length, labels, classes.tolist())
