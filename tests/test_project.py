@@ -105,7 +105,8 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_package_and_data_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     data = {f"toolkit/bundled/{path.relative_to(REPOSITORY / 'data')}" for path in (REPOSITORY / "data").glob("*/*")}
-    sources = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "toolkit").rglob("*.py")}
+    files = (path for ending in ("py", "js", "css") for path in (REPOSITORY / "toolkit").rglob(f"*.{ending}"))
+    sources = {str(path.relative_to(REPOSITORY)) for path in files}
     assert len(data) == 7
     content = {name for name in names if ".dist-info/" not in name}
     assert content == data | sources

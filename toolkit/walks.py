@@ -4,10 +4,12 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from toolkit import _checks, _threads
 from toolkit.graph import ProximityGraph
 
+STEP_KINDS = ("new member", "revisit", "restart", "fresh seed")
 MAX_IDLE_STEPS = 100_000
 _MEMBERS_PER_THREAD = 50_000  # to be worth a thread's start
 
@@ -61,6 +63,23 @@ class WalkTrace:
     def n_steps(self) -> int:
         """Steps walked."""
         return len(self.nodes)
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """What each step was, as a position in `STEP_KINDS`; uint8. A fresh seed is a new member, too."""
+        return np.select([self.reseeded, self.restarted, self.new_member], [3, 2, 0], 1).astype(np.uint8)
+
+    def distances(self, embeddings) -> np.ndarray:
+        """Return one minus the cosine similarity to the first seed after each step; float32.
+
+        Parameters
+        ----------
+        embeddings : array or tensor, shape (N, d)
+        """
+        vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+        rows = np.append(self.nodes, self.start)
+        unit = _checks.embeddings(vectors[rows], rows=rows).cpu().numpy()
+        return 1 - unit[:-1] @ unit[-1]
 
     def to_frame(self):
         """Return a pandas frame with one row per step: node, restarted, new_member, reseeded."""

@@ -2,5 +2,7 @@
 
 from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
+from toolkit.explorers.proximity_graph import ProximityGraphExplorer
+from toolkit.explorers.walk_player import WalkPlayer
 
-__all__ = ["FalseNegativeExplorer", "HardnessExplorer"]
+__all__ = ["FalseNegativeExplorer", "HardnessExplorer", "ProximityGraphExplorer", "WalkPlayer"]

@@ -29,11 +29,12 @@ class Explorer(widgets.VBox):
         self.message = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self._paused = self._late = False
         self._lock = threading.RLock()
-        row = widgets.HBox(
-            [widgets.VBox(controls), widgets.VBox([*view, self.numbers, self.message])],
-            layout=widgets.Layout(flex_flow="row wrap"),
-        )
-        super().__init__([row, *beneath])
+        super().__init__([self._rows(controls, view), *beneath])
+
+    def _rows(self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget]) -> widgets.Widget:
+        """Return the controls beside the picture, with the numbers and errors beneath it."""
+        right = widgets.VBox([*view, self.numbers, self.message])
+        return widgets.HBox([widgets.VBox(controls), right], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _respond(self, moved: widgets.Widget | None) -> None:
         """Show the present settings, after the control `moved`, or several (None), changed."""

@@ -28,6 +28,7 @@ class SamplerControls(widgets.VBox):
     def __init__(self, n: int, on_change: Callable) -> None:
         self._on_change = on_change
         self._updating = False
+        self._start = dict(DEFAULTS)
         wide = {"layout": widgets.Layout(width="270px"), "style": {"description_width": "92px"}}
         self.restart = widgets.FloatSlider(
             min=0,
@@ -74,17 +75,22 @@ class SamplerControls(widgets.VBox):
         return {control.description: control.value for control in self.sliders}
 
     def _set_defaults(self) -> None:
-        self.restart.value = DEFAULTS["restart"]
+        self.restart.value = self._start["restart"]
         for control in (self.n_candidates, self.n_neighbors, self.batch_size):
-            wanted = max(DEFAULTS[control.description], control.options[0])
+            wanted = max(self._start[control.description], control.options[0])
             control.value = max(size for size in control.options if size <= wanted)
 
-    def _on_reset(self, _button) -> None:
+    def set_start(self, **settings) -> None:
+        """Set the settings to start with, and to come back to, without calling `on_change`."""
+        self._start |= settings
         self._updating = True
         try:
             self._set_defaults()
         finally:
             self._updating = False
+
+    def _on_reset(self, _button) -> None:
+        self.set_start()
         self._on_change(None)
 
     def _on_slider(self, change) -> None:

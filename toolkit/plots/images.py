@@ -1,10 +1,14 @@
 """Batches as rows of pictures."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
-from toolkit.plots.style import FAINT, FALSE_NEGATIVE, INK, color_of, styled
+from toolkit.plots.style import FAINT, FALSE_NEGATIVE, INK, color_of, new_axes, styled
+from toolkit.thumbnails import Thumbnails
 
 
 @styled
@@ -59,3 +63,59 @@ def batch_grid(
         ha="left",
     )
     return axes
+
+
+@styled
+def thumbnail_grid(
+    thumbnails: Thumbnails,
+    indices: Sequence[int],
+    captions: Sequence[str] | None = None,
+    framed: Sequence[bool] | None = None,
+    columns: int = 5,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw some instances in rows on one axes, or beneath each other if they are sentences.
+
+    Parameters
+    ----------
+    thumbnails : Thumbnails
+    indices : sequence of int
+    captions : sequence of str, optional
+        Beneath each.
+    framed : sequence of bool, optional
+        Which are framed in the colour of false negatives.
+    columns : int
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import plots
+    >>> from toolkit.thumbnails import Thumbnails
+    >>> images = np.random.default_rng(0).random((10, 28, 28))
+    >>> ax = plots.thumbnail_grid(Thumbnails(images), [3, 1, 4], ["three", "one", "four"])
+    >>> [text.get_text() for text in ax.texts]
+    ['three', 'one', 'four']
+    """
+    captions = captions or [""] * len(indices)
+    framed = [False] * len(indices) if framed is None else framed
+    sentences = thumbnails.kind == "text"
+    columns = 1 if sentences else columns
+    rows = -(-len(indices) // columns)
+    ax = new_axes(ax, figsize=(1.1 * columns, 1.3 * rows))
+    height = 0.3 if sentences else 1.42 if any(captions) else 1.12
+    for place, (index, caption, frame) in enumerate(zip(indices, captions, framed, strict=True)):
+        left, top = 1.12 * (place % columns), height * (place // columns)
+        color, width = (FALSE_NEGATIVE, 2.2) if frame else (FAINT, 0.6)
+        if sentences:
+            words = textwrap.shorten(f"{caption} {thumbnails.text(int(index))}", 60, placeholder=" …")
+            ax.text(left, top, words, va="top", fontsize=7, color=FALSE_NEGATIVE if frame else INK)
+            continue
+        ax.imshow(thumbnails.pixels(int(index)), extent=(left, left + 1, top + 1, top), interpolation="nearest")
+        ax.add_patch(Rectangle((left, top), 1, 1, fill=False, edgecolor=color, linewidth=width))
+        ax.text(left + 0.5, top + 1.05, caption, ha="center", va="top", fontsize=6.5)
+    ax.set(
+        xlim=(-0.05, 1.12 * columns), ylim=(height * rows, -0.05), aspect="auto" if sentences else "equal", anchor="NW"
+    )
+    ax.set_axis_off()
+    return ax

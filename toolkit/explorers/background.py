@@ -1,0 +1,73 @@
+"""Work beside the kernel's own thread, of which only the newest counts."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop of a kernel, if this is one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class Newest:
+    """Runs work in a thread and shows its result in the kernel's; without a kernel, both at once.
+
+    While some work is going on, only the newest of what is submitted waits for its turn.
+    """
+
+    def __init__(self) -> None:
+        self._loop = running_loop()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._waiting: tuple[Callable, Callable] | None = None
+        self._closed = False
+
+    def submit(self, work: Callable[[], object], show: Callable[[Callable[[], object]], None]) -> None:
+        """Call `work`, then `show` with a function that returns what `work` did or raises its error."""
+        if self._loop is None or self._loop.is_closed():
+            show(work)
+            return
+        with self._lock:
+            self._waiting = work, show
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="explorer", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if self._waiting is None or self._closed:
+                    self._thread = None
+                    return
+                (work, show), self._waiting = self._waiting, None
+            result = _outcome(work)
+            if not self._closed and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._show, show, result)
+
+    def _show(self, show: Callable, result: Callable[[], object]) -> None:
+        if not self._closed:
+            show(result)
+
+    def close(self) -> None:
+        """Forget what waits, and wait for what is going on."""
+        self._closed = True
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+
+def _outcome(work: Callable[[], object]) -> Callable[[], object]:
+    try:
+        value = work()
+    except Exception as error:
+        raised = error
+
+        def fail():
+            raise raised
+
+        return fail
+    return lambda: value

@@ -1,0 +1,90 @@
+"""The canvas that the explorers with a map draw on, in the browser, and what is sent to it."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import anywidget
+import matplotlib as mpl
+import numpy as np
+import traitlets
+from matplotlib.colors import to_hex
+
+from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
+from toolkit.thumbnails import Thumbnails
+
+FOLDER = Path(__file__).parent
+N_SHADES = 64
+_COLORS = {"walk": COLORS[RANDOM_WALK], "false_negative": FALSE_NEGATIVE}
+
+
+def bundle(name: str) -> str:
+    """Return an ES module of this folder as one text with those it imports: a widget's module can't import files."""
+    texts = [(FOLDER / part).read_text() for part in ("parts.js", "canvas.js", name)]
+    return re.sub(r"^import .*\n|^export (?!default)", "", "".join(texts), flags=re.MULTILINE)
+
+
+class Canvas(anywidget.AnyWidget):
+    """A map of all instances, of which one is selected; positions and colours are sent once, as bytes.
+
+    Parameters
+    ----------
+    thumbnails : Thumbnails
+        What the browser shows of an instance; it asks for those it needs.
+    labels : array, shape (N,), optional
+        Codes 0, 1, ...
+    names : sequence of str
+        Of the codes.
+    """
+
+    _css = FOLDER / "canvas.css"
+
+    points = traitlets.Bytes().tag(sync=True)
+    edges = traitlets.Bytes().tag(sync=True)
+    shade = traitlets.Bytes().tag(sync=True)
+    palette = traitlets.List().tag(sync=True)
+    legend = traitlets.Dict().tag(sync=True)
+    groups = traitlets.Bytes().tag(sync=True)
+    names = traitlets.List().tag(sync=True)
+    colors = traitlets.Dict(_COLORS).tag(sync=True)
+    item_kind = traitlets.Unicode().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    selected = traitlets.Int().tag(sync=True)
+
+    def __init__(self, thumbnails: Thumbnails, labels: np.ndarray | None = None, names: Sequence[str] = ()) -> None:
+        groups = b"" if labels is None else labels.astype(np.int32).tobytes()
+        super().__init__(groups=groups, names=list(names), item_kind=thumbnails.kind)
+        self._thumbnails = thumbnails
+        self.on_msg(self._on_message)
+
+    def _on_message(self, _widget, content: dict, _buffers) -> None:
+        """Send the pictures that the browser asked for."""
+        wanted = content.get("want", ())
+        self.send({"thumbnails": {int(index): self._thumbnails.address(int(index)) for index in wanted}})
+
+    def show_classes(self, labels: np.ndarray) -> None:
+        """Colour the points by class; the classes' names are written onto the map, if they are not too many."""
+        n_classes = len(self.names)
+        with self.hold_sync():
+            self.palette = [CLASSES[code % len(CLASSES)] for code in range(min(n_classes, 256))]
+            self.shade = (labels % 256).astype(np.uint8).tobytes()
+            named = n_classes <= 2 * len(CLASSES)
+            self.legend = {"title": "colour: label" + ("" if named else f", {n_classes} of them"), "named": named}
+
+    def show_values(self, values: np.ndarray, title: str, form: str = "{:.2f}") -> None:
+        """Colour the points by a number, from pale (low) to dark; 2 % at either end share a colour."""
+        low, high = np.quantile(values, [0.02, 0.98])
+        share = (values - low) / (high - low or 1)
+        with self.hold_sync():
+            self.palette = scale()
+            self.shade = (share.clip(0, 1) * (N_SHADES - 1)).round().astype(np.uint8).tobytes()
+            self.legend = {"title": f"colour: {title}", "low": form.format(low), "high": form.format(high)}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n={len(self.points) // 8})"
+
+
+def scale() -> list[str]:
+    """Return the colours of a scale from low to high; all of them show on white."""
+    colors = mpl.colormaps["viridis_r"]
+    return [to_hex(colors(share)) for share in np.linspace(0.08, 1, N_SHADES)]

@@ -1,0 +1,105 @@
+"""Where the points of a map are: PCA at once, UMAP when it is there."""
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import numpy as np
+
+from toolkit import _checks, maps
+from toolkit.explorers.background import running_loop
+
+_LEAST_FOR_UMAP = 50
+
+
+class Places:
+    """The positions on a canvas, and the control that chooses them.
+
+    Parameters
+    ----------
+    unit : float32 tensor, shape (N, d)
+    canvas : Canvas
+    layout : {"umap", "pca"} or array, shape (N, 2)
+        Own positions are shown as they are.
+    attempt : callable
+        Runs a function of some arguments and shows its error.
+
+    Attributes
+    ----------
+    control : Dropdown
+    shown : float32 array, shape (N, 2)
+    """
+
+    def __init__(self, unit, canvas, layout, attempt: Callable) -> None:
+        self._unit, self._canvas, self._attempt = unit, canvas, attempt
+        self._task: maps.UMAPTask | None = None
+        self._loop = running_loop()
+        own = (
+            None if isinstance(layout, str) else _checks.shape("layout", np.asarray(layout), (len(unit), 2), "x and y")
+        )
+        if own is not None:
+            self._known = {"own": own.astype(np.float32)}
+        else:
+            _checks.choice("layout", layout, ("umap", "pca"))
+            self._known = {"PCA": maps.pca(unit)}
+        enough = own is None and len(unit) >= _LEAST_FOR_UMAP
+        options = [*self._known, *(["UMAP"] if enough else [])]
+        self.control = widgets.Dropdown(
+            options=options,
+            value="UMAP" if enough and layout == "umap" else options[0],
+            description="map",
+            tooltip="PCA is there at once. UMAP keeps neighbours together; the first time it takes a while.",
+            layout=widgets.Layout(width="262px"),
+            style={"description_width": "92px"},
+        )
+        self.control.observe(lambda _change: attempt(self._show), "value")
+        self._show()
+
+    def _show(self) -> None:
+        name = self.control.value
+        if name not in self._known and self._task is None:
+            self._task = maps.UMAPTask(self._unit, on_progress=self._on_progress, on_end=self._on_end)
+            if self._task.map is not None:
+                self._known[name] = self._task.map
+        self.shown = self._known.get(name, next(iter(self._known.values())))
+        with self._canvas.hold_sync():
+            self._canvas.points = self.shown.astype(np.float32).tobytes()
+            self._canvas.status = "" if name in self._known else "PCA; UMAP is on its way"
+
+    def _on_progress(self, stage: str, share: float) -> None:
+        if self.control.value == "UMAP":
+            self._later(self._say, f"PCA; UMAP: {stage}" + (f" {share:.0%}" if share else ""))
+
+    def _on_end(self, task: maps.UMAPTask) -> None:
+        self._later(self._attempt, self._finish, task)
+
+    def _say(self, words: str) -> None:
+        if self._task is not None and "UMAP" not in self._known:
+            self._canvas.status = words
+
+    def _finish(self, task: maps.UMAPTask) -> None:
+        if self._task is None:  # closed meanwhile
+            return
+        if task.error is not None:
+            self._canvas.status = "PCA; UMAP failed"
+            raise task.error
+        self._known["UMAP"] = task.map
+        self._show()
+
+    def _later(self, action: Callable, *arguments) -> None:
+        """Call `action` in the kernel's own thread, where there is a kernel."""
+        if self._loop is None or self._loop.is_closed():
+            action(*arguments)
+        else:
+            self._loop.call_soon_threadsafe(action, *arguments)
+
+    def wait(self) -> None:
+        """Wait for UMAP, if it is being computed, and show it."""
+        if self._task is not None and self.control.value not in self._known:
+            self._known["UMAP"] = self._task.result()
+            self._show()
+
+    def close(self) -> None:
+        """Stop computing."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()

@@ -1,0 +1,258 @@
+"""See the proximity graph: an instance, its candidates, the neighbours kept of them."""
+
+import time
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+from matplotlib.figure import Figure
+
+from toolkit import plots
+from toolkit.explorers.canvas import Canvas, bundle
+from toolkit.explorers.on_map import CONTROL, MapExplorer
+from toolkit.graph import ProximityGraph
+from toolkit.metrics import coverage
+from toolkit.plots.hardness import times_chance
+from toolkit.structure import Candidates, InDegrees, SameLabelEdges, in_degrees, same_label_edges
+from toolkit.walks import random_states, walk_batches
+
+N_EDGES = 20_000
+N_TEXTS = 40
+_BINS = 40
+
+
+class GraphCanvas(Canvas):
+    """Draws an instance with its neighbours and candidates."""
+
+    _esm = bundle("graph.js")
+
+    detail = traitlets.Dict().tag(sync=True)
+    stats = traitlets.Dict().tag(sync=True)
+    show_candidates = traitlets.Bool(True).tag(sync=True)
+
+
+class ProximityGraphExplorer(MapExplorer):
+    """A map of the data set, and on it an instance with its candidates and the neighbours kept of them.
+
+    Click on an instance, or choose one with the arrow keys.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d)
+        N >= 32.
+    labels : array, shape (N,), optional
+        Any kind of label; strings are shown. Without them the panel of same-label edges says so.
+    items : optional
+        What the instances look like: images, strings, or a function that draws one (`toolkit.thumbnails.Thumbnails`).
+    layout : {"umap", "pca"} or array, shape (N, 2)
+        The map. UMAP is computed in the background, PCA is shown until then.
+    seed : int
+        Of the graph.
+
+    Attributes
+    ----------
+    instance, n_neighbors, n_candidates, color_by, restart, batch_size : widgets
+        The controls; set their ``value`` from code as well. The last two, not shown, are those of the exposure.
+    graph : ProximityGraph
+    degrees : InDegrees
+    same_label : SameLabelEdges or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.explorers import ProximityGraphExplorer
+    >>> points = np.random.default_rng(0).normal(size=(1000, 8))
+    >>> explorer = ProximityGraphExplorer(points, labels=np.arange(1000) % 10, layout="pca")
+    >>> explorer.n_neighbors.value, explorer.instance.value = 50, 7
+    >>> explorer.graph
+    ProximityGraph(n_nodes=1000, n_neighbors=50, n_candidates=999)
+    """
+
+    _canvas_class = GraphCanvas
+
+    def __init__(self, embeddings, labels=None, items=None, layout="umap", seed: int = 0) -> None:
+        self.graph: ProximityGraph | None = None
+        self.degrees: InDegrees | None = None
+        self.same_label: SameLabelEdges | None = None
+        self._shown_colors = None
+        super().__init__(embeddings, labels, items, layout, seed)
+
+    def _controls(self) -> list[widgets.Widget]:
+        choices = ["label"] if self._codes is not None else []
+        self.color_by = widgets.Dropdown(
+            options=[*choices, "hardness", "in-degree", "exposure"],
+            description="colour",
+            tooltip="Hardness: mean similarity to the neighbours. In-degree: how often it is somebody's neighbour. "
+            "Exposure: how often it is in a batch in an epoch of random walks.",
+            **CONTROL,
+        )
+        self.candidates = widgets.Checkbox(
+            value=True,
+            description="candidates",
+            indent=False,
+            tooltip="Show the random candidates of the instance as small dots",
+            layout=widgets.Layout(width="110px"),
+        )
+        self.edges = widgets.Checkbox(
+            value=False,
+            description="all edges",
+            indent=False,
+            tooltip=f"Show the edge of each instance to its most similar neighbour, {N_EDGES:,} at most",
+            layout=widgets.Layout(width="110px"),
+        )
+        for control in (self.color_by, self.candidates, self.edges):
+            control.observe(lambda change: self._changed(change["owner"]), "value")
+        self.reset = self.controls.reset
+        self.reset.layout.width = "262px"
+        switches = widgets.HBox([self.candidates, self.edges], layout=widgets.Layout(margin="0 0 0 84px"))
+        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.places.control]
+        return [*shown, switches, self.reset]
+
+    def _respond(self, moved) -> None:
+        began = time.perf_counter()
+        graph = self._draws.graph(self.n_neighbors.value, self.n_candidates.value)
+        if graph is not self.graph:
+            self._show_graph(graph, began)
+        self._show_colors()
+        self.canvas.show_candidates = self.candidates.value
+        self.canvas.edges = self._strongest_edges() if self.edges.value else b""
+        self._show_instance()
+
+    def _show_graph(self, graph: ProximityGraph, began: float) -> None:
+        degrees = in_degrees(graph)
+        same = None if self._codes is None else same_label_edges(graph, self._codes)
+        self._random = Candidates(self._draws.n, graph.n_candidates, self._draws.seed)
+        low, high = int(degrees.counts.min()), int(degrees.counts.max()) + 1
+        counts, _ = np.histogram(degrees.counts, min(_BINS, high - low), (low, high))
+        self.canvas.stats = {
+            "counts": counts.tolist(),
+            "range": {"low": low, "high": high},
+            "degree_title": f"In-degree varies by {degrees.cv:.0%} around {graph.n_neighbors}",
+            "label_title": "Same label at both ends" if same is None else f"{same.rate:.0%} of edges join equal labels",
+            "prior": None if same is None else same.prior,
+            "same_rate": None if same is None else same.rate,
+        }
+        self.graph, self.degrees, self.same_label = graph, degrees, same
+        words = [f"K / M = <b>{graph.n_neighbors / graph.n_candidates:.0%}</b>"]
+        words.append(f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>")
+        if same is not None:
+            words.append(f"same-label edges <b>{same.rate:.1%}</b>{times_chance(same, ', {}')}")
+        words.append(f"nobody's neighbour {degrees.unreachable:.1%}")
+        words.append(f"{1000 * (time.perf_counter() - began):.0f} ms")
+        self.numbers.value = " &nbsp;·&nbsp; ".join(words)
+
+    def _show_colors(self) -> None:
+        name = self.color_by.value
+        wanted = (name, None if name == "label" else self.graph, name == "exposure" and tuple(self._batches()))
+        if wanted == self._shown_colors:
+            return
+        if name == "label":
+            self.canvas.show_classes(self._codes)
+        else:
+            self.canvas.show_values(*self._values(name))
+        self._shown_colors = wanted
+
+    def _batches(self) -> tuple[float, int]:
+        return self.restart.value, self.batch_size.value
+
+    def _values(self, name: str) -> tuple[np.ndarray, str, str]:
+        """Return one number per instance, what it means, and how it is written."""
+        if name == "hardness":
+            return self.graph.similarities.mean(1), "mean similarity to the neighbours", "{:.2f}"
+        if name == "in-degree":
+            return self.degrees.counts, "in-degree", "{:.0f}"
+        restart, size = self._batches()
+        starts = np.random.default_rng(self._draws.seed).permutation(self._draws.n)[: self._draws.n // size]
+        states = random_states(len(starts), self._draws.seed)
+        batches, _ = walk_batches(self.graph, starts, size, restart, states=states)
+        title = f"batches of {size} in an epoch that hold it, restart {restart:g}"
+        return coverage(batches, self._draws.n).visits, title, "{:.0f}"
+
+    def _strongest_edges(self) -> bytes:
+        rows = np.arange(self._draws.n)
+        if len(rows) > N_EDGES:
+            rows = np.random.default_rng(0).permutation(len(rows))[:N_EDGES]
+        ends = self.graph.neighbors[rows, self.graph.similarities[rows].argmax(1)]
+        return np.stack([rows, ends], 1).astype(np.int32).tobytes()
+
+    def neighborhood(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the selected instance's neighbours, most similar first, their similarities, and the same of all its
+        candidates."""
+        index = self.instance.value
+        order = np.argsort(-self.graph.similarities[index], kind="stable")
+        candidates = self._random.of(index)
+        vectors = self._draws.vectors
+        similarities = (vectors[candidates.astype(np.int64)] @ vectors[index]).numpy()
+        neighbors = self.graph.neighbors[index][order], self.graph.similarities[index][order]
+        return *neighbors, candidates, similarities
+
+    def _show_instance(self) -> None:
+        index = self.instance.value
+        neighbors, similarities, candidates, others = self.neighborhood()
+        span = float(min(others.min(), similarities.min())), float(others.max())
+        lines = [f"in-degree {self.degrees.counts[index]}, mean {self.graph.n_neighbors}"]
+        same = np.zeros(len(neighbors), np.uint8)
+        if self._codes is None:
+            lines.append("no labels given")
+        else:
+            same = (self._codes[neighbors] == self._codes[index]).astype(np.uint8)
+            lines.append(f"same label: {same.sum()} of {len(same)} neighbours")
+        texts = []
+        if self.thumbnails.kind == "text":
+            lines.append(self.thumbnails.text(index))
+            texts = [self.thumbnails.text(int(i)) for i in neighbors[:N_TEXTS]]
+        self.canvas.detail = {
+            "index": index,
+            "neighbors": neighbors.astype(np.int32).tobytes(),
+            "similarities": similarities.astype(np.float32).tobytes(),
+            "candidates": candidates.astype(np.int32).tobytes(),
+            "same": same.tobytes(),
+            "same_rate": float(same.mean()),
+            "in_degree": int(self.degrees.counts[index]),
+            "lines": lines,
+            "texts": texts,
+            "span": [f"{value:.2f}" for value in span],
+            "histograms": [np.histogram(values, _BINS, span)[0].tolist() for values in (others, similarities)],
+            "similarity_title": f"{len(candidates)} candidates, the best {len(neighbors)} kept",
+        }
+
+    def draw(self, figure: Figure) -> None:
+        """Draw the map, the charts and the nearest neighbours onto an empty figure, about 9 by 6.4 inches."""
+        index = self.instance.value
+        neighbors, similarities, _, others = self.neighborhood()
+        outer = figure.add_gridspec(
+            2, 2, width_ratios=[1, 2.2], height_ratios=[3, 1], left=0.02, right=0.97, top=0.93, bottom=0.09, hspace=0.1
+        )
+        shown = np.append(index, neighbors[:14])
+        captions = ["★", *(f"{value:.2f}" for value in similarities[:14])]
+        framed = np.zeros(len(shown), bool)
+        if self._codes is not None:
+            captions = [f"{text} {self._names[self._codes[i]]}" for i, text in zip(shown, captions, strict=True)]
+            framed[1:] = self._codes[shown[1:]] == self._codes[index]
+        plots.thumbnail_grid(self.thumbnails, shown, captions, framed, 3, figure.add_subplot(outer[:, 0]))
+        ax = figure.add_subplot(outer[0, 1])
+        plots.neighborhood(self.places.shown, self.graph, index, self._labels, ax)
+        settings = f"K = {self.graph.n_neighbors}, M = {self.graph.n_candidates}"
+        figure.text(0.02, 0.96, f"{ax.get_title(loc='left')}; {settings}", fontsize=11)
+        ax.set_title("", loc="left")
+        charts = outer[1, 1].subgridspec(1, 3, wspace=0.35)
+        parts = [figure.add_subplot(charts[0, i]) for i in range(3)]
+        plots.in_degrees(self.degrees, index, parts[0])
+        plots.candidates(others, len(neighbors), parts[1])
+        if self.same_label is None:
+            parts[2].set_axis_off()
+            parts[2].text(0, 0.5, "No labels given:\nsame-label edges\ncan't be counted.", va="center", fontsize=9)
+        else:
+            own = SameLabelEdges(self.same_label.per_node[[index]], self.same_label.prior)
+            plots.same_label({"all": self.same_label, f"#{index}": own}, parts[2])
+            parts[2].set_xlim(0, 1.4)
+        for part in parts[:2]:
+            part.set_yticks([])
+        titles = ("in-degree", "similarity of candidates", "same-label edges")
+        for part, title in zip(parts, titles, strict=True):
+            part.set_title("", loc="left")
+            part.set_ylabel("")
+            part.set_xlabel(title, fontsize=9)
+            part.tick_params(labelsize=8)
+            for text in part.texts:
+                text.set_fontsize(7.5)

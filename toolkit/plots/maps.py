@@ -1,0 +1,158 @@
+"""Maps of all instances, and on them an instance's neighbours, or a walk."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
+
+from toolkit import _checks
+from toolkit.graph import ProximityGraph
+from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.walks import WalkTrace
+
+SCALE = "viridis_r"
+_SEED = {"marker": "*", "markersize": 15, "color": "#F0E442", "markeredgecolor": "black", "linestyle": "none"}
+_MOST_NAMES = 2 * len(CLASSES)
+
+
+@styled
+def embedding_map(
+    places, labels=None, values=None, title: str = "", ax: Axes | None = None, faint: bool = False
+) -> Axes:
+    """Draw all instances at their places, coloured by label or by a number.
+
+    Parameters
+    ----------
+    places : array, shape (N, 2)
+        From `toolkit.maps`.
+    labels : array, shape (N,), optional
+        Any kind; up to 20 of them are written where the instances are.
+    values : array, shape (N,), optional
+        Numbers to colour by instead, with a scale beside the map.
+    title : str
+    ax : Axes, optional
+    faint : bool
+        Pale, as the ground for something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import plots
+    >>> places = np.random.default_rng(0).normal(size=(50, 2))
+    >>> ax = plots.embedding_map(places, labels=["left" if x < 0 else "right" for x in places[:, 0]])
+    >>> [text.get_text() for text in ax.texts]
+    ['left', 'right']
+    """
+    places = _checks.shape("places", np.asarray(places), (len(places), 2), "x and y of each instance")
+    ax = new_axes(ax, figsize=(6.4, 4.8))
+    points = {"s": np.clip(20_000 / len(places), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
+    if values is not None:
+        values = _checks.shape("values", np.asarray(values), (len(places),), "one per instance")
+        low, high = np.quantile(values, [0.02, 0.98])
+        shown = ax.scatter(*places.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
+        ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
+    elif labels is not None:
+        codes = _checks.labels(labels, len(places))
+        ax.scatter(*places.T, c=np.array(CLASSES)[codes % len(CLASSES)], **points)
+        _write_names(ax, places, codes, np.unique(np.asarray(labels)))
+    else:
+        ax.scatter(*places.T, c=COLORS[UNIFORM], **points)
+    ax.set(aspect="equal", xticks=[], yticks=[], title=title)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def _write_names(ax: Axes, places: np.ndarray, codes: np.ndarray, names: np.ndarray) -> None:
+    """Write each label at its instance nearest to the mean of its places."""
+    if len(names) > _MOST_NAMES:
+        return
+    for code, name in enumerate(names):
+        own = places[codes == code]
+        centre = own[np.linalg.norm(own - own.mean(0), axis=1).argmin()]
+        ax.text(
+            *centre,
+            str(name),
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            weight="bold",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=6,
+        )
+
+
+@styled
+def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axes | None = None) -> Axes:
+    """Draw an instance and its neighbours in the proximity graph on the map; those with its label are ringed.
+
+    Parameters
+    ----------
+    places : array, shape (N, 2)
+    graph : ProximityGraph
+    index : int
+    labels : array, shape (N,), optional
+    ax : Axes, optional
+    """
+    index = _checks.integer("index", index, 0, graph.n_nodes - 1)
+    places = np.asarray(places)
+    ax = embedding_map(places, labels, ax=ax, faint=True)
+    neighbors = graph.neighbors[index]
+    ends = np.stack([np.broadcast_to(places[index], (len(neighbors), 2)), places[neighbors]], axis=1)
+    ax.add_collection(LineCollection(ends, colors=COLORS[RANDOM_WALK], linewidths=0.7, alpha=0.5, zorder=3))
+    same = _same(labels, neighbors, index)
+    _members(ax, places[neighbors], same)
+    ax.plot(*places[index], zorder=7, **_SEED)
+    title = f"The {len(neighbors)} neighbours of #{index}"
+    if labels is not None:
+        title += f": {same.sum()} have its label (ringed)"
+    ax.set_title(title)
+    return ax
+
+
+@styled
+def walk(places, trace: WalkTrace, labels=None, step: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw a walk on the map: its moves, restarts dashed, members, and which of them have the seed's label.
+
+    Parameters
+    ----------
+    places : array, shape (N, 2)
+    trace : WalkTrace
+    labels : array, shape (N,), optional
+    step : int, optional
+        Draw so many steps only.
+    ax : Axes, optional
+    """
+    places = np.asarray(places)
+    step = trace.n_steps if step is None else _checks.integer("step", step, 0, trace.n_steps)
+    ax = embedding_map(places, labels, ax=ax, faint=True)
+    nodes = np.append(trace.start, trace.nodes[:step])
+    moves = np.stack([places[nodes[:-1]], places[nodes[1:]]], axis=1)
+    restarted, reseeded = trace.restarted[:step], trace.reseeded[:step]
+    drawn = LineCollection(moves[~restarted & ~reseeded], colors=COLORS[RANDOM_WALK], linewidths=1, alpha=0.6, zorder=3)
+    back = LineCollection(moves[restarted], colors="#444444", linewidths=0.7, alpha=0.6, linestyles="dashed", zorder=3)
+    ax.add_collection(drawn)
+    ax.add_collection(back)
+    batch = trace.batch[: 1 + trace.new_member[:step].sum()]
+    same = _same(labels, batch, trace.start)
+    _members(ax, places[batch], same)
+    ax.plot(*places[trace.start], zorder=7, **_SEED)
+    title = f"{step} steps, {restarted.sum()} restarts (dashed), {len(batch)} members"
+    if labels is not None and len(batch) > 1:
+        title += f", {(same.sum() - 1) / (len(batch) - 1):.0%} with the seed's label"
+    ax.set_title(title)
+    return ax
+
+
+def _same(labels, members: np.ndarray, index: int) -> np.ndarray:
+    """Return which members have the label of `index`."""
+    if labels is None:
+        return np.zeros(len(members), bool)
+    labels = np.asarray(labels)
+    return labels[members] == labels[index]
+
+
+def _members(ax: Axes, places: np.ndarray, same: np.ndarray) -> None:
+    rings = {False: ("white", 0.5), True: (FALSE_NEGATIVE, 1.3)}
+    for flag, (color, width) in rings.items():
+        chosen = places[same == flag]
+        ax.scatter(*chosen.T, s=22, c=COLORS[RANDOM_WALK], edgecolors=color, linewidths=width, zorder=5)

@@ -1,0 +1,119 @@
+"""What a proximity graph is like: in-degrees, candidates and neighbours, edges within a label."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from toolkit.plots.hardness import draw_prior, times_chance
+from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.structure import InDegrees, SameLabelEdges
+
+
+@styled
+def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the distribution of in-degrees; a vertical line marks that of an instance.
+
+    Parameters
+    ----------
+    result : InDegrees
+    index : int, optional
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, plots, structure
+    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(200, 8)), 50, 10)
+    >>> plots.in_degrees(structure.in_degrees(graph)).get_xlabel()
+    "in-degree (how often an instance is somebody's neighbour)"
+    """
+    ax = new_axes(ax, figsize=(6.4, 2.8))
+    counts = result.counts
+    ax.hist(counts, bins=min(50, int(np.ptp(counts)) + 1), color=COLORS[UNIFORM], alpha=0.75)
+    ax.axvline(counts.mean(), color="black", linewidth=1, linestyle=":")
+    ax.annotate(
+        f"mean {counts.mean():.0f}",
+        (counts.mean(), 1),
+        (4, -2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        va="top",
+        fontsize=9,
+    )
+    if index is not None:
+        ax.axvline(counts[index], color=COLORS[RANDOM_WALK], linewidth=2)
+        ax.annotate(
+            f"#{index}: {counts[index]}",
+            (counts[index], 0.8),
+            (4, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=COLORS[RANDOM_WALK],
+            fontsize=9,
+        )
+    ax.set(xlabel="in-degree (how often an instance is somebody's neighbour)", ylabel="instances")
+    lost = f"{result.unreachable:.1%} are nobody's neighbour" if result.unreachable else "all are somebody's neighbour"
+    ax.set_title(f"In-degrees vary by {result.cv:.0%}; {lost}")
+    return ax
+
+
+@styled
+def candidates(similarities, n_neighbors: int, ax: Axes | None = None) -> Axes:
+    """Draw the similarities of an instance to its candidates, of which the best become its neighbours.
+
+    Parameters
+    ----------
+    similarities : array, shape (M,)
+    n_neighbors : int
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import plots
+    >>> plots.candidates(np.linspace(-1, 1, 100), n_neighbors=10).get_title()
+    'The best 10 of 100 candidates become neighbours'
+    """
+    ax = new_axes(ax, figsize=(6.4, 2.8))
+    ordered = np.sort(similarities)
+    edges = np.histogram_bin_edges(ordered, 40)
+    ax.hist(ordered, edges, color=COLORS[UNIFORM], alpha=0.6)
+    ax.hist(ordered[-n_neighbors:], edges, color=COLORS[RANDOM_WALK])
+    ax.text(0.02, 0.95, "candidates", transform=ax.transAxes, va="top", color=COLORS[UNIFORM])
+    ax.text(0.98, 0.95, "neighbours", transform=ax.transAxes, va="top", ha="right", color=COLORS[RANDOM_WALK])
+    ax.set(xlabel="cosine similarity to the instance", ylabel="instances")
+    ax.set_title(f"The best {n_neighbors} of {len(ordered):,} candidates become neighbours")
+    return ax
+
+
+@styled
+def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) -> Axes:
+    """Draw the share of edges within a label for some graphs, by name.
+
+    Parameters
+    ----------
+    results : mapping of name to SameLabelEdges
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, plots, structure
+    >>> graph = ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3)
+    >>> ax = plots.same_label({"M = 3": structure.same_label_edges(graph, [0, 0, 1, 1])})
+    >>> ax.get_xlabel()
+    'share of edges between instances with the same label'
+    """
+    ax = new_axes(ax, figsize=(6.4, 0.9 + 0.42 * len(results)))
+    for i, (name, result) in enumerate(results.items()):
+        ax.barh(i, result.rate, color=COLORS[RANDOM_WALK], height=0.6, label=name)
+        text = f"{result.rate:.0%}" + times_chance(result, "  ({})")
+        ax.annotate(text, (result.rate, i), (5, 0), textcoords="offset points", va="center", fontsize=9)
+    draw_prior(ax, next(iter(results.values())).prior)
+    ax.set_yticks(range(len(results)), list(results))
+    ax.invert_yaxis()
+    ax.set_xlim(0, min(1.4 * max(result.rate for result in results.values()) or 1, 1.3))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.set_xlabel("share of edges between instances with the same label")
+    return ax

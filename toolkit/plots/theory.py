@@ -1,0 +1,181 @@
+"""Walks and graphs beside what theory says of them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from toolkit import theory
+from toolkit.plots.style import COLORS, FAINT, KNN, OTHERS, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.walks import WalkTrace
+
+
+@styled
+def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw how far from its seed a walk is after each step; restarts are dashed.
+
+    Parameters
+    ----------
+    trace : WalkTrace
+    embeddings : array or tensor, shape (N, d)
+    step : int, optional
+        Mark this one.
+    ax : Axes, optional
+    """
+    ax = new_axes(ax, figsize=(6.4, 2.4))
+    distances = np.append(0, trace.distances(embeddings))
+    steps = np.arange(len(distances))
+    for restart in steps[1:][trace.restarted]:
+        ax.axvline(restart, color="#cccccc", linewidth=0.8, linestyle="--", zorder=0)
+    ax.plot(steps, distances, color=COLORS[RANDOM_WALK], linewidth=1)
+    if trace.n_steps <= 250:
+        new = np.append(True, trace.new_member)
+        for chosen, fill in ((new, COLORS[RANDOM_WALK]), (~new & np.append(False, ~trace.restarted), "white")):
+            ax.plot(
+                steps[chosen], distances[chosen], "o", markersize=3.5, color=COLORS[RANDOM_WALK], markerfacecolor=fill
+            )
+    if step is not None:
+        ax.plot(step, distances[step], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
+    ax.set(xlabel="step", ylabel="distance", xlim=(0, max(len(steps) - 1, 1)), ylim=(0, max(1, 1.05 * distances.max())))
+    share = trace.restarted.mean()
+    ax.set_title(f"Distance from the seed (1 - cosine similarity); {share:.0%} of steps are restarts (dashed)")
+    return ax
+
+
+@styled
+def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the share of steps a walk spends at each node against its personalised PageRank.
+
+    Parameters
+    ----------
+    frequencies, rank : arrays, shape (N,)
+        From `walks.visit_frequencies` and `theory.pagerank`.
+    n_steps : int, optional
+        Steps walked, for the band in which 95 % of the nodes would lie if visits were independent.
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> from toolkit import plots
+    >>> plots.visits([0.5, 0.3, 0.2], [0.5, 0.25, 0.25]).get_title()
+    'Visits are those of PageRank, but for 5.0% of the steps'
+    """
+    ax = new_axes(ax, figsize=(6.4, 3.6))
+    frequencies, rank = np.asarray(frequencies), np.asarray(rank)
+    seen = (frequencies > 0) & (rank > 0)
+    low, high = rank[seen].min(), rank[seen].max()
+    line = np.geomspace(low, high, 50)
+    if n_steps is not None:
+        half = 1.96 * np.sqrt(line / n_steps)
+        ax.fill_between(line, np.maximum(line - half, low / 10), line + half, color=FAINT, alpha=0.25, linewidth=0)
+    ax.plot(line, line, color="black", linewidth=1, linestyle=":")
+    ax.plot(rank[seen], frequencies[seen], ".", color=COLORS[RANDOM_WALK], alpha=0.4, markersize=4)
+    ax.set(xscale="log", yscale="log", xlabel="personalised PageRank", ylabel="share of steps")
+    apart = np.abs(frequencies - rank).sum() / 2
+    ax.set_title(f"Visits are those of PageRank, but for {apart:.1%} of the steps")
+    return ax
+
+
+@styled
+def escape(result: theory.Escape, measured: Mapping[str, float] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the share of time a walk spends outside a region beside the bound of Proposition 2.
+
+    Parameters
+    ----------
+    result : Escape
+        From `theory.escape`.
+    measured : mapping of name to share, optional
+        Of walks, to draw first.
+    ax : Axes, optional
+    """
+    rows = [(name, share, COLORS[RANDOM_WALK]) for name, share in (measured or {}).items()]
+    rows += [("PageRank", result.walk, OTHERS[3]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
+    ax = new_axes(ax, figsize=(6.4, 1.4 + 0.4 * len(rows)))
+    for i, (_name, share, color) in enumerate(rows):
+        ax.barh(i, share, color=color, height=0.62)
+        ax.annotate(f"{share:.0%}", (share, i), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    last = len(rows)
+    if result.bound < 1:
+        ax.plot([result.bound] * 2, [last - 1.4, last + 0.4], color="black", linestyle=":", linewidth=2)
+        ax.annotate(
+            f"{result.bound:.0%}", (result.bound, last), (4, 0), textcoords="offset points", va="center", fontsize=9
+        )
+    else:
+        ax.annotate(f"{result.bound:.1f}: says nothing", (0.02, last), va="center", fontsize=9)
+    ax.set_yticks(range(last + 1), [*(name for name, _, _ in rows), "its bound"])
+    ax.set(xlim=(0, 1.12), ylim=(last + 0.5, -0.5))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.set_xlabel("share of steps outside the region")
+    return ax
+
+
+@styled
+def escape_curve(table, ax: Axes | None = None) -> Axes:
+    """Draw the share of time outside a region over the restart probability, with the bound of Proposition 2.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns restart, walk, average, worst, bound: of `theory.Escape`, `worst` being `undirected` from the start
+        that escapes most.
+    ax : Axes, optional
+    """
+    ax = new_axes(ax, figsize=(6.4, 3.6))
+    lines = {
+        "bound": ("bound", "black", ":"),
+        "worst": ("undirected, worst start", COLORS[KNN], "-"),
+        "average": ("undirected, average", COLORS[UNIFORM], "-"),
+        "walk": ("our walk, same starts", COLORS[RANDOM_WALK], "-"),
+    }
+    for i, (column, (name, color, style)) in enumerate(lines.items()):
+        ax.plot(table.restart, table[column], color=color, linestyle=style, marker="." if style == "-" else None)
+        ax.text(1.02, 0.95 - 0.14 * i, name, transform=ax.transAxes, color=color, va="top")
+    ax.set(xlabel="restart probability", ylabel="share of steps outside", ylim=(0, 1.02))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    broken = int((table.worst > table.bound).sum())
+    holds = "holds" if (table.average <= table.bound).all() else "fails"
+    ax.set_title(f"The bound {holds} on average; single starts exceed it at {broken} of {len(table)} settings")
+    return ax
+
+
+@styled
+def similar_neighbors(n: int, n_candidates: int, n_neighbors: int, worst_ranks=None, ax: Axes | None = None) -> Axes:
+    """Draw the probability that all neighbours are among the S most similar instances, over S / N (Proposition 1).
+
+    Parameters
+    ----------
+    n, n_candidates, n_neighbors : int
+        N, M and K.
+    worst_ranks : array, optional
+        From `structure.worst_neighbor_ranks`: what share of instances it is true of.
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> from toolkit import plots
+    >>> plots.similar_neighbors(8000, 1000, 100).get_xlabel()
+    'S / N: share of the data set that counts as similar'
+    """
+    ax = new_axes(ax, figsize=(6.4, 3.4))
+    centre = n_neighbors / n_candidates
+    sizes = np.unique(np.linspace(1, min(4 * centre, 1) * (n - 1), 160).astype(int))
+    shares = sizes / n
+    exact = [theory.all_neighbors_similar(n, int(s), n_candidates, n_neighbors) for s in sizes]
+    bound = [theory.all_neighbors_similar_bound(n, int(s), n_candidates, n_neighbors) for s in sizes]
+    naive = (1 - (1 - shares) ** n_candidates) ** n_neighbors
+    ax.plot(shares, naive, color=COLORS[KNN], linestyle="--", linewidth=1.3)
+    ax.plot(shares, exact, color=COLORS[RANDOM_WALK], linewidth=2.2)
+    ax.plot(shares, bound, color=COLORS[UNIFORM], linewidth=1.6)
+    names = [("as often quoted:\nnot a bound", KNN), ("exact", RANDOM_WALK), ("bound in\nclosed form", UNIFORM)]
+    if worst_ranks is not None:
+        measured = [(np.asarray(worst_ranks) <= size).mean() for size in sizes[::8]]
+        ax.plot(shares[::8], measured, "o", color="black", markersize=4, markerfacecolor="white")
+        ax.text(1.02, 0.2, "○ measured", transform=ax.transAxes, va="top")
+    for i, (name, sampler) in enumerate(names):
+        ax.text(1.02, 0.95 - 0.24 * i, name, transform=ax.transAxes, color=COLORS[sampler], va="top")
+    ax.axvline(centre, color=FAINT, linewidth=1, linestyle=":")
+    ax.annotate("K / M", (centre, 0.02), (4, 0), textcoords="offset points", color="#666666", fontsize=9)
+    ax.set(xlabel="S / N: share of the data set that counts as similar", ylabel="P(all neighbours similar)")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.set_title(f"Neighbours are the most similar {centre:.0%} of all, and hardly anything beyond")
+    return ax

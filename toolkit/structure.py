@@ -1,0 +1,183 @@
+"""What a proximity graph is like: how often each instance is a neighbour, how many edges stay within a label."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from toolkit import _checks
+from toolkit._links import candidate_blocks
+from toolkit.graph import ProximityGraph
+from toolkit.metrics import same_pairs
+
+
+@dataclass(frozen=True, eq=False)
+class InDegrees:
+    """How often each instance is somebody's neighbour.
+
+    Attributes
+    ----------
+    counts : int64 array, shape (N,)
+    """
+
+    counts: np.ndarray = field(repr=False)
+
+    @property
+    def cv(self) -> float:
+        """Standard deviation over mean. Random candidates alone, all kept or not by chance, give about 1 / sqrt(K)."""
+        return float(self.counts.std() / self.counts.mean())
+
+    @property
+    def unreachable(self) -> float:
+        """Share of instances that are nobody's neighbour: no walk finds them but as its seed."""
+        return float((self.counts == 0).mean())
+
+    def to_frame(self):
+        """Return a pandas frame with one row per instance."""
+        import pandas as pd
+
+        return pd.DataFrame({"in_degree": self.counts}).rename_axis("index")
+
+    def __repr__(self) -> str:
+        return f"InDegrees(cv={self.cv:.2f}, max={self.counts.max()}, unreachable={self.unreachable:.3f})"
+
+
+@dataclass(frozen=True, eq=False)
+class SameLabelEdges:
+    """Share of edges between instances with the same label: the false negatives one step away.
+
+    Attributes
+    ----------
+    per_node : float64 array, shape (N,)
+        Share of each instance's own edges.
+    prior : float
+        Share among all pairs of the data set.
+    """
+
+    per_node: np.ndarray = field(repr=False)
+    prior: float
+
+    @property
+    def rate(self) -> float:
+        """Share of all edges."""
+        return float(self.per_node.mean())
+
+    @property
+    def over_chance(self) -> float:
+        """Rate over the prior; NaN if no label occurs twice."""
+        return self.rate / self.prior if self.prior > 0 else float("nan")
+
+    def to_frame(self):
+        """Return a pandas frame with one row per instance."""
+        import pandas as pd
+
+        return pd.DataFrame({"same_label_share": self.per_node}).rename_axis("index")
+
+    def __repr__(self) -> str:
+        return f"SameLabelEdges(rate={self.rate:.3f}, prior={self.prior:.3f})"
+
+
+def in_degrees(graph: ProximityGraph) -> InDegrees:
+    """Return how often each instance is somebody's neighbour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> in_degrees(ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3))
+    InDegrees(cv=0.00, max=3, unreachable=0.000)
+    """
+    return InDegrees(graph.in_degrees())
+
+
+def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
+    """Return the share of edges between instances with the same label.
+
+    Parameters
+    ----------
+    graph : ProximityGraph
+    labels : array, shape (N,)
+        Any kind of label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> graph = ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3)
+    >>> same_label_edges(graph, ["cat", "cat", "dog", "dog"])
+    SameLabelEdges(rate=0.333, prior=0.333)
+    """
+    codes = _checks.labels(labels, graph.n_nodes)
+    same = codes[graph.neighbors] == codes[:, None]
+    return SameLabelEdges(same.mean(1), same_pairs(np.bincount(codes)))
+
+
+class Candidates:
+    """The random candidates that `ProximityGraph.build` looked at, drawn once more from its seed.
+
+    Parameters
+    ----------
+    n : int
+        Instances (N).
+    n_candidates : int
+        Candidates per instance (M), capped at N - 1.
+    seed : int
+        That of the graph.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(500, 8)), 100, 10, seed=3)
+    >>> candidates = Candidates(500, 100, seed=3)
+    >>> len(candidates.of(7)), set(graph.neighbors[7].tolist()) <= set(candidates.of(7).tolist())
+    (100, True)
+    """
+
+    def __init__(self, n: int, n_candidates: int, seed: int = 0) -> None:
+        self.n = _checks.integer("n", n, 2)
+        width = min(_checks.integer("n_candidates", n_candidates, 1), n - 1)
+        _checks.integer("seed", seed, 0)
+        blocks = list(candidate_blocks(n, width, seed))
+        self._shared = [shared for _, shared in blocks]
+        self._block = np.empty(n, np.int32)
+        for number, (rows, _) in enumerate(blocks):
+            self._block[rows] = number
+
+    def of(self, index: int) -> np.ndarray:
+        """Return the candidates of an instance, itself left out; int32, shape (M,)."""
+        index = _checks.integer("index", index, 0, self.n - 1)
+        shared = self._shared[self._block[index]]
+        others = shared != index
+        if others.all():
+            others[-1] = False
+        return shared[others]
+
+
+def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
+    """Return the rank of the least similar neighbour of some instances among all others; 1 is the most similar.
+
+    Parameters
+    ----------
+    graph : ProximityGraph
+    embeddings : array or tensor, shape (N, d)
+    rows : int array
+        Instances.
+
+    Returns
+    -------
+    int64 array, one per row
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> points = np.random.default_rng(0).normal(size=(100, 8))
+    >>> worst_neighbor_ranks(ProximityGraph.exact(points, 10), points, [0, 7]).tolist()
+    [10, 10]
+    """
+    unit = _checks.embeddings(embeddings).cpu()
+    rows = _checks.indices("rows", rows, graph.n_nodes)
+    similarities = (unit[rows] @ unit.T).numpy()
+    neighbors = graph.neighbors[rows]
+    worst = np.take_along_axis(similarities, neighbors, axis=1).min(1)
+    return (similarities >= worst[:, None]).sum(1) - (np.take_along_axis(similarities, rows[:, None], 1)[:, 0] >= worst)

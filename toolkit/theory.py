@@ -1,0 +1,252 @@
+"""What the paper's two propositions say, in forms that hold: similar neighbours, and walks that stay in a region.
+
+Proposition 1 is about the graph: how surely all K neighbours are among an instance's S most similar ones. Proposition
+2 is about the walk: how much of its time it spends outside a region. Both are recalled forms, checked by experiment in
+``notebooks/04_proximity_graph.ipynb`` and ``notebooks/05_walks.ipynb``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolkit import _checks
+from toolkit.graph import ProximityGraph
+
+_MAX_ITERATIONS = 2000
+
+
+def all_neighbors_similar(
+    n: int, n_similar: int, n_candidates: int, n_neighbors: int, replacement: bool = False
+) -> float:
+    """Return the probability that all neighbours of an instance are among its `n_similar` most similar others.
+
+    They are if at least K of the M random candidates are. This is the exact form of Proposition 1: P[Hypergeometric(N
+    - 1, S, M) >= K] for candidates drawn without repetition, as `ProximityGraph.build` draws them, and P[Bin(M, S / N)
+    >= K] for the published code, which draws with repetition. It turns from 0 to 1 sharply where S / N = K / M.
+
+    Parameters
+    ----------
+    n : int
+        Instances (N).
+    n_similar : int
+        S, less than N.
+    n_candidates, n_neighbors : int
+        M and K.
+    replacement : bool
+        Whether candidates are drawn with repetition.
+
+    Examples
+    --------
+    >>> [round(all_neighbors_similar(50_000, s, 1000, 100), 3) for s in (4000, 5000, 6000)]
+    [0.013, 0.516, 0.98]
+    """
+    from scipy.stats import binom, hypergeom
+
+    _check_sizes(n, n_similar, n_candidates, n_neighbors)
+    if replacement:
+        return float(binom.sf(n_neighbors - 1, n_candidates, n_similar / n))
+    return float(hypergeom.sf(n_neighbors - 1, n - 1, n_similar, min(n_candidates, n - 1)))
+
+
+def all_neighbors_similar_bound(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> float:
+    """Return a lower bound of `all_neighbors_similar` in closed form: (1 - p^floor(M / K))^K with p = (N - S) / N.
+
+    Cut the M candidates into K groups: if each holds a similar instance, K of them are similar. With p^M in place of
+    p^floor(M / K) it would not be a bound for K > 1.
+
+    Examples
+    --------
+    >>> [round(all_neighbors_similar_bound(50_000, s, 1000, 100), 3) for s in (5000, 20_000)]
+    [0.0, 0.545]
+    """
+    _check_sizes(n, n_similar, n_candidates, n_neighbors)
+    return float((1 - ((n - n_similar) / n) ** (n_candidates // n_neighbors)) ** n_neighbors)
+
+
+def pagerank(
+    graph: ProximityGraph, start, restart: float = 0.2, *, undirected: bool = False, tolerance: float = 1e-9
+) -> np.ndarray:
+    """Return the personalised PageRank of `start`: the share of steps a long walk spends at each node.
+
+    Parameters
+    ----------
+    graph : ProximityGraph
+    start : int or array, shape (N,)
+        Where the walk restarts, or with what weight at each node.
+    restart : float
+        In [0, 1). At 0 nothing ties the walk to its start.
+    undirected : bool
+        False: the walk that fills batches. True: the one of Proposition 2, which takes edges in both directions and
+        stays where it is every other step.
+    tolerance : float
+        Iterations end when one changes no more than this in sum.
+
+    Returns
+    -------
+    float64 array, shape (N,)
+        With sum 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
+    >>> rank = pagerank(graph, start=7, restart=0.5)
+    >>> int(rank.argmax()), bool(rank[7] >= 0.5), round(float(rank.sum()), 6)
+    (7, True, 1.0)
+    """
+    restart = _checks.restart_probability(restart)
+    home = _start_weights(start, graph.n_nodes)
+    step = _lazy_undirected_step(graph) if undirected else _step(graph)
+    rank = home
+    for _ in range(_MAX_ITERATIONS):
+        before, rank = rank, restart * home + (1 - restart) * step(rank)
+        if np.abs(rank - before).sum() <= tolerance:
+            break
+    return rank / rank.sum()
+
+
+def conductance(graph: ProximityGraph, members) -> float:
+    """Return the conductance of a region: edges across its border over edge ends in it, or outside if those are fewer.
+
+    Each directed edge counts as an undirected one.
+
+    Parameters
+    ----------
+    graph : ProximityGraph
+    members : bool array, shape (N,)
+        Which instances are in the region; some, not all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> graph = ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3)
+    >>> round(conductance(graph, [True, True, False, False]), 3)
+    0.667
+    """
+    members = _region(members, graph.n_nodes)
+    crossing = (members[graph.neighbors] != members[:, None]).sum()
+    degrees = graph.n_neighbors + graph.in_degrees()
+    inside = degrees[members].sum()
+    return float(crossing / min(inside, degrees.sum() - inside))
+
+
+@dataclass(frozen=True)
+class Escape:
+    """Share of its steps that a long walk spends outside a region, and what Proposition 2 says of it.
+
+    Attributes
+    ----------
+    walk : float
+        Of the walk that fills batches, from this start. Nothing bounds it.
+    undirected : float
+        Of the proposition's walk (`pagerank` with ``undirected=True``), from this start. It may exceed the bound.
+    average : float
+        Of the proposition's walk, over all starts in the region, weighted by degree. It never exceeds the bound.
+    bound : float
+        (1 - restart) / (2 restart) times the conductance. At 1 and more it says nothing.
+    conductance : float
+        Of the region.
+    """
+
+    walk: float
+    undirected: float
+    average: float
+    bound: float
+    conductance: float
+
+
+def escape(graph: ProximityGraph, start: int, members, restart: float = 0.2, tolerance: float = 1e-9) -> Escape:
+    """Return how much of its time a walk spends outside of a region, beside the conductance bound (Proposition 2).
+
+    Parameters
+    ----------
+    graph : ProximityGraph
+    start : int
+        In the region.
+    members : bool array, shape (N,)
+        Which instances are in the region.
+    restart : float
+        In [0, 1).
+    tolerance : float
+        As in `pagerank`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph
+    >>> points = np.random.default_rng(0).normal(size=(300, 8)) + 3 * np.eye(8)[np.arange(300) % 2]
+    >>> graph = ProximityGraph.build(points, 100, 10)
+    >>> found = escape(graph, 0, np.arange(300) % 2 == 0, restart=0.2)
+    >>> found.average <= found.bound
+    True
+    """
+    members = _region(members, graph.n_nodes)
+    start = int(_checks.indices("start", [start], graph.n_nodes)[0])
+    if not members[start]:
+        raise ValueError(f"start must be in the region, got {start}, which isn't")
+    degrees = graph.n_neighbors + graph.in_degrees()
+    found = conductance(graph, members)
+    outside = ~members
+    return Escape(
+        walk=float(pagerank(graph, start, restart, tolerance=tolerance)[outside].sum()),
+        undirected=float(pagerank(graph, start, restart, undirected=True, tolerance=tolerance)[outside].sum()),
+        average=float(pagerank(graph, degrees * members, restart, undirected=True, tolerance=tolerance)[outside].sum()),
+        bound=(1 - restart) / (2 * restart) * found if restart else float("inf"),
+        conductance=found,
+    )
+
+
+def _check_sizes(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> None:
+    _checks.integer("n", n, 2)
+    _checks.integer("n_similar", n_similar, 0, n - 1)
+    _checks.integer("n_candidates", n_candidates, 1)
+    _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates")
+
+
+def _start_weights(start, n: int) -> np.ndarray:
+    if np.ndim(start) == 0:
+        weights = np.zeros(n)
+        weights[_checks.indices("start", [start], n)[0]] = 1
+        return weights
+    weights = _checks.shape("start", np.asarray(start, np.float64), (n,), "one weight per instance")
+    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
+        raise ValueError("start must be weights of at least 0, and some above, got others")
+    return weights / weights.sum()
+
+
+def _region(members, n: int) -> np.ndarray:
+    members = _checks.shape("members", np.asarray(members), (n,), "one flag per instance")
+    if members.dtype != bool:
+        raise TypeError(f"members must be bool, got dtype {members.dtype}")
+    if members.all() or not members.any():
+        raise ValueError(f"members must hold some instances but not all, got {members.sum()} of {n}")
+    return members
+
+
+def _links(graph: ProximityGraph):
+    """Return the adjacency of a graph as a sparse matrix of ones."""
+    from scipy.sparse import csr_array
+
+    n, k = graph.neighbors.shape
+    ones, ends = np.ones(n * k), np.arange(0, n * k + 1, k)
+    return csr_array((ones, graph.neighbors.ravel(), ends), shape=(n, n))
+
+
+def _step(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
+    backwards = _links(graph).T
+    return lambda rank: backwards @ (rank / graph.n_neighbors)
+
+
+def _lazy_undirected_step(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
+    forwards = _links(graph)
+    backwards = forwards.T
+    degrees = graph.n_neighbors + graph.in_degrees()
+
+    def step(rank: np.ndarray) -> np.ndarray:
+        shares = rank / degrees
+        return rank / 2 + (forwards @ shares + backwards @ shares) / 2
+
+    return step
