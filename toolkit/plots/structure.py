@@ -72,7 +72,7 @@ def candidates(similarities, n_neighbors: int, ax: Axes | None = None) -> Axes:
     --------
     >>> import numpy as np
     >>> from toolkit import plots
-    >>> plots.candidates(np.linspace(-1, 1, 100), n_neighbors=10).get_title()
+    >>> plots.candidates(np.linspace(-1, 1, 100), n_neighbors=10).get_title("left")
     'The best 10 of 100 candidates become neighbours'
     """
     ax = new_axes(ax, figsize=(6.4, 2.8))

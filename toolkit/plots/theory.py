@@ -57,7 +57,7 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
     Examples
     --------
     >>> from toolkit import plots
-    >>> plots.visits([0.5, 0.3, 0.2], [0.5, 0.25, 0.25]).get_title()
+    >>> plots.visits([0.5, 0.3, 0.2], [0.5, 0.25, 0.25]).get_title("left")
     'Visits are those of PageRank, but for 5.0% of the steps'
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
