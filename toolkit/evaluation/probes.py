@@ -115,7 +115,7 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     from sklearn.preprocessing import StandardScaler
 
     _checks.integer("seed", seed, 0)
-    train, test = _matrix(train_features, "train_features"), _matrix(test_features, "test_features")
+    train, test = finite_matrix(train_features, "train_features"), finite_matrix(test_features, "test_features")
     _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
     labels, truth = torch.as_tensor(train_labels).numpy(force=True), torch.as_tensor(test_labels).numpy(force=True)
     _checks.shape("train_labels", labels, (len(train),), "one per training instance")
@@ -148,7 +148,8 @@ def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0)
     return linear_accuracy(*embed(model, train), *embed(model, test), seed=seed)
 
 
-def _matrix(features, name: str) -> np.ndarray:
+def finite_matrix(features, name: str) -> np.ndarray:
+    """Return features (N, d) as float32 rows, or raise on a wrong shape, NaN or Inf (the first are named)."""
     matrix = _checks.vectors(features, name).float().numpy(force=True)
     if not np.isfinite(matrix).all():
         rows = np.flatnonzero(~np.isfinite(matrix).all(1))[:5].tolist()

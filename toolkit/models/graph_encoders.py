@@ -1,0 +1,118 @@
+"""Graph encoders: GIN with jumping knowledge, GCN with a choice of edge weights."""
+
+import torch
+from torch import Tensor, nn
+
+from toolkit import _checks
+
+
+class GIN(nn.Module):
+    """Graph isomorphism network (Xu et al. 2019) as GraphCL uses it: the sums of all layers side by side.
+
+    Each layer is a `torch_geometric.nn.GINConv` around a perceptron with one hidden layer, then ReLU and batch
+    normalisation. A graph's features are the sums over its nodes after each layer (jumping knowledge).
+
+    Parameters
+    ----------
+    in_features : int
+        Features of a node.
+    width : int
+        Of each layer.
+    n_layers : int
+
+    Attributes
+    ----------
+    n_features : int
+        Features of a graph, ``width * n_layers``.
+
+    Examples
+    --------
+    >>> from toolkit.datasets import graphs
+    >>> molecules = graphs.bundled()
+    >>> _, batch = molecules.collate([molecules[0], molecules[1]])
+    >>> GIN(molecules.n_features)(batch).shape
+    torch.Size([2, 96])
+    """
+
+    def __init__(self, in_features: int, width: int = 32, n_layers: int = 3) -> None:
+        super().__init__()
+        from torch_geometric.nn import GINConv
+
+        _checks.integer("in_features", in_features, 1)
+        _checks.integer("width", width, 1)
+        self.n_features = width * _checks.integer("n_layers", n_layers, 1)
+        sizes = [in_features] + [width] * (n_layers - 1)
+        perceptrons = [nn.Sequential(nn.Linear(size, width), nn.ReLU(), nn.Linear(width, width)) for size in sizes]
+        self.layers = nn.ModuleList(GINConv(perceptron) for perceptron in perceptrons)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in sizes)
+        xavier(self)
+
+    def forward(self, batch) -> Tensor:
+        """Return features (B, n_features) of a `torch_geometric.data.Batch` of B graphs."""
+        nodes, sums = batch.x, []
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            nodes = norm(layer(nodes, batch.edge_index).relu())
+            sums.append(sum_pool(nodes, batch.batch, batch.num_graphs))
+        return torch.cat(sums, dim=1)
+
+
+class GCN(nn.Module):
+    """Graph convolutions (Kipf & Welling 2017) with given edge weights, as MVGRL uses them.
+
+    Each layer is a `torch_geometric.nn.GCNConv` and a PReLU.
+
+    Parameters
+    ----------
+    in_features : int
+        Features of a node.
+    width : int
+        Of each layer.
+    n_layers : int
+
+    Attributes
+    ----------
+    n_features : int
+        Features of a graph, ``width * n_layers``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> encoder = GCN(in_features=3, width=8, n_layers=2)
+    >>> both_ways = torch.tensor([[0, 1], [1, 0]])
+    >>> nodes, graphs = encoder(torch.rand(4, 3), both_ways, torch.ones(2), torch.tensor([0, 0, 1, 1]), 2)
+    >>> nodes.shape, graphs.shape
+    (torch.Size([4, 8]), torch.Size([2, 16]))
+    """
+
+    def __init__(self, in_features: int, width: int = 512, n_layers: int = 4) -> None:
+        super().__init__()
+        from torch_geometric.nn import GCNConv
+
+        _checks.integer("in_features", in_features, 1)
+        _checks.integer("width", width, 1)
+        self.n_features = width * _checks.integer("n_layers", n_layers, 1)
+        sizes = [in_features] + [width] * (n_layers - 1)
+        self.layers = nn.ModuleList(GCNConv(size, width, normalize=False) for size in sizes)
+        self.activations = nn.ModuleList(nn.PReLU() for _ in sizes)
+
+    def forward(self, x: Tensor, edge_index: Tensor, weight: Tensor, batch: Tensor, n_graphs: int):
+        """Return the last layer's nodes (n, width), and the sums of all layers (n_graphs, n_features)."""
+        nodes, sums = x, []
+        for layer, activation in zip(self.layers, self.activations, strict=True):
+            nodes = activation(layer(nodes, edge_index, weight))
+            sums.append(sum_pool(nodes, batch, n_graphs))
+        return nodes, torch.cat(sums, dim=1)
+
+
+def sum_pool(nodes: Tensor, batch: Tensor, n_graphs: int) -> Tensor:
+    """Return the sum over the nodes of each graph; a graph without nodes gets zeros."""
+    return nodes.new_zeros(n_graphs, nodes.shape[1]).index_add(0, batch, nodes)
+
+
+def xavier(module: nn.Module) -> None:
+    """Initialise all linear layers as GraphCL and MVGRL do: Xavier uniform, no bias."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

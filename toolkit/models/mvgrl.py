@@ -1,0 +1,83 @@
+"""MVGRL at graph level (Hassani & Khasahmadi 2020, arXiv 2006.05582)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from toolkit.losses import jsd
+from toolkit.models.graph_encoders import GCN
+
+
+class MVGRL(nn.Module):
+    """Two graph encoders, on the edges and on their diffusion, trained to tell each other's nodes from other graphs'.
+
+    The nodes of each view are scored against the graphs of the other one (`toolkit.losses.jsd`). Batches are those
+    of `toolkit.datasets.graphs.Graphs.diffused`.
+
+    Parameters
+    ----------
+    in_features : int
+        Features of a node.
+    width : int
+        Of the graph convolutions and the heads.
+    n_layers : int
+        Graph convolutions. Their sums over the nodes are put side by side and mapped to `width` features.
+
+    Examples
+    --------
+    >>> from toolkit.datasets import graphs
+    >>> molecules = graphs.Graphs(graphs.bundled().graphs[:8], range(8), tuple("abcdefgh")).diffused()
+    >>> model = MVGRL(molecules.n_features, width=16, n_layers=2)
+    >>> loss, embeddings = model(molecules.batch(range(8)))
+    >>> loss.shape, embeddings.shape, model.encode(molecules.batch([0, 1])).shape
+    (torch.Size([]), torch.Size([8, 32]), torch.Size([2, 16]))
+    """
+
+    def __init__(self, in_features: int, width: int = 512, n_layers: int = 4) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(GCN(in_features, width, n_layers) for _ in range(2))
+        self.node_head = _Head(width, width)
+        self.graph_head = _Head(width * n_layers, width)
+        self.n_features = width
+
+    def forward(self, batch) -> tuple[Tensor, Tensor]:
+        """Return the loss of one batch, and embeddings (B, 2 width) for the sampler.
+
+        The embeddings are the two views' normalised graph representations side by side. They carry no gradient.
+        """
+        (nodes1, graphs1), (nodes2, graphs2) = self._views(batch)
+        loss = jsd(self.node_head(nodes1), graphs2, batch.batch) + jsd(self.node_head(nodes2), graphs1, batch.batch)
+        embeddings = torch.cat([F.normalize(graphs1, dim=1), F.normalize(graphs2, dim=1)], dim=1)
+        return loss, embeddings.detach()
+
+    def encode(self, batch) -> Tensor:
+        """Return the features (B, width) that probes use: the sum of the two views' graph representations."""
+        (_, graphs1), (_, graphs2) = self._views(batch)
+        return graphs1 + graphs2
+
+    def _views(self, batch) -> list[tuple[Tensor, Tensor]]:
+        """Return nodes (n, width) and graphs (B, width) of each view."""
+        from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+        if "diffusion_index" not in batch:
+            raise ValueError("batch must have a diffusion_index, got none: train on graphs.diffused()")
+        edges = gcn_norm(batch.edge_index, num_nodes=batch.num_nodes)
+        diffusion = batch.diffusion_index, batch.diffusion_weight
+        views = []
+        for encoder, (index, weight) in zip(self.encoders, (edges, diffusion), strict=True):
+            nodes, graphs = encoder(batch.x, index, weight, batch.batch, batch.num_graphs)
+            views.append((nodes, self.graph_head(graphs)))
+        return views
+
+
+class _Head(nn.Module):
+    """A perceptron of three layers with a linear short cut."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        sizes = (n_in, n_out, n_out)
+        layers = [layer for size in sizes for layer in (nn.Linear(size, n_out), nn.PReLU())]
+        self.layers, self.shortcut = nn.Sequential(*layers), nn.Linear(n_in, n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x) + self.shortcut(x)
