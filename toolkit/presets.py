@@ -45,8 +45,7 @@ class VisionPreset:
     """Settings of the comparison on image data sets.
 
     The rule for the sampler is the quickstart's: `n_neighbors` over `n_candidates` is twice the class prior of ten
-    balanced classes. Encoder, temperature, learning rate and augmentation were tried with uniform batches on a part of
-    the training images set aside.
+    balanced classes. Temperature and learning rate were tried with uniform batches on training images set aside.
     """
 
     encoder: str
