@@ -74,17 +74,17 @@ class Explorer(widgets.VBox):
 
     def close(self) -> None:
         """End the widget and all it consists of; nothing stays in the kernel."""
-        _close_tree(self)
+        close_tree(self)
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         return bundle | {"image/png": base64.b64encode(self._png()).decode()}
 
 
-def _close_tree(widget: widgets.Widget) -> None:
+def close_tree(widget: widgets.Widget) -> None:
     """Close a widget with its children, layout and style, each of which has a channel to the browser."""
     for child in getattr(widget, "children", ()):
-        child.close() if isinstance(child, Explorer) else _close_tree(child)
+        child.close() if isinstance(child, Explorer) else close_tree(child)
     for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
         if isinstance(part, widgets.Widget):
             part.close()

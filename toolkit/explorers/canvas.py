@@ -37,7 +37,7 @@ class Canvas(anywidget.AnyWidget):
         Of the codes.
     """
 
-    _css = FOLDER / "canvas.css"
+    _css = (FOLDER / "canvas.css").read_text()  # a path would be watched, and keep each widget alive
 
     points = traitlets.Bytes().tag(sync=True)
     edges = traitlets.Bytes().tag(sync=True)

@@ -10,14 +10,13 @@ from matplotlib.figure import Figure
 
 from toolkit import _checks
 from toolkit.draws import Draws
-from toolkit.explorers.base import Explorer
+from toolkit.explorers.base import Explorer, close_tree
 from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import SamplerControls
 from toolkit.explorers.places import Places
 from toolkit.plots.style import style
 from toolkit.thumbnails import Thumbnails
 
-CONTROL = {"layout": widgets.Layout(width="262px"), "style": {"description_width": "92px"}}
 _AREAS = '"controls map" "side map" "side charts" "below below"'
 
 
@@ -28,6 +27,8 @@ class MapExplorer(Explorer):
     """
 
     _canvas_class: type[Canvas]
+    places: Places | None = None  # until all arguments were found to be good
+    controls: SamplerControls | None = None
 
     def __init__(self, embeddings, labels, items, layout, seed: int) -> None:
         self._draws = Draws(embeddings, seed=seed)
@@ -43,7 +44,7 @@ class MapExplorer(Explorer):
         self.controls = SamplerControls(n, self._changed)
         self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
         self.instance = widgets.BoundedIntText(
-            min=0, max=n - 1, description="instance", tooltip="Number of the instance that is shown (★)", **CONTROL
+            min=0, max=n - 1, description="instance", tooltip="Number of the instance that is shown (★)", **look()
         )
         for slider in self.controls.sliders:
             slider.layout.width, slider.style.description_width = "262px", "92px"
@@ -102,11 +103,19 @@ class MapExplorer(Explorer):
 
     def close(self) -> None:
         """End the widget, and the map if it is being computed; nothing stays in the kernel."""
-        self.places.close()
+        if self.places is not None:
+            self.places.close()
+        if self.controls is not None:
+            close_tree(self.controls)  # not all of them are shown
         super().close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={self._draws.n}, labels={self._codes is not None})"
+
+
+def look() -> dict:
+    """Return the width of a control and of its name; each needs a layout of its own, which is closed with it."""
+    return {"layout": widgets.Layout(width="262px"), "style": {"description_width": "92px"}}
 
 
 def class_names(labels) -> list[str]:

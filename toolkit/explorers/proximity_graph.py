@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.canvas import Canvas, bundle
-from toolkit.explorers.on_map import CONTROL, MapExplorer
+from toolkit.explorers.on_map import MapExplorer, look
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import coverage
 from toolkit.plots.hardness import times_chance
@@ -84,7 +84,7 @@ class ProximityGraphExplorer(MapExplorer):
             description="colour",
             tooltip="Hardness: mean similarity to the neighbours. In-degree: how often it is somebody's neighbour. "
             "Exposure: how often it is in a batch in an epoch of random walks.",
-            **CONTROL,
+            **look(),
         )
         self.candidates = widgets.Checkbox(
             value=True,
@@ -189,7 +189,7 @@ class ProximityGraphExplorer(MapExplorer):
     def _show_instance(self) -> None:
         index = self.instance.value
         neighbors, similarities, candidates, others = self.neighborhood()
-        span = float(min(others.min(), similarities.min())), float(others.max())
+        span = float(min(others.min(), similarities.min())), float(max(others.max(), similarities.max()))
         lines = [f"in-degree {self.degrees.counts[index]}, mean {self.graph.n_neighbors}"]
         same = np.zeros(len(neighbors), np.uint8)
         if self._codes is None:

@@ -51,6 +51,9 @@ function render({ model, el }) {
   distance.box.top = 14;
   visits.box.left = 36;
   escape.box.left = 96;
+  escape.node.title =
+    "Steps outside the region: of this walk so far; of a long one; in the limit (personalised PageRank). Proposition 2 " +
+    "bounds another walk, on undirected edges, lazy, averaged over its starts in the region.";
   const charts = element("div", { class: "tk-charts" }, distance.node, visits.node, escape.node);
   map.node.firstChild.classList.add("tk-veiled");
   map.node.append(bar, say);

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from toolkit import plots, theory
 from toolkit.explorers.background import Newest
 from toolkit.explorers.canvas import Canvas, bundle
-from toolkit.explorers.on_map import CONTROL, MapExplorer
+from toolkit.explorers.on_map import MapExplorer, look
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.hardness import times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK
@@ -94,7 +94,7 @@ class WalkPlayer(MapExplorer):
             description="region",
             tooltip="How much of its time does the walk spend outside of it? All instances with the seed's label, or "
             "the tenth of all instances that is most similar to the seed.",
-            **CONTROL,
+            **look(),
         )
         self.region.observe(lambda change: self._changed(change["owner"]), "value")
         self.reset = self.controls.reset

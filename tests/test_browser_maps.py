@@ -1,0 +1,132 @@
+"""The explorers with a map in a real browser: keyboard and mouse change the picture and the numbers."""
+
+import pytest
+from lab import CHROMIUM
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
+
+DATA = """
+import numpy as np
+from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
+rng = np.random.default_rng(0)
+codes = np.arange(1000) % 5
+labels = np.array(["boot", "bag", "coat", "dress", "shirt"])[codes]
+points = 1.5 * rng.normal(size=(5, 12))[codes] + rng.normal(size=(1000, 12))
+images = rng.integers(0, 256, (1000, 8, 8), np.uint8)
+"""
+MAP = ".tk-top"
+PIXELS = "canvas => canvas.toDataURL()"
+SHOWS = "([canvas, text]) => canvas.dataset.shown?.startsWith(text)"
+
+
+@pytest.fixture
+def show(lab, open_notebook):
+    """Open a notebook that shows an explorer; return the notebook and the map."""
+
+    def show_(name, code):
+        notebook = open_notebook(lab.write(f"{name}.ipynb", [DATA, code]), height=1000)
+        notebook.run_all()
+        canvas = notebook.output(MAP)
+        notebook.page.wait_for_function("canvas => canvas.dataset.shown", arg=canvas.element_handle())
+        return notebook, canvas
+
+    return show_
+
+
+def wait_until_shown(notebook, canvas, text, seconds=60):
+    notebook.page.wait_for_function(SHOWS, arg=[canvas.element_handle(), text], timeout=1000 * seconds)
+
+
+def test_graph_by_keyboard_and_mouse(show):
+    notebook, canvas = show("graph", "ProximityGraphExplorer(points, labels, images, 'pca')")
+    page, numbers = notebook.page, notebook.output(".widget-html-content:has-text('K / M')")
+    side, charts = page.locator(".tk-side"), page.locator(".tk-charts canvas")
+    wait_until_shown(notebook, canvas, "0 100 999")
+    picture, chart = canvas.evaluate(PIXELS), charts.nth(1).evaluate(PIXELS)
+    canvas.focus()
+    notebook.press("ArrowRight")
+    wait_until_shown(notebook, canvas, "1 100 999")
+    assert canvas.evaluate(PIXELS) != picture
+    assert charts.nth(1).evaluate(PIXELS) != chart
+    assert "#1 · bag" in side.text_content()
+    page.locator(".tk-side img").first.wait_for(timeout=30_000)
+
+    notebook.press("ArrowRight", times=20)
+    wait_until_shown(notebook, canvas, "21 ")
+    page.wait_for_timeout(500)
+    assert canvas.get_attribute("data-selected") == "21", "a burst of keys ends at the newest value"
+    assert canvas.get_attribute("data-shown").startswith("21 ")
+
+    notebook.press("ArrowDown")
+    name = page.locator(".tk-item.tk-on").get_attribute("aria-label")
+    notebook.press("Enter")
+    followed = name.partition(" ")[0].removeprefix("#")
+    wait_until_shown(notebook, canvas, f"{followed} ")
+    page.locator(".tk-item").nth(2).click()
+    page.wait_for_function("([c, old]) => c.dataset.selected !== old", arg=[canvas.element_handle(), followed])
+
+    box, before = canvas.bounding_box(), canvas.get_attribute("data-selected")
+    for x, y in ((0.3, 0.5), (0.5, 0.3), (0.6, 0.6), (0.4, 0.7)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.wait_for_function("([c, old]) => c.dataset.selected !== old", arg=[canvas.element_handle(), before])
+
+    text = numbers.text_content()
+    page.get_by_role("slider", name="n_neighbors").focus()
+    notebook.press("ArrowLeft")
+    assert "K / M = 5%" in notebook.wait_for_change(numbers, text)
+    colour = page.locator(".tk-base").evaluate(PIXELS)
+    page.get_by_label("colour").select_option("in-degree")
+    page.wait_for_function("old => document.querySelector('.tk-base').toDataURL() !== old", arg=colour)
+    assert "in-degree" in page.locator(".tk-legend").text_content()
+    notebook.assert_clean()
+    notebook.screenshot("graph")
+
+
+def test_walk_by_keyboard_and_mouse(show):
+    code = "player = WalkPlayer(points, labels, images, 'pca'); player.batch_size.value = 32; player"
+    notebook, canvas = show("walk", code)
+    page, numbers = notebook.page, notebook.output(".widget-html-content:has-text('hardness')")
+    side, say = page.locator(".tk-side"), page.locator(".tk-say")
+    canvas.focus()
+    notebook.press("Home")
+    wait_until_shown(notebook, canvas, "0 0.2 0 1")
+    assert "At the seed #0 · boot" in say.text_content()
+    assert side.locator(".tk-item").count() == 1
+    picture = canvas.evaluate(PIXELS)
+    notebook.press("ArrowRight", times=20)
+    wait_until_shown(notebook, canvas, "0 0.2 20 ")
+    assert canvas.evaluate(PIXELS) != picture
+    members = int(canvas.get_attribute("data-shown").split()[3])
+    assert 1 < members <= 21
+    assert side.locator(".tk-item").count() == members
+    assert f"{members} of 32 members" in side.text_content()
+    assert say.text_content().startswith("Step 20: ")
+    notebook.press("ArrowLeft")
+    wait_until_shown(notebook, canvas, "0 0.2 19 ")
+
+    page.get_by_role("slider", name="step", exact=True).press("Home")
+    wait_until_shown(notebook, canvas, "0 0.2 0 1")
+    page.get_by_label("speed").select_option("60")
+    page.get_by_role("button", name="Play or pause").click()
+    page.wait_for_function("c => c.dataset.shown.endsWith(' 32')", arg=canvas.element_handle(), timeout=60_000)
+    assert page.get_by_role("button", name="Play or pause").text_content() == "Play", "it stops at the end"
+
+    text, chart = numbers.text_content(), page.locator(".tk-charts canvas").nth(2).evaluate(PIXELS)
+    page.get_by_role("slider", name="restart").focus()
+    notebook.press("ArrowRight", times=8)
+    wait_until_shown(notebook, canvas, "0 0.6")
+    notebook.wait_for_change(numbers, text)
+    page.wait_for_function(
+        "old => document.querySelectorAll('.tk-charts canvas')[2].toDataURL() !== old", arg=chart, timeout=60_000
+    )
+    canvas.focus()
+    notebook.press("ArrowDown", times=20)
+    wait_until_shown(notebook, canvas, "20 0.6")
+    page.wait_for_timeout(500)
+    assert canvas.get_attribute("data-shown").startswith("20 0.6"), "a burst of keys ends at the newest value"
+    box = canvas.bounding_box()
+    for x, y in ((0.3, 0.5), (0.5, 0.3), (0.6, 0.6), (0.4, 0.7)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.wait_for_function("c => !c.dataset.shown.startsWith('20 ')", arg=canvas.element_handle(), timeout=60_000)
+    notebook.assert_clean()
+    notebook.screenshot("walk")

@@ -1,0 +1,169 @@
+"""Propositions against simulation, linear algebra and networkx."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import ProximityGraph, structure, theory
+from toolkit.walks import visit_frequencies
+
+
+def two_blocks(n=60, k=6, seed=0):
+    """A graph of two halves with few edges between them."""
+    labels = np.arange(n) % 2
+    points = np.random.default_rng(seed).normal(size=(n, 6)) + 2 * np.eye(6)[labels]
+    return ProximityGraph.build(points, n // 2, k, seed), labels == 0
+
+
+GRAPH, HALF = two_blocks()
+
+
+def undirected_lazy(graph):
+    """The transition matrix of Proposition 2's walk, dense."""
+    adjacency = nx.to_numpy_array(graph.to_networkx(), weight=None)
+    adjacency = adjacency + adjacency.T
+    return (np.eye(len(adjacency)) + adjacency / adjacency.sum(1, keepdims=True)) / 2
+
+
+def stationary(step, home, restart):
+    """Solve p = restart home + (1 - restart) p step."""
+    return np.linalg.solve((np.eye(len(step)) - (1 - restart) * step).T, restart * home)
+
+
+# Proposition 1
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("n_similar", [10, 20, 30])
+def test_probability_is_that_of_drawing(replacement, n_similar):
+    rng = np.random.default_rng(0)
+    n, m, k, trials = 100, 40, 8, 4000
+    # Instance n - 1 draws; the similar ones are 0, 1, ...
+    draws = [rng.choice(n if replacement else n - 1, m, replace=replacement) for _ in range(trials)]
+    share = np.mean([(draw < n_similar).sum() >= k for draw in draws])
+    expected = theory.all_neighbors_similar(n, n_similar, m, k, replacement)
+    assert share == pytest.approx(expected, abs=4 * np.sqrt(0.25 / trials))
+
+
+def test_graph_does_what_the_proposition_says():
+    n, m, k = 2000, 200, 20
+    points = np.random.default_rng(1).normal(size=(n, 8))
+    ranks = structure.worst_neighbor_ranks(ProximityGraph.build(points, m, k, 0), points, np.arange(n))
+    for n_similar in (160, 200, 240):
+        expected = theory.all_neighbors_similar(n, n_similar, m, k)
+        # Instances in one block share candidates, so they are not independent: a bound wide of binomial noise.
+        assert (ranks <= n_similar).mean() == pytest.approx(expected, abs=0.1)
+
+
+@given(
+    n=st.integers(2, 3000),
+    share=st.floats(0, 1),
+    m=st.integers(1, 400),
+    part=st.floats(0, 1),
+    replacement=st.booleans(),
+)
+def test_closed_form_is_a_lower_bound(n, share, m, part, replacement):
+    n_similar, k = int(share * (n - 1)), max(1, int(part * m))
+    if m > n - 1 and not replacement:
+        m, k = n - 1, min(k, n - 1)
+    exact = theory.all_neighbors_similar(n, n_similar, m, k, replacement)
+    assert theory.all_neighbors_similar_bound(n, n_similar, m, k) <= exact + 1e-9
+
+
+def test_exponent_m_is_no_bound():
+    # The digest's numbers: N = 50,000, M = 1000, K = 100.
+    assert theory.all_neighbors_similar(50_000, 500, 1000, 100, True) < 1e-60
+    assert (1 - (1 - 500 / 50_000) ** 1000) ** 100 > 0.99
+    assert theory.all_neighbors_similar(50_000, 5000, 1000, 100, True) == pytest.approx(0.515, abs=5e-4)
+
+
+# Walks
+
+
+@pytest.mark.parametrize("restart", [0.05, 0.3, 0.9])
+def test_pagerank_is_that_of_networkx(restart):
+    expected = nx.pagerank(
+        GRAPH.to_networkx(), alpha=1 - restart, personalization={7: 1}, weight=None, tol=1e-12, max_iter=1000
+    )
+    np.testing.assert_allclose(theory.pagerank(GRAPH, 7, restart), [expected[i] for i in range(60)], atol=1e-7)
+
+
+def test_pagerank_of_weights_is_the_weighted_mean():
+    weights = np.arange(60.0)
+    single = np.array([theory.pagerank(GRAPH, i, 0.2, undirected=True) for i in range(60)])
+    mean = theory.pagerank(GRAPH, weights, 0.2, undirected=True)
+    np.testing.assert_allclose(mean, weights @ single / weights.sum(), atol=1e-7)
+
+
+def test_undirected_pagerank_solves_its_equations():
+    home = np.eye(60)[3]
+    expected = stationary(undirected_lazy(GRAPH), home, 0.2)
+    np.testing.assert_allclose(theory.pagerank(GRAPH, 3, 0.2, undirected=True), expected, atol=1e-8)
+
+
+def test_walk_visits_what_pagerank_says():
+    visits = visit_frequencies(GRAPH, 7, 0.2, n_steps=400_000)
+    # Total variation of independent draws would be about 0.4 sqrt(60 / 400,000) = 0.005.
+    assert np.abs(visits - theory.pagerank(GRAPH, 7, 0.2)).sum() / 2 < 0.01
+
+
+def test_without_restart_the_start_does_not_matter():
+    ranks = [theory.pagerank(GRAPH, start, 0.0) for start in (0, 33)]
+    np.testing.assert_allclose(*ranks, atol=1e-6)
+
+
+def test_conductance_is_that_of_networkx():
+    undirected = nx.Graph()
+    undirected.add_nodes_from(range(60))
+    for i, j in GRAPH.to_networkx().edges():
+        weight = undirected.get_edge_data(i, j, {"weight": 0})["weight"]
+        undirected.add_edge(i, j, weight=weight + 1)
+    for members in (HALF, ~HALF, np.arange(60) < 5):
+        expected = nx.conductance(undirected, np.flatnonzero(members).tolist(), weight="weight")
+        assert theory.conductance(GRAPH, members) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("restart", [0.05, 0.2, 0.5, 0.9])
+def test_bound_holds_on_average_and_not_for_every_start(restart):
+    starts = np.flatnonzero(HALF)
+    found = [theory.escape(GRAPH, start, HALF, restart) for start in starts]
+    assert len({result.average for result in found}) == 1
+    assert found[0].average <= found[0].bound
+    degrees = (GRAPH.n_neighbors + GRAPH.in_degrees())[starts]
+    assert degrees @ [result.undirected for result in found] / degrees.sum() == pytest.approx(
+        found[0].average, abs=1e-7
+    )
+    if restart >= 0.2:
+        assert max(result.undirected for result in found) > found[0].bound, "some start exceeds it"
+
+
+def test_escape_is_mass_outside():
+    found = theory.escape(GRAPH, 0, HALF, 0.2)
+    assert found.walk == pytest.approx(theory.pagerank(GRAPH, 0, 0.2)[~HALF].sum())
+    lazy = stationary(undirected_lazy(GRAPH), np.eye(60)[0], 0.2)
+    assert found.undirected == pytest.approx(lazy[~HALF].sum(), abs=1e-7)
+    assert found.bound == pytest.approx(2 * theory.conductance(GRAPH, HALF))
+    assert theory.escape(GRAPH, 0, HALF, 0.0).bound == np.inf
+
+
+@pytest.mark.parametrize(
+    ("call", "exception", "message"),
+    [
+        (lambda: theory.all_neighbors_similar(10, 10, 5, 2), ValueError, "n_similar must be between 0 and 9, got 10"),
+        (lambda: theory.all_neighbors_similar(10, 5, 5, 6), ValueError, "n_neighbors must be between 1 and 5, got 6"),
+        (lambda: theory.all_neighbors_similar_bound(1, 0, 5, 2), ValueError, "n must be at least 2, got 1"),
+        (lambda: theory.pagerank(GRAPH, 60), IndexError, r"start must lie in \[0, 60\)"),
+        (lambda: theory.pagerank(GRAPH, np.zeros(60)), ValueError, "start must be weights"),
+        (lambda: theory.pagerank(GRAPH, np.ones(3)), ValueError, r"start must have shape \(60,\)"),
+        (lambda: theory.pagerank(GRAPH, 0, 1.0), ValueError, r"restart must be a number in \[0, 1\)"),
+        (lambda: theory.conductance(GRAPH, HALF[1:]), ValueError, r"members must have shape \(60,\)"),
+        (lambda: theory.conductance(GRAPH, HALF.astype(int)), TypeError, "members must be bool, got dtype int64"),
+        (lambda: theory.conductance(GRAPH, HALF | True), ValueError, "some instances but not all, got 60 of 60"),
+        (lambda: theory.escape(GRAPH, 1, HALF), ValueError, "start must be in the region, got 1"),
+    ],
+)
+def test_bad_input_is_named(call, exception, message):
+    with pytest.raises(exception, match=message):
+        call()
