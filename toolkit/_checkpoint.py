@@ -8,7 +8,7 @@ import torch
 FORMAT = "batchsampler-toolkit 2"
 PARTS = {
     *("format", "model", "optimizer", "scheduler", "scaler", "sampler"),
-    *("rng", "cuda_rng", "columns", "probes", "last_seen"),
+    *("rng", "cuda_rng", "columns", "probes", "staleness", "last_seen"),
 }
 
 

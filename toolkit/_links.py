@@ -32,6 +32,33 @@ def link(
     return neighbors, similarities
 
 
+def link_some(
+    vectors: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int, n_rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return at least `n_rows` random rows (all, if there are fewer) and the neighbours that `link` gives them.
+
+    These are the first blocks, so that the work is a matrix product or two.
+    """
+    from toolkit import _checks
+
+    blocks, count = [], 0
+    for block in candidate_blocks(len(vectors), n_candidates, seed):
+        if count >= n_rows:
+            break
+        blocks.append(block)
+        count += len(block[0])
+    used = np.unique(np.concatenate([np.concatenate(block) for block in blocks]))
+    some = vectors[torch.from_numpy(used).to(vectors.device)].cpu()
+    place = np.zeros(len(vectors), np.int32)
+    place[used] = np.arange(len(used))
+    neighbors = np.empty((len(used), n_neighbors), np.int32)
+    similarities = np.empty((len(used), n_neighbors), np.float32)
+    placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
+    _link_blocks(some.numpy(), _checks.norms(some, rows=used).numpy(), placed, neighbors, similarities)
+    rows = np.concatenate([rows for rows, _ in blocks])
+    return rows, used[neighbors[place[rows]]]
+
+
 def link_on_device(
     vectors: torch.Tensor, norms: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:

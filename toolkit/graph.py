@@ -25,6 +25,8 @@ class ProximityGraph:
         Candidates looked at per instance (M), after the cap at N - 1.
     recall : float
         Share of the K most similar candidates that the neighbours are: 1 but for approximate search (`exact`).
+    seed : int
+        The candidates follow from it, N and M.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class ProximityGraph:
     similarities: np.ndarray
     n_candidates: int
     recall: float = 1.0
+    seed: int = 0
 
     @classmethod
     def build(
@@ -86,7 +89,7 @@ class ProximityGraph:
             links = link(vectors, norms, n_candidates, n_neighbors, seed, n_threads)
         else:
             links = link_on_device(vectors, norms, n_candidates, n_neighbors, seed)
-        return cls(*links, n_candidates)
+        return cls(*links, n_candidates, seed=seed)
 
     @classmethod
     def exact(cls, embeddings, n_neighbors: int = 100, *, exact_up_to: int = 50_000, seed: int = 0) -> "ProximityGraph":

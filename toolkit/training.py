@@ -111,6 +111,7 @@ def train(
     if path and path.exists():
         run.load(path)
     history = run.history
+    history.steps = steps
     # A generator of its own: starting an epoch must not advance the one that augmentation draws from.
     generator = torch.Generator().manual_seed(torch.initial_seed() + len(history))
     loader = DataLoader(
@@ -199,6 +200,7 @@ class _Run:
             "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
             "probes": self.history.probes,
+            "staleness": self.history.staleness,
             "last_seen": torch.from_numpy(self.last_seen),
         }
         _checkpoint.write(path, state)
@@ -216,7 +218,8 @@ class _Run:
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         columns = {name: values.tolist() for name, values in state["columns"].items()}
-        self.history = History(columns, [tuple(probe) for probe in state["probes"]])
+        pairs = ([tuple(pair) for pair in state[name]] for name in ("probes", "staleness"))
+        self.history = History(columns, *pairs)
         self.last_seen = state["last_seen"].numpy().copy()
 
 

@@ -162,17 +162,13 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         """
         stats = {"batches": self.stats.batches, "steps": self.stats.steps, "reseeds": self.stats.reseeds}
         next_graph = self._next_graph and self._next_graph.result()
-        graphs = {"graph": _arrays(self.graph), "next_graph": _arrays(next_graph)}
+        graphs = {"graph": _graph_state(self.graph), "next_graph": _graph_state(next_graph)}
         return super().state_dict() | graphs | {"stats": stats}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken: the next iteration continues that epoch."""
         super().load_state_dict(state)
-        self.graph, next_graph = (
-            arrays
-            and ProximityGraph(**{name: part.numpy() for name, part in arrays.items()}, n_candidates=self.n_candidates)
-            for arrays in (state["graph"], state["next_graph"])
-        )
+        self.graph, next_graph = (_graph(state[name], self.n_candidates) for name in ("graph", "next_graph"))
         self._next_graph = None
         if next_graph is not None:
             self._next_graph = Future()
@@ -194,9 +190,17 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         )
 
 
-def _arrays(graph: ProximityGraph | None) -> dict[str, torch.Tensor] | None:
-    """Return the arrays of a graph as tensors that share their memory."""
+def _graph_state(graph: ProximityGraph | None) -> dict | None:
+    """Return what a graph is made of; the arrays are tensors that share their memory."""
     return graph and {
         "neighbors": torch.from_numpy(graph.neighbors),
         "similarities": torch.from_numpy(graph.similarities),
+        "seed": graph.seed,
     }
+
+
+def _graph(state: dict | None, n_candidates: int) -> ProximityGraph | None:
+    """Return the graph of `_graph_state`."""
+    return state and ProximityGraph(
+        state["neighbors"].numpy(), state["similarities"].numpy(), n_candidates, seed=state["seed"]
+    )

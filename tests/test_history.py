@@ -1,0 +1,73 @@
+"""Histories in files."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from toolkit import UniformBatchSampler
+from toolkit.history import COLUMNS, History
+from toolkit.training import train
+
+
+class Data(torch.utils.data.Dataset):
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, i):
+        return i, torch.ones(2)
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+
+    def forward(self, view):
+        embeddings = self.layer(view)
+        return embeddings.sum(), embeddings
+
+
+def make_history():
+    columns = {name: [0.5, 0.25] for name in COLUMNS} | {"epoch": [0, 1], "false_negative_rate": [math.nan] * 2}
+    return History(columns, [(2, 0.5)], [(1, 0.125)], steps=4, interrupted=True)
+
+
+def test_saved_history_comes_back(tmp_path):
+    history = make_history()
+    history.save(tmp_path / "run.json")
+    loaded = History.load(tmp_path / "run.json")
+    assert repr(loaded.columns) == repr(history.columns)
+    for name in ("probes", "staleness", "steps", "interrupted"):
+        assert getattr(loaded, name) == getattr(history, name)
+    json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_checkpoint_is_read_as_a_history(tmp_path):
+    path = tmp_path / "run.pt"
+
+    def measure(history):
+        history.staleness.append((len(history), 0.5))
+
+    settings = {"checkpoint": path, "progress": False, "probe": lambda model: 0.25, "probe_every": 2}
+    history = train(Model(), Data(), UniformBatchSampler(32, 8), 3, on_step=measure, **settings)
+    loaded = History.load(path)
+    assert repr(loaded.columns) == repr(history.columns)
+    assert (loaded.probes, loaded.staleness) == ([(2, 0.25), (3, 0.25)], [(1, 0.5), (2, 0.5), (3, 0.5)])
+    resumed = train(Model(), Data(), UniformBatchSampler(32, 8), 5, on_step=measure, **settings)
+    assert [step for step, _ in resumed.staleness] == [1, 2, 3, 4, 5]
+    assert resumed.steps == 5
+
+
+def test_files_that_are_something_else_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"which is no file"):
+        History.load(tmp_path / "none.json")
+    short = json.dumps({"columns": {name: [1.0] for name in COLUMNS} | {"loss": []}, "probes": [], "staleness": []})
+    for text in ("", "{}", "no json", short):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(ValueError, match="damaged or something else"):
+            History.load(tmp_path / "bad.json")
+    torch.save({"format": "other"}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="damaged or something else"):
+        History.load(tmp_path / "other.pt")
