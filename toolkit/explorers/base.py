@@ -58,8 +58,11 @@ class Explorer(widgets.VBox):
                 action(*arguments)
                 self.message.value = ""
             except Exception as error:
-                self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
+                self._show_error(error)
                 raise
+
+    def _show_error(self, error: Exception) -> None:
+        self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     def pause(self) -> None:
         """Do nothing on changes until `resume`: for an explorer that is out of sight."""

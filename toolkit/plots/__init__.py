@@ -1,12 +1,12 @@
 """Figures: functions that take results and ``ax=None`` and return the `Axes`."""
 
 from toolkit.plots.comparison import comparison
-from toolkit.plots.hardness import false_negatives, frontier, hardness
-from toolkit.plots.images import batch_grid, thumbnail_grid
+from toolkit.plots.hardness import false_negatives, frontier, hardness, pickiness
+from toolkit.plots.images import batch_grid, pairs, thumbnail_grid
 from toolkit.plots.maps import embedding_map, neighborhood, walk
 from toolkit.plots.structure import candidates, in_degrees, same_label
 from toolkit.plots.theory import escape, escape_curve, similar_neighbors, visits, walk_distance
-from toolkit.plots.training import accuracies, training
+from toolkit.plots.training import accuracies, training, training_panels
 
 __all__ = [
     "accuracies",
@@ -21,10 +21,13 @@ __all__ = [
     "hardness",
     "in_degrees",
     "neighborhood",
+    "pairs",
+    "pickiness",
     "same_label",
     "similar_neighbors",
     "thumbnail_grid",
     "training",
+    "training_panels",
     "visits",
     "walk",
     "walk_distance",

@@ -155,6 +155,56 @@ def frontier(points, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@styled
+def pickiness(points, ax: Axes | None = None) -> Axes:
+    """Draw the false-negative rate of walks against K / M, with 95 % intervals and the class prior on both axes.
+
+    Parameters
+    ----------
+    points : DataFrame
+        From `toolkit.metrics.frontier`, of one restart probability; uniform and kNN batches are left out.
+    ax : Axes, optional
+    """
+    ax = new_axes(ax, figsize=(6.4, 3.8))
+    walks = points[points.sampler == RANDOM_WALK].copy()
+    walks["share"] = walks.n_neighbors / walks.n_candidates
+    walks = walks.sort_values("share")
+    prior = walks.prior.iloc[0]
+    ax.errorbar(
+        walks.share,
+        walks.false_negative_rate,
+        yerr=walks.false_negative_half,
+        color=COLORS[RANDOM_WALK],
+        marker="o",
+        markersize=5,
+        elinewidth=1.2,
+    )
+    ax.axvline(prior, color=FAINT, linewidth=1, linestyle=":", zorder=0)
+    ax.annotate(
+        "K / M = class prior",
+        (prior, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, -2),
+        textcoords="offset points",
+        va="top",
+        color="#666666",
+        fontsize=9,
+    )
+    draw_prior(ax, prior, vertical=False)
+    ax.texts[-1].set(ha="left", x=3)
+    ax.texts[-1].xy = (0, prior)
+    ax.set_xscale("log")
+    ax.set_xticks(walks.share, [f"{share:.3g}" for share in walks.share])
+    ax.minorticks_off()
+    ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.set_xlabel("K / M: share of all instances that can be neighbours")
+    ax.set_ylabel("false negatives (share of pairs)")
+    cost = np.interp(np.log(2 * prior), np.log(walks.share), walks.false_negative_rate) / prior
+    ax.set_title(f"At K / M of twice the class prior: {cost:.1f} × chance")
+    return ax
+
+
 def times_chance(result: FalseNegatives, form: str = "{}") -> str:
     """Return the rate as a multiple of the prior, filled into `form`; nothing if no label occurs twice."""
     return form.format(f"{result.over_chance:.1f} × chance") if result.prior > 0 else ""

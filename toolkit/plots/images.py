@@ -119,3 +119,47 @@ def thumbnail_grid(
     )
     ax.set_axis_off()
     return ax
+
+
+@styled
+def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes | None = None) -> Axes:
+    """Draw pairs of instances with their similarity and labels, false negatives framed and named.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        From `toolkit.metrics.hardest_pairs`.
+    thumbnails : Thumbnails
+    labels : array, shape (N,), optional
+        Of any kind, written as they are.
+    columns : int
+        Pairs in a row.
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import metrics, plots
+    >>> from toolkit.thumbnails import Thumbnails
+    >>> images, labels = np.random.default_rng(0).random((4, 8, 8)), np.array(["cat", "dog", "cat", "dog"])
+    >>> found = metrics.hardest_pairs([[0, 1, 2]], images.reshape(4, -1), 1, labels, only_false=True)
+    >>> ax = plots.pairs(found, Thumbnails(images), labels)
+    >>> [text.get_text() for text in ax.texts]
+    ['cat', 'cat', '0.73, false negative']
+    """
+    rows = -(-len(pairs) // columns)
+    ax = new_axes(ax, figsize=(2.1 * columns, 1.5 * max(rows, 1)))
+    for place, pair in enumerate(pairs.itertuples()):
+        left, top = 2.3 * (place % columns), 1.55 * (place // columns)
+        false = "same_label" in pairs and pair.same_label
+        color, width = (FALSE_NEGATIVE, 2.2) if false else (FAINT, 0.8)
+        for at, member in ((left, pair.first), (left + 1, pair.second)):
+            ax.imshow(thumbnails.pixels(int(member)), extent=(at, at + 1, top + 1, top), interpolation="nearest")
+            name = thumbnails.text(int(member)) if labels is None else str(labels[member])
+            ax.text(at + 0.5, top + 1.04, name, ha="center", va="top", fontsize=7)
+        ax.add_patch(Rectangle((left, top), 2, 1, fill=False, edgecolor=color, linewidth=width))
+        words = f"{pair.similarity:.2f}" + (", false negative" if false else "")
+        ax.text(left + 1, top + 1.2, words, ha="center", va="top", fontsize=7.5, color=FALSE_NEGATIVE if false else INK)
+    ax.set(xlim=(-0.05, 2.3 * columns - 0.25), ylim=(1.55 * max(rows, 1), -0.05), aspect="equal", anchor="NW")
+    ax.set_axis_off()
+    return ax

@@ -1,0 +1,185 @@
+"""Watch a training while it runs, stop it, and look at it afterwards."""
+
+import html
+import math
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from toolkit import _checks, plots
+from toolkit.explorers.base import Explorer
+from toolkit.explorers.picture import Picture
+from toolkit.history import History
+from toolkit.metrics import staleness
+from toolkit.plots.style import color_of, style
+
+SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
+LEAST_PAUSE = 0.5
+MARGINS = {"left": 0.075, "right": 0.98, "top": 0.87, "bottom": 0.11, "wspace": 0.36, "hspace": 0.42}
+SHOWN = {
+    "loss": ("loss", ".3f"),
+    "hardness": ("hardness", ".3f"),
+    "false_negative_rate": ("false negatives", ".1%"),
+    "coverage": ("coverage", ".0%"),
+    "staleness": ("staleness", ".0%"),
+    "probes": ("probe", ".1%"),
+}
+
+
+class TrainingMonitor(Explorer):
+    """Loss, hardness, false negatives, coverage, staleness of the graph and probe results of one or several runs.
+
+    Live during a training if it is given `follow`, or afterwards from histories, also saved ones (`History.load`).
+
+    The stop button ends the run after its current step; the model keeps what it learned. Its message reaches a kernel
+    that is busy with training in JupyterLab from 4.4 with ipykernel from 7, which listen beside it. Elsewhere interrupt
+    the kernel: `toolkit.training.train` takes that for the same wish.
+
+    Parameters
+    ----------
+    history : History or mapping of name to History, optional
+        What to show from the beginning.
+    window : int
+        Steps to average over.
+
+    Attributes
+    ----------
+    histories : dict of name to History
+        What is shown.
+    window, stop : widgets
+        The controls.
+
+    Examples
+    --------
+    >>> from toolkit import RandomWalkBatchSampler
+    >>> from toolkit.datasets import vision
+    >>> from toolkit.explorers import TrainingMonitor
+    >>> from toolkit.models import SimCLR
+    >>> from toolkit.training import train
+    >>> data, monitor = vision.bundled(), TrainingMonitor()
+    >>> sampler = RandomWalkBatchSampler(len(data.views), batch_size=64)
+    >>> history = train(
+    ...     SimCLR(), data.views, sampler, steps=2, progress=False, on_step=monitor.follow("Random walk", sampler)
+    ... )
+    >>> monitor
+    TrainingMonitor(Random walk: 2 steps)
+    """
+
+    def __init__(self, history: History | Mapping[str, History] | None = None, window: int = 10) -> None:
+        histories = {} if history is None else {"training": history} if isinstance(history, History) else history
+        if not isinstance(histories, Mapping) or not all(isinstance(one, History) for one in histories.values()):
+            raise TypeError(f"history must be a History or a mapping of name to History, got {history!r}")
+        self.histories: dict[str, History] = dict(histories)
+        _checks.integer("window", window, 1, 200)
+        wide = {"layout": widgets.Layout(width="200px"), "style": {"description_width": "52px"}}
+        self.window = widgets.IntSlider(
+            window, 1, 200, description="window", tooltip="Steps to average over.", continuous_update=False, **wide
+        )
+        self.stop = widgets.Button(
+            description="Stop training",
+            tooltip="End the run after its current step",
+            icon="stop",
+            disabled=True,
+            layout=widgets.Layout(width="200px"),
+        )
+        self._stopping = threading.Event()
+        self._due = 0.0
+        with style():
+            figure = Figure(figsize=(7, 4.4), dpi=120, layout="none")
+        self._picture = Picture(figure)
+        self._image = widgets.Image(format="png", layout=widgets.Layout(width="600px", max_width="100%"))
+        self._arrange([self.window, self.stop], [self._image])
+        self.numbers.layout.max_width = self.message.layout.max_width = "600px"
+        self.window.observe(lambda change: self._changed(change["owner"]), "value")
+        self.stop.on_click(self._on_stop)
+        for control in (self.stop, self.window):
+            _hear_while_busy(control)
+        self._respond()
+
+    def follow(self, name: str, sampler=None, staleness_every: int = 20) -> Callable[[History], bool]:
+        """Return what to give to `train` as ``on_step``, to show the run live under a name and let the button stop it.
+
+        Parameters
+        ----------
+        name : str
+            "Uniform", "kNN" and "Random walk" have fixed colours. A run of the same name is replaced.
+        sampler : BatchSampler, optional
+            If it has a graph, its staleness is measured into ``history.staleness``.
+        staleness_every : int
+            Steps between the measurements.
+        """
+        _checks.integer("staleness_every", staleness_every, 1)
+
+        def on_step(history: History) -> bool:
+            if self.histories.get(name) is not history:
+                self.histories[name] = history
+                self._stopping.clear()
+                self.stop.description, self.stop.disabled = "Stop training", False
+            if getattr(sampler, "graph", None) is not None and len(history) % staleness_every == 0:
+                history.staleness.append((len(history), staleness(sampler.graph, sampler.bank.vectors)))
+            stopped = self._stopping.is_set()
+            if stopped or len(history) == history.steps:
+                self.stop.description, self.stop.disabled = "Stopped" if stopped else "Stop training", True
+                self._due = 0.0
+            if time.perf_counter() >= self._due:
+                self._show_live()
+            return stopped
+
+        return on_step
+
+    def _show_live(self) -> None:
+        """Draw; an error is shown and warned of, but training is worth more than a picture of it."""
+        try:
+            self._changed()
+        except Exception as error:
+            warnings.warn(f"TrainingMonitor could not draw: {error}", stacklevel=3)
+
+    def _on_stop(self, _button) -> None:
+        self._stopping.set()
+        self.stop.description, self.stop.disabled = "Stopping ...", True
+
+    def _respond(self, moved=None) -> None:
+        began = time.perf_counter()
+        plots.training_panels(self.histories, self.window.value, self._picture.canvas.figure)
+        # Fixed: a layout that follows the labels would jump between frames.
+        self._picture.canvas.figure.subplots_adjust(**MARGINS)
+        self._picture.forget()
+        self._image.value = self._picture.png([])
+        lines = [_numbers(*run, i) for i, run in enumerate(self.histories.items())]
+        self.numbers.value = "<br>".join(lines) or "No run yet."
+        now = time.perf_counter()
+        self._due = now + max(LEAST_PAUSE, (now - began) / SHARE_OF_TIME)
+
+    def _png(self) -> bytes:
+        """Draw what came in since the last frame, too."""
+        self._changed()
+        return self._image.value
+
+    def __repr__(self) -> str:
+        runs = ", ".join(f"{name}: {len(history)} steps" for name, history in self.histories.items())
+        return f"TrainingMonitor({runs})"
+
+
+def _hear_while_busy(control: widgets.Widget) -> None:
+    """Let a control's messages reach a kernel whose main thread is busy.
+
+    JupyterLab sends them to a thread of their own (a subshell); ipykernel hands them to the thread that wrote to
+    the control last, unless told to leave them where they are.
+    """
+    if hasattr(control.comm, "_reply_subshell_for"):
+        control.comm._reply_subshell_for = lambda data, default: default
+
+
+def _numbers(name: str, history: History, position: int) -> str:
+    """Return the last values of a run as a line of HTML."""
+    of = f" of {history.steps}" if history.steps else ""
+    words = [f'<b style="color:{color_of(name, position)}">{html.escape(name)}</b>: step {len(history)}{of}']
+    for column, (title, form) in SHOWN.items():
+        values = history.columns[column] if column in history.columns else [v for _, v in getattr(history, column)]
+        if values and math.isfinite(values[-1]):
+            words.append(f"{title} <b>{values[-1]:{form}}</b>")
+    return " &nbsp;·&nbsp; ".join(words + ["stopped early"] * history.interrupted)
