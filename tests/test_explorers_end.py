@@ -10,7 +10,8 @@ from comm import get_comm_manager
 from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 
-from toolkit.explorers import FalseNegativeExplorer, HardnessExplorer
+from toolkit.explorers import Dashboard, FalseNegativeExplorer, HardnessExplorer, TrainingMonitor
+from toolkit.history import COLUMNS, History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4
@@ -19,6 +20,7 @@ IMAGES = RNG.integers(0, 256, (64, 8, 8), dtype=np.uint8)
 MAKERS = {
     "hardness": lambda: HardnessExplorer(POINTS, LABELS, IMAGES),
     "false negatives": lambda: FalseNegativeExplorer(POINTS, LABELS, IMAGES),
+    "training": lambda: TrainingMonitor(History({name: [0.5, 0.25] for name in COLUMNS})),
 }
 
 
@@ -44,7 +46,14 @@ def test_opening_and_closing_fifty_times_leaves_nothing(name):
     assert sum(figure() is not None for figure in figures) == 0
 
 
-@pytest.mark.parametrize("name", MAKERS)
+def test_closed_dashboard_leaves_nothing():
+    before = left()
+    for _ in range(3):
+        Dashboard(POINTS, LABELS, IMAGES, layout="pca").close()
+    assert left() == before
+
+
+@pytest.mark.parametrize("name", ["hardness", "false negatives"])
 def test_paused_explorer_waits_and_catches_up(name):
     explorer = MAKERS[name]()
     image = explorer._png()

@@ -63,7 +63,7 @@ def test_every_setting_moves_the_point_but_not_the_frontier(explorer):
         seen.add(explorer._image.value)
     assert len(seen) == 4
     assert explorer.frontier is before
-    assert explorer._name.get_text() == "restart 0.8,  K / M = 20 / 100"
+    assert explorer._name.get_text() == "● restart 0.8, K / M = 20 / 100"
 
 
 def test_batch_size_draws_another_frontier_and_the_old_one_comes_back(explorer):
@@ -89,7 +89,7 @@ def test_false_negatives_shown_are_those_of_the_chosen_batch(explorer):
     explorer.batch_size.value = 64
     for number in (1, 4):
         explorer.batch.value = number
-        batch = explorer._batches[number - 1]
+        batch = explorer.batches[number - 1]
         codes = LABELS[batch]
         n_same = int((codes[:, None] == codes).sum() - 64) // 2
         assert f"Batch {number}: {n_same:,} of 2,016 pairs are false negatives" in explorer.pairs.value
@@ -100,8 +100,12 @@ def test_false_negatives_shown_are_those_of_the_chosen_batch(explorer):
         assert explorer.pairs.value.count("<br>false negative") == len(expected)
 
 
-def test_a_batch_beyond_the_last_shows_the_last(explorer):
+def test_there_is_no_batch_beyond_the_last(explorer):
+    explorer.batch_size.value = 64
     explorer.batch.value = 20
+    assert "Batch 9:" in explorer.pairs.value, "600 instances make nine batches of 64"
+    explorer.batch_size.value = 256
+    assert explorer.batch.value == 2
     assert "Batch 2:" in explorer.pairs.value, "600 instances make two batches of 256"
     assert explorer.message.value == ""
 

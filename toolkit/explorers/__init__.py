@@ -1,8 +1,17 @@
 """Interactive views for Jupyter; every number and picture is also to be had from `metrics` and `plots`."""
 
+from toolkit.explorers.dashboard import Dashboard
 from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
+from toolkit.explorers.monitor import TrainingMonitor
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 
-__all__ = ["FalseNegativeExplorer", "HardnessExplorer", "ProximityGraphExplorer", "WalkPlayer"]
+__all__ = [
+    "Dashboard",
+    "FalseNegativeExplorer",
+    "HardnessExplorer",
+    "ProximityGraphExplorer",
+    "TrainingMonitor",
+    "WalkPlayer",
+]

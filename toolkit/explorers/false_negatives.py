@@ -38,6 +38,7 @@ class FalseNegativeExplorer(SettingsExplorer):
     ----------
     restart, n_neighbors, n_candidates, batch_size, batch : widgets
         The controls; set their ``value`` from code as well. `batch` chooses whose false negatives are shown.
+    batches : int64 array, shape (n, B)
     hardness : Hardness
     false_negatives : FalseNegatives or None
         Of the random-walk batches at the present setting.
@@ -63,14 +64,14 @@ class FalseNegativeExplorer(SettingsExplorer):
         self.false_negatives: FalseNegatives | None = None
         self.frontier = None
         self._frontiers: dict[int, object] = {}
-        self._axes = self._new_figure(left=0.12, right=0.9, top=0.9, bottom=0.125).subplots()
+        (self._axes,) = self._new_axes(left=0.12, right=0.9, top=0.9, bottom=0.125)
         self.batch = widgets.IntSlider(
             min=1,
             max=self._draws.n_batches,
             description="batch",
             tooltip="Whose false negatives are shown below.",
-            layout=widgets.Layout(width="270px"),
-            style={"description_width": "92px"},
+            layout=widgets.Layout(width="240px"),
+            style={"description_width": "86px"},
         )
         self.batch.observe(lambda change: self._attempt(self._show_batch), "value")
         self.text = widgets.Text(
@@ -110,26 +111,19 @@ class FalseNegativeExplorer(SettingsExplorer):
         (self._across,) = self._axes.plot([0, 0], [0, 0], **blue)
         (self._along,) = self._axes.plot([0, 0], [0, 0], **blue)
         (self._point,) = self._axes.plot([0], [0], "o", markersize=11, markeredgecolor=INK, markeredgewidth=1.6, **blue)
-        self._name = self._axes.annotate(
-            "",
-            (0, 0),
-            xytext=(-12, 9),
-            textcoords="offset points",
-            ha="right",
-            weight="bold",
-            animated=True,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+        self._name = self._axes.text(
+            0.02, 0.9, "", transform=self._axes.transAxes, va="top", weight="bold", fontsize=10, linespacing=1.4, **blue
         )
         self._moving = [self._across, self._along, self._name, self._point]
 
     def _show_setting(self) -> None:
         began = time.perf_counter()
-        self._batches, stats = self._draws.walks(**self.controls.settings)
+        self.batches, stats = self._draws.walks(**self.controls.settings)
         seconds = time.perf_counter() - began
-        self.hardness = batch_hardness(self._batches, self._draws.vectors)
+        self.hardness = batch_hardness(self.batches, self._draws.vectors)
         words = [f"hardness <b>{self.hardness.mean:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
         if self._codes is not None:
-            found = self.false_negatives = false_negative_rate(self._batches, self._codes)
+            found = self.false_negatives = false_negative_rate(self.batches, self._codes)
             self._move_point()
             words.append(
                 f"false negatives <b>{found.rate:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
@@ -137,6 +131,7 @@ class FalseNegativeExplorer(SettingsExplorer):
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._show_frame(self._moving, words)
         self.text.value = self.code
+        self.batch.max = len(self.batches)
         self._show_batch()
 
     def _move_point(self) -> None:
@@ -144,20 +139,16 @@ class FalseNegativeExplorer(SettingsExplorer):
         self._point.set_data([x], [y])
         self._along.set_data(self.hardness.interval(), [y, y])
         self._across.set_data([x, x], self.false_negatives.interval())
-        self._name.set_text(
-            f"restart {self.restart.value:g},  K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
-        )
-        self._name.xy = x, y
-        middle = sum(self._axes.get_xlim()) / 2
-        self._name.set(ha="right" if x > middle else "left", x=-12 if x > middle else 12)
+        setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
+        self._name.set_text(f"● {setting}")
 
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""
         if self._codes is None:
             self.pairs.value = NO_LABELS
             return
-        number = min(self.batch.value, len(self._batches))
-        batch, rate = self._batches[number - 1], self.false_negatives.per_batch[number - 1]
+        number = self.batch.value
+        batch, rate = self.batches[number - 1], self.false_negatives.per_batch[number - 1]
         n_pairs = len(batch) * (len(batch) - 1) // 2
         pairs = hardest_pairs([batch], self._draws.vectors, N_PAIRS, self._codes, only_false=True)
         heading = f"Batch {number}: {round(rate * n_pairs):,} of {n_pairs:,} pairs are false negatives ({rate:.1%})"

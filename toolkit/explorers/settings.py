@@ -1,11 +1,12 @@
 """What the explorers of the sampler's settings share: the data, the sliders, a picture, a row of pairs."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toolkit import _checks
@@ -42,13 +43,14 @@ class SettingsExplorer(Explorer):
         self._image = widgets.Image(format="png", layout=widgets.Layout(width=PICTURE_WIDTH, max_width="100%"))
         self.pairs = widgets.HTML(layout=widgets.Layout(max_width="880px"))
 
-    def _new_figure(self, **margins: float) -> Figure:
-        """Return the picture's figure, of fixed margins: a layout that follows labels would jump between frames."""
+    def _new_axes(self, heights: Sequence[float] = (1,), **margins: float) -> list[Axes]:
+        """Return the picture's axes. Margins are fixed: a layout that follows labels would jump between frames."""
         with style():
             figure = Figure(figsize=(6.2, 4.6), dpi=130, layout="none")
             figure.subplots_adjust(**margins)
+            axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         self._picture = Picture(figure)
-        return figure
+        return list(axes)
 
     def _respond(self, moved=None) -> None:
         if self._shown_size != self.batch_size.value:
