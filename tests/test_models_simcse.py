@@ -81,6 +81,22 @@ def test_padding_changes_nothing(sentences):
 
 
 @torch.no_grad()
+def test_without_positions_a_text_is_the_set_of_its_tokens(tokens):
+    turned = {"input_ids": tokens["input_ids"].flip(1), "attention_mask": tokens["attention_mask"].flip(1)}
+    for positions in (False, True):
+        model = SimCSE(small_bert(400, positions=positions), pooling="mean").eval()
+        same = torch.allclose(model.encode(turned), model.encode(tokens), atol=1e-5)
+        assert same is not positions
+
+
+def test_positions_that_are_left_out_stay_out(tokens):
+    model = SimCSE(small_bert(400, positions=False))
+    model(tokens)[0].backward()
+    torch.optim.AdamW(model.parameters(), weight_decay=0.1).step()
+    assert not model.encoder.embeddings.position_embeddings.weight.any()
+
+
+@torch.no_grad()
 def test_first_layers_of_a_model(folder, reference, tokens):
     states = reference(**tokens, output_hidden_states=True).hidden_states
     for n in (1, 2, 3):

@@ -119,3 +119,62 @@ def graph_walk(labels) -> dict[str, int | float]:
     n_candidates = min(len(labels) - 1, 1000)
     prior = same_pairs(np.unique(labels, return_counts=True)[1])
     return {"n_candidates": n_candidates, "n_neighbors": max(round(n_candidates * prior), 1), "restart": 0.1}
+
+
+@dataclass(frozen=True)
+class LanguagePreset:
+    """Settings of the comparison on sentences, and of the language notebook.
+
+    The encoder has random weights, or is a given one (`encoder`), and the results say which. Sentences have no labels,
+    hence no class prior to set the sampler by: its settings are the library's own. The model's were tried on
+    STS-Benchmark's dev pairs, with uniform batches only.
+    """
+
+    encoder: str | None
+    n_layers: int
+    width: int
+    positions: bool
+    pooling: str
+    n_sentences: int
+    max_length: int
+    batch_size: int
+    steps: int
+    learning_rate: float
+    dropout: float = 0.1
+    temperature: float = 0.05
+    n_candidates: int = 1000
+    n_neighbors: int = 100
+    restart: float = 0.2
+    refresh_every: int = 100
+    precision: str = "float32"
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+_SMALL = {
+    "encoder": None,
+    "n_layers": 1,
+    "width": 128,
+    "positions": False,
+    "pooling": "mean",
+    "max_length": 16,
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+}
+
+LANGUAGE = {
+    "cpu-hour": LanguagePreset(n_sentences=50_000, steps=2_343, **_SMALL),
+    "cpu-minute": LanguagePreset(n_sentences=20_000, steps=624, **_SMALL),
+    "gpu": LanguagePreset(
+        encoder="bert-base-uncased",
+        n_layers=12,
+        width=768,
+        positions=True,
+        pooling="cls",
+        n_sentences=1_000_000,
+        max_length=32,
+        batch_size=64,
+        steps=15_625,
+        learning_rate=3e-5,
+        precision="bfloat16",
+    ),
+}

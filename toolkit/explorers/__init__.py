@@ -5,6 +5,7 @@ from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
 from toolkit.explorers.monitor import TrainingMonitor
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
+from toolkit.explorers.sentences import SentenceExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FalseNegativeExplorer",
     "HardnessExplorer",
     "ProximityGraphExplorer",
+    "SentenceExplorer",
     "TrainingMonitor",
     "WalkPlayer",
 ]

@@ -59,9 +59,13 @@ def small_bert(
     width: int = 128,
     dropout: float = 0.1,
     max_length: int = 128,
+    positions: bool = True,
     pad_token_id: int = 0,
 ) -> nn.Module:
     """Return a BERT with random weights that trains on a CPU.
+
+    Weights are drawn at the scale of its width (standard deviation ``width ** -0.5``): at BERT's own 0.02 the attention
+    of a narrow network hardly counts beside what it is added to.
 
     Parameters
     ----------
@@ -73,6 +77,9 @@ def small_bert(
         In [0, 1). What makes the two passes of SimCSE differ.
     max_length : int
         Most tokens of a text.
+    positions : bool
+        Without them a text is the set of its tokens. With them, and from random weights, SimCSE learns to tell a
+        sentence by the tokens at a few positions, which says little about its meaning.
     pad_token_id : int
         Of the tokenizer.
 
@@ -98,8 +105,14 @@ def small_bert(
         num_attention_heads=width // 64,
         intermediate_size=4 * width,
         max_position_embeddings=max_length,
+        type_vocab_size=1,
+        initializer_range=width**-0.5,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
         pad_token_id=pad_token_id,
     )
-    return BertModel(config, add_pooling_layer=False)
+    encoder = BertModel(config, add_pooling_layer=False)
+    nn.init.zeros_(encoder.embeddings.token_type_embeddings.weight)  # the same for all tokens
+    if not positions:
+        nn.init.zeros_(encoder.embeddings.position_embeddings.weight).requires_grad_(False)
+    return encoder

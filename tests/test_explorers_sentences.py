@@ -1,0 +1,143 @@
+"""The sentence explorer by its traits, and the figure it shows by its texts."""
+
+import base64
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from toolkit import plots
+from toolkit.explorers import SentenceExplorer
+from toolkit.explorers import sentences as module
+from toolkit.metrics import batch_hardness, false_negative_rate
+from toolkit.plots.style import COLORS, FALSE_NEGATIVE, INK
+
+mpl.use("Agg")
+
+RNG = np.random.default_rng(0)
+CLASSES = np.array(["cat", "dog", "fish", "bird", "ant"])
+LABELS = RNG.permutation(np.arange(400) % 5)
+POINTS = RNG.normal(size=(5, 16))[LABELS] + RNG.normal(size=(400, 16))
+NAMES = CLASSES[LABELS]
+TEXTS = [f"number {i}, a {name}" for i, name in enumerate(NAMES)]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def explorer():
+    explorer = SentenceExplorer(POINTS, TEXTS, NAMES)
+    explorer.batch_size.value = 32
+    return explorer
+
+
+def texts_of(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+# The figure
+
+
+def test_columns_hold_the_first_members_in_order():
+    batches = {"Uniform": [3, 1, 2, 9, 8], "kNN": np.array([7, 6])}
+    axes = plots.batch_sentences(batches, TEXTS, NAMES, n_shown=4)
+    assert [ax.get_title(loc="left") for ax in axes] == ["Uniform", "kNN"]
+    assert texts_of(axes[0])[::2] == [TEXTS[i] for i in (3, 1, 2, 9)]
+    assert texts_of(axes[0])[1::2] == [NAMES[i] for i in (3, 1, 2, 9)]
+    assert texts_of(axes[1])[::2] == [TEXTS[i] for i in (7, 6)]
+    plt.close("all")
+
+
+def test_false_negatives_of_the_first_member_are_vermillion():
+    first = 0
+    same = [i for i in range(1, 400) if LABELS[i] == LABELS[first]][:2]
+    other = [i for i in range(1, 400) if LABELS[i] != LABELS[first]][:2]
+    (ax,) = plots.batch_sentences({"Random walk": [first, *same, *other]}, TEXTS, NAMES)
+    colors = [text.get_color() for text in ax.texts[::2]]
+    assert colors == [INK, FALSE_NEGATIVE, FALSE_NEGATIVE, INK, INK]
+    assert ax.texts[0].get_weight() == "bold"
+    assert "Vermillion" in ax.figure.get_suptitle()
+    (bare,) = plots.batch_sentences({"Random walk": [first, *same]}, TEXTS)
+    assert {text.get_color() for text in bare.texts} == {INK}
+    assert "Vermillion" not in bare.figure.get_suptitle()
+    plt.close("all")
+
+
+def test_long_sentences_are_cut_to_two_lines():
+    (ax,) = plots.batch_sentences({"kNN": [0]}, ["word " * 200])
+    (text,) = texts_of(ax)
+    assert text.count("\n") == 1
+    assert text.endswith("…")
+    plt.close("all")
+
+
+# The explorer
+
+
+def test_shows_one_batch_of_each_sampler(explorer):
+    assert set(explorer.batches) == set(COLORS)
+    for batch in explorer.batches.values():
+        assert len(set(np.asarray(batch).tolist())) == 32
+    knn, walk = (batch_hardness([explorer.batches[name]], POINTS).mean for name in ("kNN", "Random walk"))
+    assert knn > walk
+
+
+def test_the_restart_slider_fills_the_walks_batch_anew(explorer):
+    before, picture = explorer.batches, explorer._png()
+    explorer.restart.value = 0.9
+    after = explorer.batches
+    assert set(after["Random walk"]) != set(before["Random walk"])
+    assert after["Random walk"][0] == before["Random walk"][0], "from the same start"
+    for name in ("Uniform", "kNN"):
+        np.testing.assert_array_equal(after[name], before[name])
+    assert explorer._png() != picture
+
+
+def test_numbers_are_those_of_the_metrics(explorer):
+    walks, _ = explorer._draws.walks(**explorer.controls.settings)
+    assert explorer.hardness.mean == pytest.approx(batch_hardness(walks, POINTS).mean)
+    assert explorer.false_negatives.rate == pytest.approx(false_negative_rate(walks, NAMES).rate)
+    assert f"{explorer.hardness.mean:.3f}" in explorer.numbers.value
+    assert f"{explorer.false_negatives.rate:.1%}" in explorer.numbers.value
+
+
+def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
+    before = explorer.batches
+    explorer.batch.value = 2
+    assert explorer.batches["Random walk"][0] != before["Random walk"][0]
+    explorer.batch.value = explorer.batch.max
+    explorer.batch_size.value = 128
+    assert explorer.batch.value <= explorer.batch.max == 3
+    assert len(explorer.batches["Uniform"]) == 128
+
+
+def test_without_labels(explorer):
+    bare = SentenceExplorer(POINTS, TEXTS)
+    assert bare.false_negatives is None
+    assert "false negatives" not in bare.numbers.value
+    assert repr(bare) == "SentenceExplorer(n=400, labels=False)"
+
+
+def test_page_without_scripts_gets_the_picture(explorer):
+    assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer._png()
+    assert bytes(explorer._png()[:8]) == PNG
+
+
+def test_error_is_shown_and_raised(explorer, monkeypatch):
+    picture = explorer._png()
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("no <ink>")
+
+    monkeypatch.setattr(module.plots, "batch_sentences", fail)
+    with pytest.raises(RuntimeError, match="no <ink>"):
+        explorer.restart.value = 0.7
+    assert explorer.message.value == "<b>RuntimeError</b>: no &lt;ink&gt;"
+    assert explorer._png() == picture
+    monkeypatch.undo()
+    explorer.batch.value = 2
+    assert explorer.message.value == ""
+
+
+def test_no_figure_is_left_in_pyplot(explorer):
+    assert plt.get_fignums() == []
