@@ -163,7 +163,7 @@ _SMALL = {
 
 LANGUAGE = {
     "cpu-hour": LanguagePreset(n_sentences=50_000, steps=2_343, **_SMALL),
-    "cpu-minute": LanguagePreset(n_sentences=20_000, steps=624, **_SMALL),
+    "cpu-minute": LanguagePreset(n_sentences=20_000, steps=312, **_SMALL),
     "gpu": LanguagePreset(
         encoder="bert-base-uncased",
         n_layers=12,
