@@ -31,12 +31,13 @@ def left():
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_opening_and_closing_fifty_times_leaves_nothing(name):
-    MAKERS[name]().close()
+    first = MAKERS[name]()
+    first._repr_mimebundle_()
+    first.close()
     before, figures = left(), []
     for _ in range(50):
         explorer = MAKERS[name]()
         assert len(left()[0]) > len(before[0])
-        explorer._repr_mimebundle_()
         figures.append(weakref.ref(explorer._picture.canvas.figure))
         explorer.close()
     assert left() == before

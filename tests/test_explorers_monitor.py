@@ -65,9 +65,10 @@ def test_picture_and_numbers_follow_the_run(monkeypatch):
     def spy(follow):
         return lambda history: (follow(history), seen.append((monitor._image.value, monitor.numbers.value)))[0]
 
-    history = run(monitor, labels=np.arange(N) % 3, on_step=spy, probe=lambda model: 0.75, probe_every=10)
-    assert len({image for image, _ in seen}) == 30, "every step draws, when there is time"
-    assert all(f"step {i} of 30" in text for i, (_, text) in enumerate(seen, 1))
+    settings = {"labels": np.arange(N) % 3, "probe": lambda model: 0.75, "probe_every": 10}
+    history = run(monitor, steps=12, on_step=spy, **settings)
+    assert len({image for image, _ in seen}) == 12, "every step draws, when there is time"
+    assert all(f"step {i} of 12" in text for i, (_, text) in enumerate(seen, 1))
     last = monitor.numbers.value
     for word in ("loss", "hardness", "false negatives", "coverage", "staleness", "probe <b>75.0%</b>"):
         assert word in last

@@ -13,12 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 LARGEST = 300_000
 DATA = """import numpy as np
 from toolkit import explorers
+from toolkit.datasets import vision
 from toolkit.history import COLUMNS, History
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 500)
 points = (rng.normal(size=(10, 32))[labels] + rng.normal(size=(500, 32))).astype("float32")
-images = rng.integers(0, 256, (500, 28, 28), dtype=np.uint8)
+images = vision.bundled().train.pixels[:500]
 history = History({name: rng.random(50).tolist() for name in COLUMNS})"""
 EXPLORERS = [
     'explorers.ProximityGraphExplorer(points, labels, images, layout="pca")',

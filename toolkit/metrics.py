@@ -1,7 +1,4 @@
-"""What is in a batch: hardness, false negatives, coverage.
-
-All take a sequence of batches, as a sampler yields them: ``batches = list(sampler)``.
-"""
+"""What is in batches, as a sampler yields them: hardness, false negatives, coverage. How stale a graph is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -173,14 +170,12 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     Parameters
     ----------
     batches : sequence of int sequences
-        Two or more distinct indices each.
     embeddings : array or tensor, shape (N, d)
     n_pairs : int
         At most; a pair that is in several batches counts once.
     labels : array, shape (N,), optional
-        Of any kind.
     only_false : bool
-        Leave out pairs with different labels: the most similar false negatives.
+        Leave out pairs with different labels.
 
     Returns
     -------
@@ -203,16 +198,20 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
     codes = None if labels is None else _checks.labels(labels, len(vectors))
     found: dict[tuple[int, int], float] = {}
+    least = -2.0
     for batch in _checks.batches(batches, len(vectors)):
         members = _checks.embeddings(vectors[batch], rows=batch).cpu()
         scores = (members @ members.T).numpy()
         scores[np.tri(len(batch), dtype=bool)] = -2
         if only_false:
             scores[codes[batch, None] != codes[batch]] = -2
-        best = np.argpartition(scores, -min(n_pairs, scores.size), axis=None)[-n_pairs:]
-        for i, j in zip(*np.unravel_index(best, scores.shape), strict=True):
-            if scores[i, j] > -2:
-                found[tuple(sorted((int(batch[i]), int(batch[j]))))] = float(scores[i, j])
+        places = np.flatnonzero(scores > least)
+        if len(places) > n_pairs:
+            places = places[np.argpartition(scores.flat[places], -n_pairs)[-n_pairs:]]
+        for i, j in zip(*np.unravel_index(places, scores.shape), strict=True):
+            found[tuple(sorted((int(batch[i]), int(batch[j]))))] = float(scores[i, j])
+        if len(found) >= n_pairs:
+            least = sorted(found.values())[-n_pairs]
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
     frame = pd.DataFrame([(*pair, score) for pair, score in rows], columns=["first", "second", "similarity"])
     if codes is not None:
@@ -243,7 +242,7 @@ def staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> float:
     graph : ProximityGraph
     embeddings : array or tensor, shape (N, d)
     n_rows : int
-        Instances to look at, at least; N or more for all.
+        Instances to look at, at least.
 
     Raises
     ------

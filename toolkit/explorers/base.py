@@ -3,7 +3,7 @@
 import base64
 import html
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import ipywidgets as widgets
 
@@ -63,6 +63,11 @@ class Explorer(widgets.VBox):
 
     def _show_error(self, error: Exception) -> None:
         self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
+
+    def _show_numbers(self, lines: Iterable[Iterable[str]]) -> None:
+        """Show lines of words (HTML), close to each other."""
+        text = "<br>".join(" &nbsp;·&nbsp; ".join(words) for words in lines)
+        self.numbers.value = f'<div style="line-height:1.5">{text}</div>'
 
     def pause(self) -> None:
         """Do nothing on changes until `resume`: for an explorer that is out of sight."""

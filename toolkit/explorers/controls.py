@@ -29,7 +29,7 @@ class SamplerControls(widgets.VBox):
         self._on_change = on_change
         self._updating = False
         self._start = dict(DEFAULTS)
-        wide = {"layout": widgets.Layout(width="240px"), "style": {"description_width": "86px"}}
+        wide = {"layout": widgets.Layout(width="242px"), "style": {"description_width": "94px"}}
         self.restart = widgets.FloatSlider(
             min=0,
             max=0.95,

@@ -10,6 +10,7 @@ from toolkit.explorers.monitor import TrainingMonitor
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 
+TIGHT = "-4px -13px"  # a tab's own padding leaves too little room in a notebook of 900 pixels
 SHARED = ("n_candidates", "n_neighbors", "restart", "batch_size")
 
 
@@ -51,6 +52,7 @@ class Dashboard(Explorer):
     """
 
     def __init__(self, embeddings, labels=None, items=None, history=None, layout="umap", seed: int = 0) -> None:
+        self._links: list[traitlets.link] = []
         self.graph = ProximityGraphExplorer(embeddings, labels, items, layout, seed)
         self.walk = WalkPlayer(embeddings, labels, items, layout, seed)
         self.hardness = HardnessExplorer(embeddings, labels, items, seed)
@@ -63,6 +65,8 @@ class Dashboard(Explorer):
             "False negatives": self.false_negatives,
             "Training": self.training,
         }
+        for explorer in titled.values():
+            explorer.layout.margin = TIGHT
         self.tabs = widgets.Tab(list(titled.values()), titles=list(titled))
         self._show_tab()
         self._link()
@@ -71,7 +75,7 @@ class Dashboard(Explorer):
 
     def _link(self) -> None:
         self.walk.controls.set_start(batch_size=self.hardness.batch_size.value)
-        self._links = [traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value"))]
+        self._links.append(traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value")))
         for explorer in (self.graph, self.walk, self.false_negatives):
             for name in SHARED:
                 ends = (getattr(one, name) for one in (self.hardness, explorer))
@@ -98,8 +102,8 @@ class Dashboard(Explorer):
 
     def close(self) -> None:
         """End all explorers; nothing stays in the kernel."""
-        for link in self._links:
-            link.unlink()
+        while self._links:
+            self._links.pop().unlink()
         super().close()
 
     def __repr__(self) -> str:

@@ -70,8 +70,8 @@ class FalseNegativeExplorer(SettingsExplorer):
             max=self._draws.n_batches,
             description="batch",
             tooltip="Whose false negatives are shown below.",
-            layout=widgets.Layout(width="240px"),
-            style={"description_width": "86px"},
+            layout=widgets.Layout(width="242px"),
+            style={"description_width": "94px"},
         )
         self.batch.observe(lambda change: self._attempt(self._show_batch), "value")
         self.text = widgets.Text(

@@ -150,7 +150,7 @@ class TrainingMonitor(Explorer):
         self._picture.forget()
         self._image.value = self._picture.png([])
         lines = [_numbers(*run, i) for i, run in enumerate(self.histories.items())]
-        self.numbers.value = "<br>".join(lines) or "No run yet."
+        self._show_numbers(lines or [["No run yet."]])
         now = time.perf_counter()
         self._due = now + max(LEAST_PAUSE, (now - began) / SHARE_OF_TIME)
 
@@ -174,12 +174,12 @@ def _hear_while_busy(control: widgets.Widget) -> None:
         control.comm._reply_subshell_for = lambda data, default: default
 
 
-def _numbers(name: str, history: History, position: int) -> str:
-    """Return the last values of a run as a line of HTML."""
+def _numbers(name: str, history: History, position: int) -> list[str]:
+    """Return the last values of a run as words of HTML."""
     of = f" of {history.steps}" if history.steps else ""
     words = [f'<b style="color:{color_of(name, position)}">{html.escape(name)}</b>: step {len(history)}{of}']
     for column, (title, form) in SHOWN.items():
         values = history.columns[column] if column in history.columns else [v for _, v in getattr(history, column)]
         if values and math.isfinite(values[-1]):
             words.append(f"{title} <b>{values[-1]:{form}}</b>")
-    return " &nbsp;·&nbsp; ".join(words + ["stopped early"] * history.interrupted)
+    return words + ["stopped early"] * history.interrupted

@@ -71,7 +71,7 @@ class SettingsExplorer(Explorer):
     def _show_frame(self, moving: Iterable[Artist], words: Iterable[str]) -> None:
         """Send the picture and the line of numbers to the browser."""
         self._image.value = self._picture.png(moving)
-        self.numbers.value = " &nbsp;·&nbsp; ".join(words)
+        self._show_numbers([words])
 
     def _show_pairs(self, heading: str, pairs) -> None:
         """Show pairs (from `hardest_pairs`) side by side, with similarities and labels; false negatives are framed."""

@@ -100,7 +100,7 @@ def _draw_curves(histories: Mapping, column: str, window: int, ax: Axes) -> None
     """Draw one line per history, without the values that are not there."""
     for i, (name, history) in enumerate(histories.items()):
         steps, values = _curve(history, column, window)
-        sparse = {"marker": "o", "markersize": 4} if column in ("staleness", "probes") else {}
+        sparse = {"marker": "o", "markersize": 4, "clip_on": False} if column in ("staleness", "probes") else {}
         ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
     if column in SHARES:
         ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")

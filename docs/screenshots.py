@@ -1,0 +1,78 @@
+"""Take pictures of the explorers in a real browser: JupyterLab, headless Chromium, the bundled images.
+
+usage: python docs/screenshots.py [NAME ...]     (none: all of them)
+"""
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+DATA = """import numpy as np
+import torch
+from toolkit import RandomWalkBatchSampler, UniformBatchSampler, explorers
+from toolkit.datasets import vision
+from toolkit.evaluation import embed, knn_probe
+from toolkit.models import SimCLR
+from toolkit.models.encoders import SmallConvNet
+from toolkit.presets import QUICKSTART as preset
+from toolkit.training import train
+
+data = vision.bundled()
+names, images, size = np.array(data.classes)[data.train.labels], data.train.pixels, preset.batch_size
+monitor = explorers.TrainingMonitor()
+walk = RandomWalkBatchSampler(8000, size, n_candidates=500, n_neighbors=100, restart=0.1, refresh_every=40)
+for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, size)}.items():
+    torch.manual_seed(0)
+    model = SimCLR(SmallConvNet(in_channels=1, width=preset.width), temperature=preset.temperature)
+    train(
+        model, data.views, sampler, preset.steps, labels=data.train.labels, progress=False,
+        probe=lambda model: knn_probe(model, data.train, data.test), probe_every=62,
+        on_step=monitor.follow(name, sampler),
+    )
+embeddings, _ = embed(model, data.train, projected=True)"""
+EXPLORERS = {
+    "hardness": "explorers.HardnessExplorer(embeddings, names, images)",
+    "false_negatives": "explorers.FalseNegativeExplorer(embeddings, names, images)",
+    "training": "monitor",
+    "dashboard": 'explorers.Dashboard(embeddings, names, images, monitor.histories, layout="pca")',
+}
+
+
+def main(chosen: list[str]) -> None:
+    """Write the pictures of the explorers named."""
+    from lab import Notebook, chromium, jupyter_lab
+
+    with tempfile.TemporaryDirectory() as folder, jupyter_lab(Path(folder) / "lab") as lab, chromium() as browser:
+        cells = [DATA, *(EXPLORERS[name] for name in chosen)]
+        page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.5)
+        notebook = Notebook(page, lab.address(lab.write("explorers.ipynb", cells)))
+        notebook.run_all(600)
+        for number, name in enumerate(chosen, 1):
+            page.evaluate(SHOW, number)
+            page.wait_for_timeout(3000)
+            widget = page.locator(
+                f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output > .jupyter-widgets"
+            )
+            save(widget.screenshot(), HERE / f"{name}.png")
+
+
+def save(png: bytes, path: Path) -> None:
+    """Write a picture with 256 colours, which keeps the file small."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+SHOW = """number => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = number;
+    return notebook.scrollToItem(number, 'start');
+}"""
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(EXPLORERS))
