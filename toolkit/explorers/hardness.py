@@ -53,7 +53,7 @@ class HardnessExplorer(SettingsExplorer):
         super().__init__(embeddings, labels, items, seed)
         self.hardness: dict[str, Hardness] = {}
         self.false_negatives: dict[str, FalseNegatives] = {}
-        self._axes = self._new_axes((3, 1.4), left=0.18, right=0.82, top=0.98, bottom=0.1, hspace=0.4)
+        self._axes = self._new_axes((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
         self._arrange([self.controls], [self._image], [] if items is None else [self.pairs])
         self._respond()
 
