@@ -163,7 +163,7 @@ class WalkPlayer(MapExplorer):
     def _theory(self, graph, start: int, members: np.ndarray, restart: float):
         visits = visit_frequencies(graph, start, restart, N_VISITS, self._draws.seed)
         rank = theory.pagerank(graph, start, restart, tolerance=_TOLERANCE)
-        return start, restart, members, visits, rank, theory.escape(graph, start, members, restart, _TOLERANCE)
+        return start, restart, members, visits, rank, theory.escape(graph, members, restart, _TOLERANCE)
 
     def _show_theory(self, result) -> None:
         self._attempt(lambda: self._send_theory(*result()))
@@ -188,7 +188,7 @@ class WalkPlayer(MapExplorer):
             "escape_title": f"Steps outside the region: {name}",
             "rows": [
                 ["long walk", self._measured_escape, COLORS[RANDOM_WALK]],
-                ["its PageRank", escape.walk, "#56B4E9"],
+                ["its PageRank", float(escape.walk[start]), "#56B4E9"],
                 ["undirected, lazy", escape.average, "#7F7F7F"],
             ],
             "bound": min(escape.bound, 1e6),
@@ -228,7 +228,7 @@ class WalkPlayer(MapExplorer):
                 ax.set_axis_off()
         else:
             plots.visits(self.visits, self.pagerank, N_VISITS, visits)
-            plots.escape(self.escape, {"long walk": self._measured_escape}, escape)
+            plots.escape(self.escape, trace.start, {"long walk": self._measured_escape}, escape)
         for ax in (distance, visits, escape):
             ax.tick_params(labelsize=8)
             ax.xaxis.label.set_fontsize(9)

@@ -36,9 +36,11 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
             )
     if step is not None:
         ax.plot(step, distances[step], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
-    ax.set(xlabel="step", ylabel="distance", xlim=(0, max(len(steps) - 1, 1)), ylim=(0, max(1, 1.05 * distances.max())))
+    ax.set(
+        xlabel="step", ylabel="1 - cosine", xlim=(0, max(len(steps) - 1, 1)), ylim=(0, max(1, 1.05 * distances.max()))
+    )
     share = trace.restarted.mean()
-    ax.set_title(f"Distance from the seed (1 - cosine similarity); {share:.0%} of steps are restarts (dashed)")
+    ax.set_title(f"Distance from the seed; {share:.0%} of steps are restarts (dashed)")
     return ax
 
 
@@ -77,19 +79,22 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
 
 
 @styled
-def escape(result: theory.Escape, measured: Mapping[str, float] | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the share of time a walk spends outside a region beside the bound of Proposition 2.
+def escape(
+    result: theory.Escape, start: int, measured: Mapping[str, float] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the share of time a walk from `start` spends outside a region beside the bound of Proposition 2.
 
     Parameters
     ----------
     result : Escape
         From `theory.escape`.
+    start : int
     measured : mapping of name to share, optional
         Of walks, to draw first.
     ax : Axes, optional
     """
     rows = [(name, share, COLORS[RANDOM_WALK]) for name, share in (measured or {}).items()]
-    rows += [("PageRank", result.walk, OTHERS[3]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
+    rows += [("PageRank", result.walk[start], OTHERS[3]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
     ax = new_axes(ax, figsize=(6.4, 1.4 + 0.4 * len(rows)))
     for i, (_name, share, color) in enumerate(rows):
         ax.barh(i, share, color=color, height=0.62)
@@ -110,31 +115,39 @@ def escape(result: theory.Escape, measured: Mapping[str, float] | None = None, a
 
 
 @styled
-def escape_curve(table, ax: Axes | None = None) -> Axes:
+def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None) -> Axes:
     """Draw the share of time outside a region over the restart probability, with the bound of Proposition 2.
 
     Parameters
     ----------
-    table : DataFrame
-        Columns restart, walk, average, worst, bound: of `theory.Escape`, `worst` being `undirected` from the start
-        that escapes most.
+    results : mapping of restart probability to Escape
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, plots, theory
+    >>> graph, members = ProximityGraph.build(np.eye(6) + 0.1, 5, 2), np.arange(6) < 3
+    >>> ax = plots.escape_curve({restart: theory.escape(graph, members, restart) for restart in (0.2, 0.5)})
+    >>> ax.get_xlabel()
+    'restart probability'
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
+    restarts, found = list(results), list(results.values())
     lines = {
-        "bound": ("bound", "black", ":"),
-        "worst": ("undirected, worst start", COLORS[KNN], "-"),
-        "average": ("undirected, average", COLORS[UNIFORM], "-"),
-        "walk": ("our walk, same starts", COLORS[RANDOM_WALK], "-"),
+        "bound": ([each.bound for each in found], "black", ":"),
+        "undirected,\nworst start": ([each.worst for each in found], COLORS[KNN], "-"),
+        "undirected,\naverage": ([each.average for each in found], COLORS[UNIFORM], "-"),
+        "our walk,\naverage": ([each.walk[each.members].mean() for each in found], COLORS[RANDOM_WALK], "-"),
     }
-    for i, (column, (name, color, style)) in enumerate(lines.items()):
-        ax.plot(table.restart, table[column], color=color, linestyle=style, marker="." if style == "-" else None)
-        ax.text(1.02, 0.95 - 0.14 * i, name, transform=ax.transAxes, color=color, va="top")
+    for i, (name, (shares, color, style)) in enumerate(lines.items()):
+        ax.plot(restarts, shares, color=color, linestyle=style, marker="." if style == "-" else None)
+        ax.text(1.02, 0.97 - 0.21 * i, name, transform=ax.transAxes, color=color, va="top", linespacing=1.2)
     ax.set(xlabel="restart probability", ylabel="share of steps outside", ylim=(0, 1.02))
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    broken = int((table.worst > table.bound).sum())
-    holds = "holds" if (table.average <= table.bound).all() else "fails"
-    ax.set_title(f"The bound {holds} on average; single starts exceed it at {broken} of {len(table)} settings")
+    broken = sum(each.worst > each.bound for each in found)
+    holds = "holds" if all(each.average <= each.bound for each in found) else "fails"
+    ax.set_title(f"The bound {holds} on average; a start exceeds it at {broken} of {len(found)} restarts")
     return ax
 
 
@@ -177,5 +190,5 @@ def similar_neighbors(n: int, n_candidates: int, n_neighbors: int, worst_ranks=N
     ax.annotate("K / M", (centre, 0.02), (4, 0), textcoords="offset points", color="#666666", fontsize=9)
     ax.set(xlabel="S / N: share of the data set that counts as similar", ylabel="P(all neighbours similar)")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    ax.set_title(f"Neighbours are the most similar {centre:.0%} of all, and hardly anything beyond")
+    ax.set_title(f"Neighbours are among the most similar {centre:.0%} or little more")
     return ax
