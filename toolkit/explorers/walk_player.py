@@ -134,7 +134,9 @@ class WalkPlayer(MapExplorer):
             "distance_title": f"Distance from the seed (1 - cosine similarity): {depth.mean():.2f} on average",
         }
         self._show_numbers(time.perf_counter() - began)
-        self._newest.submit(lambda: self._theory(graph, start, members, restart), self._show_theory)
+        self._work = lambda: self._theory(graph, start, members, restart)
+        self.escape = None
+        self._newest.submit(self._work, self._show_theory)
 
     def _region(self, start: int) -> np.ndarray:
         if self.region.value == _SEED_LABEL:
@@ -198,6 +200,8 @@ class WalkPlayer(MapExplorer):
     def draw(self, figure: Figure) -> None:
         """Draw the walk on the map, the batch, the distances and the theory, about 9 by 6.4 inches."""
         trace, step = self.trace, self.step
+        if self.escape is None:  # still at work on it in the background
+            self._send_theory(*self._work())
         outer = figure.add_gridspec(
             3,
             2,
@@ -223,12 +227,8 @@ class WalkPlayer(MapExplorer):
         distance.set_title(distance.get_title(loc="left"), loc="left", fontsize=9, pad=3)
         beneath = outer[2, 1].subgridspec(1, 2, wspace=0.45)
         visits, escape = (figure.add_subplot(beneath[0, i]) for i in range(2))
-        if self.escape is None:
-            for ax in (visits, escape):
-                ax.set_axis_off()
-        else:
-            plots.visits(self.visits, self.pagerank, N_VISITS, visits)
-            plots.escape(self.escape, trace.start, {"long walk": self._measured_escape}, escape)
+        plots.visits(self.visits, self.pagerank, N_VISITS, visits)
+        plots.escape(self.escape, trace.start, {"long walk": self._measured_escape}, escape)
         for ax in (distance, visits, escape):
             ax.tick_params(labelsize=8)
             ax.xaxis.label.set_fontsize(9)

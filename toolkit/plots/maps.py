@@ -63,12 +63,17 @@ def embedding_map(
 
 
 def _write_names(ax: Axes, places: np.ndarray, codes: np.ndarray, names: np.ndarray) -> None:
-    """Write each label at its instance nearest to the mean of its places."""
+    """Write each label at its instance nearest to the mean of its places, or a little higher if another is there."""
     if len(names) > _MOST_NAMES:
         return
+    width, height = np.ptp(places, axis=0)
+    taken = np.empty((0, 2))
     for code, name in enumerate(names):
         own = places[codes == code]
-        centre = own[np.linalg.norm(own - own.mean(0), axis=1).argmin()]
+        centre = own[np.linalg.norm(own - own.mean(0), axis=1).argmin()].astype(float)
+        while (np.abs(taken - centre) < (0.2 * width, 0.045 * height)).all(1).any():
+            centre[1] += 0.01 * height
+        taken = np.vstack([taken, centre])
         ax.text(
             *centre,
             str(name),
