@@ -89,7 +89,7 @@ class MapExplorer(Explorer):
         self._changed(self.canvas)
 
     def _png(self) -> bytes:
-        """Draw the present state."""
+        """Draw the present state, in 256 colours: it is stored in notebooks."""
         from PIL import Image
 
         with style():
@@ -97,8 +97,12 @@ class MapExplorer(Explorer):
             canvas = FigureCanvasAgg(figure)
             self.draw(figure)
             canvas.draw()
+        pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
         buffer = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()).save(buffer, "png", optimize=True)
+        # An octree keeps colours that are rare, such as the seed's.
+        pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+            buffer, "png", optimize=True
+        )
         return buffer.getvalue()
 
     def close(self) -> None:
