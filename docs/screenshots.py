@@ -36,6 +36,8 @@ for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, 
     )
 embeddings, _ = embed(model, data.train, projected=True)"""
 EXPLORERS = {
+    "proximity_graph": "explorers.ProximityGraphExplorer(embeddings, names, images)",
+    "walk": "explorers.WalkPlayer(embeddings, names, images)",
     "hardness": "explorers.HardnessExplorer(embeddings, names, images)",
     "false_negatives": "explorers.FalseNegativeExplorer(embeddings, names, images)",
     "training": "monitor",
@@ -62,9 +64,9 @@ def main(chosen: list[str]) -> None:
 
 
 def save(png: bytes, path: Path) -> None:
-    """Write a picture with 256 colours, which keeps the file small."""
+    """Write a picture with 256 colours, rare ones among them, which keeps the file small."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -87,6 +87,7 @@ def test_walk_by_keyboard_and_mouse(show):
     notebook, canvas = show("walk", code)
     page, numbers = notebook.page, notebook.output(".widget-html-content:has-text('hardness')")
     side, say = page.locator(".tk-side"), page.locator(".tk-say")
+    page.wait_for_function("() => document.querySelectorAll('.tk-charts canvas')[1].dataset.restart === '0.2'")
     canvas.focus()
     notebook.press("Home")
     wait_until_shown(notebook, canvas, "0 0.2 0 1")

@@ -66,6 +66,7 @@ function render({ model, el }) {
   model.on("change:step", () => model.get("step") !== view.step && go(model.get("step"), false));
   let timer = 0;
   load();
+  showTheory(); // it may have come before the view
   requestAnimationFrame(() => {
     dissolve(el);
     nameControls(el);
