@@ -69,7 +69,7 @@ VISION = {
     "cpu-minute": VisionPreset("tiny", 256, 600, 1e-3, 0.2, 0.2, **_WALK),
     "cpu-hour": VisionPreset("small", 256, 8_000, 1e-3, 0.2, 0.2, **_WALK),
     "gpu": VisionPreset("resnet18", 512, 20_000, 1e-3, 0.2, 0.2, **_WALK, precision="bfloat16"),
-    "notebook": VisionPreset("tiny", 128, 155, 1e-3, 0.2, 0.2, **_WALK, seeds=(0, 1)),
+    "notebook": VisionPreset("tiny", 128, 124, 1e-3, 0.2, 0.2, **_WALK, seeds=(0, 1)),
 }
 
 
