@@ -20,6 +20,11 @@ GROUP = ["set", "model", "loss", "settings"]
 KEY = [*GROUP, "sampler", "seed", "steps"]
 
 
+def usual_optimizer(model: nn.Module) -> tuple[None, None]:
+    """Leave optimizer and schedule to `train`."""
+    return None, None
+
+
 @dataclass(frozen=True)
 class Task:
     """What samplers are compared on: data, a model, a test.
@@ -55,7 +60,7 @@ class Task:
     make_model: Callable[[str], nn.Module]
     make_sampler: Callable[[str, int], BatchSampler]
     evaluate: Callable[[nn.Module], dict[str, float]]
-    make_optimizer: Callable[[nn.Module], tuple] = lambda model: (None, None)
+    make_optimizer: Callable[[nn.Module], tuple] = usual_optimizer
     labels: object = None
     training: dict = field(default_factory=dict)
     settings: str = ""
