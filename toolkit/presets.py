@@ -11,9 +11,9 @@ from toolkit.metrics import same_pairs
 class Preset:
     """Settings of one training run.
 
-    `n_neighbors` over `n_candidates` is twice the class prior (ten balanced classes), so that an instance's
-    neighbours reach beyond its own class. All settings were tried on a part of the training images set aside, the
-    model's with uniform batches only; none was chosen on test images.
+    In `QUICKSTART`, `n_neighbors` over `n_candidates` is twice the class prior (ten balanced classes), so that an
+    instance's neighbours reach beyond its own class. All its settings were tried on a part of the training images set
+    aside, the model's with uniform batches only; none was chosen on test images. Those of `MOLECULES` are GraphCL's.
     """
 
     width: int
@@ -94,6 +94,18 @@ class GraphPreset:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
+MOLECULES = Preset(
+    width=32,
+    batch_size=64,
+    steps=120,
+    learning_rate=0.01,
+    temperature=0.2,
+    n_candidates=1000,
+    n_neighbors=363,  # by `graph_walk`
+    restart=0.1,
+    seeds=(0,),
+)
+
 GRAPHS = {
     "cpu-hour": GraphPreset(),
     "cpu-minute": GraphPreset(
@@ -114,7 +126,7 @@ def graph_walk(labels) -> dict[str, int | float]:
     Examples
     --------
     >>> graph_walk([0] * 63 + [1] * 125)
-    {'n_candidates': 187, 'n_neighbors': 104, 'restart': 0.1}
+    {'n_candidates': 187, 'n_neighbors': 103, 'restart': 0.1}
     """
     n_candidates = min(len(labels) - 1, 1000)
     prior = same_pairs(np.unique(labels, return_counts=True)[1])

@@ -2,6 +2,7 @@
 
 from toolkit.explorers.dashboard import Dashboard
 from toolkit.explorers.false_negatives import FalseNegativeExplorer
+from toolkit.explorers.graph_batch import GraphBatchExplorer
 from toolkit.explorers.hardness import HardnessExplorer
 from toolkit.explorers.monitor import TrainingMonitor
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
@@ -11,6 +12,7 @@ from toolkit.explorers.walk_player import WalkPlayer
 __all__ = [
     "Dashboard",
     "FalseNegativeExplorer",
+    "GraphBatchExplorer",
     "HardnessExplorer",
     "ProximityGraphExplorer",
     "SentenceExplorer",

@@ -4,6 +4,7 @@ from toolkit.plots.comparison import comparison
 from toolkit.plots.hardness import false_negatives, frontier, hardness, pickiness
 from toolkit.plots.images import batch_grid, pairs, thumbnail_grid
 from toolkit.plots.maps import embedding_map, neighborhood, walk
+from toolkit.plots.molecules import change, molecule
 from toolkit.plots.sentences import batch_sentences
 from toolkit.plots.structure import candidates, in_degrees, same_label
 from toolkit.plots.theory import escape, escape_curve, similar_neighbors, visits, walk_distance
@@ -14,6 +15,7 @@ __all__ = [
     "batch_grid",
     "batch_sentences",
     "candidates",
+    "change",
     "comparison",
     "embedding_map",
     "escape",
@@ -22,6 +24,7 @@ __all__ = [
     "frontier",
     "hardness",
     "in_degrees",
+    "molecule",
     "neighborhood",
     "pairs",
     "pickiness",

@@ -24,7 +24,7 @@ def batch_grid(
     Parameters
     ----------
     batches : mapping of name to index sequence
-    images : array or tensor, shape (N, C, H, W) or (N, H, W)
+    images : array or tensor, shape (N, C, H, W) or (N, H, W), or Thumbnails
         uint8, or float in [0, 1].
     labels : int array, shape (N,)
     classes : sequence of str, optional
@@ -46,10 +46,13 @@ def batch_grid(
             ax.set_axis_off()
         for column, (ax, index) in enumerate(zip(row, batch[:n_shown], strict=False)):
             false_negative = column > 0 and labels[index] == labels[batch[0]]
-            picture = np.asarray(images[index])
-            picture = np.moveaxis(picture, 0, -1).squeeze() if picture.ndim == 3 else picture
-            ax.imshow(picture, cmap="gray_r")
-            ax.set(xticks=[], yticks=[])
+            if isinstance(images, Thumbnails):
+                images.draw(int(index), ax)
+            else:
+                picture = np.asarray(images[index])
+                picture = np.moveaxis(picture, 0, -1).squeeze() if picture.ndim == 3 else picture
+                ax.imshow(picture, cmap="gray_r")
+                ax.set(xticks=[], yticks=[])
             color, width = (FALSE_NEGATIVE, 3) if false_negative else (INK, 2.5) if column == 0 else (FAINT, 0.6)
             for spine in ax.spines.values():
                 spine.set(visible=True, color=color, linewidth=width)
@@ -97,7 +100,7 @@ def thumbnail_grid(
     >>> [text.get_text() for text in ax.texts]
     ['three', 'one', 'four']
     """
-    captions = captions or [""] * len(indices)
+    captions = [""] * len(indices) if captions is None else captions
     framed = [False] * len(indices) if framed is None else framed
     sentences = thumbnails.kind == "text"
     columns = 1 if sentences else columns

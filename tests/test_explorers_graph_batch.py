@@ -1,0 +1,82 @@
+"""The explorer of graph batches by its traits."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from toolkit.draws import Draws
+from toolkit.explorers import GraphBatchExplorer
+from toolkit.metrics import batch_hardness, false_negative_rate
+
+N = 120
+RNG = np.random.default_rng(0)
+LABELS = np.array(["low", "high"])[np.arange(N) % 2]
+POINTS = RNG.normal(size=(N, 6)) + 2 * (np.arange(N) % 2)[:, None]
+SETTINGS = {"batch_size": 16, "n_neighbors": 8, "n_candidates": 60}
+
+
+def draw(index, ax):
+    ax.plot([0, index], [0, 1])
+
+
+@pytest.fixture
+def explorer():
+    return GraphBatchExplorer(POINTS, draw, LABELS, **SETTINGS)
+
+
+def test_batch_and_numbers_are_those_without_a_widget(explorer):
+    for restart in (0.1, 0.7):
+        explorer.restart.value = restart
+        batches, stats = Draws(POINTS, n_batches=1).walks(restart=restart, **SETTINGS)
+        assert explorer.batch.tolist() == batches[0].tolist()
+        rate = false_negative_rate(batches, LABELS)
+        assert f"hardness <b>{batch_hardness(batches, POINTS).mean:.3f}</b>" in explorer.numbers.value
+        assert f"false negatives <b>{rate.rate:.1%}</b>, {rate.over_chance:.1f} × chance" in explorer.numbers.value
+        assert f"{stats.steps} steps for 16 graphs" in explorer.numbers.value
+
+
+def test_slider_changes_the_picture_and_reset_brings_it_back(explorer):
+    before = bytes(explorer._png())
+    assert before.startswith(b"\x89PNG")
+    explorer.restart.value = 0.9
+    assert explorer._png() != before
+    explorer.reset.click()
+    assert explorer.restart.value == 0.1
+    assert explorer._png() == before
+
+
+def test_mimebundle_carries_the_picture_and_a_stable_repr(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == bytes(explorer._png())
+    assert repr(explorer) == "GraphBatchExplorer(n=120)"
+
+
+def test_same_seed_same_walk(explorer):
+    assert GraphBatchExplorer(POINTS, draw, LABELS, **SETTINGS).batch.tolist() == explorer.batch.tolist()
+    other = GraphBatchExplorer(POINTS, draw, LABELS, seed=1, **SETTINGS)
+    assert other.batch[0] != explorer.batch[0]
+
+
+def test_an_error_is_shown_and_raised(explorer):
+    def burst(index, ax):
+        raise RuntimeError("no <such> graph")
+
+    explorer._thumbnails._items = burst
+    explorer._thumbnails.png.cache_clear()
+    with pytest.raises(RuntimeError):
+        explorer.restart.value = 0.5
+    assert "no &lt;such&gt; graph" in explorer.message.value
+
+
+def test_controls_have_names_and_tooltips(explorer):
+    for control in (explorer.restart, explorer.reset):
+        assert control.description
+        assert len(control.tooltip) > 10
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match=r"labels must have shape \(120,\), one per graph"):
+        GraphBatchExplorer(POINTS, draw, LABELS[:-1], **SETTINGS)
+    with pytest.raises(TypeError, match="items must be images"):
+        GraphBatchExplorer(POINTS, 7, LABELS, **SETTINGS)

@@ -1,0 +1,148 @@
+"""Small graphs, molecules above all, and what an augmentation changed in them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from toolkit.plots.style import INK, OTHERS, new_axes, styled
+
+ELEMENT_COLORS = {"O": "#A50026", "N": "#4B3F9E", "S": "#8C6D00", "F": "#1B7837", "Cl": "#1B7837", "Br": "#1B7837"}
+CHANGED = OTHERS[1]
+DROPPED = "#CFCFCF"
+
+
+@styled
+def molecule(graph, elements: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw a graph of up to some fifty nodes, as chemists draw molecules.
+
+    Parameters
+    ----------
+    graph : torch_geometric.data.Data
+        At its ``pos`` if it has them, else laid out by springs. Its ``bond`` are the orders of the bonds, by default 1.
+    elements : sequence of str, optional
+        Names of the features: each node is written as that of its largest one, carbon ("C") left out. By default, nodes
+        are dots.
+    ax : Axes, optional
+
+    Examples
+    --------
+    >>> from toolkit import plots
+    >>> from toolkit.datasets import graphs
+    >>> ax = plots.molecule(graphs.bundled().graphs[100], graphs.ELEMENTS)
+    >>> [text.get_text() for text in ax.texts]
+    ['O', 'O']
+    """
+    return _draw(graph, elements, np.zeros(graph.num_nodes, bool), {}, (), ax)
+
+
+@styled
+def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw a graph with what an augmentation changed in it.
+
+    What was dropped is pale; edges that came in are dashed, and nodes with new features ringed, both in one colour.
+
+    Parameters
+    ----------
+    graph : torch_geometric.data.Data
+    changed : torch_geometric.data.Batch
+        What `toolkit.graph_augmentation.GraphAugmentation` made of a batch of this graph alone.
+    elements, ax
+        As for `molecule`.
+
+    Examples
+    --------
+    >>> from toolkit import plots
+    >>> from toolkit.datasets import graphs
+    >>> from toolkit.graph_augmentation import GraphAugmentation
+    >>> data = graphs.bundled()
+    >>> changed = GraphAugmentation(("nodes",))(data.batch([100]))
+    >>> plots.change(data.graphs[100], changed).get_title("left")
+    '2 of 14 atoms dropped'
+    """
+    kept = changed.origin.numpy()
+    dropped = np.ones(graph.num_nodes, bool)
+    dropped[kept] = False
+    before = {tuple(sorted(pair)) for pair in graph.edge_index.T.tolist()}
+    after = {tuple(sorted(pair)) for pair in changed.origin[changed.edge_index].T.tolist()}
+    lost = {pair for pair in before - after if not dropped[list(pair)].any()}
+    masked = kept[(changed.x != graph.x[changed.origin]).any(1).numpy()]
+    pale = dict.fromkeys(before - after, DROPPED)
+    ax = _draw(graph, elements, dropped, pale, masked, ax, after - before)
+    words = [
+        f"{dropped.sum()} of {len(dropped)} atoms dropped" if dropped.any() else "",
+        f"{len(lost)} of {len(before)} bonds moved" if lost else "",
+        f"{len(masked)} of {len(dropped)} atoms masked" if len(masked) else "",
+    ]
+    ax.set_title(", ".join(filter(None, words)) or "unchanged", fontsize=9)
+    return ax
+
+
+def _draw(graph, elements, dropped, pale, masked, ax, added=()) -> Axes:
+    ax = new_axes(ax, figsize=(2.4, 2.4))
+    places = _places(graph)
+    size = max(np.ptp(places, axis=0).max(), 1e-9)
+    ends = graph.edge_index.T.numpy()
+    length = np.median(np.linalg.norm(places[ends[:, 0]] - places[ends[:, 1]], axis=1)) if len(ends) else size
+    middle = (places.max(0) + places.min(0)) / 2
+    half = size / 2 + 0.5 * length
+    ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    ax.set(aspect="equal", xticks=[], yticks=[])
+    # Bond lengths in points: letters and lines shrink with the molecule.
+    box = ax.get_window_extent()
+    unit = min(box.width, box.height) / ax.figure.dpi * 72 * length / (2 * half)
+    orders = graph.bond.numpy() if "bond" in graph else np.ones(len(ends), int)
+    lines, colors = [], []
+    for (a, b), order in zip(ends, orders, strict=True):
+        if a < b:
+            lines += _parallel(places[a], places[b], int(order), 0.16 * length)
+            colors += [pale.get((a, b), INK)] * int(order)
+    width = float(np.clip(unit / 12, 0.4, 1.4))
+    ax.add_collection(LineCollection(lines, colors=colors, linewidths=width, zorder=1))
+    new = [places[list(pair)] for pair in added]
+    ax.add_collection(LineCollection(new, colors=CHANGED, linewidths=width, linestyles=(0, (3, 2)), zorder=1))
+    if len(masked):
+        ax.scatter(*places[masked].T, s=(0.75 * unit) ** 2, facecolors="none", edgecolors=CHANGED, zorder=3)
+    _write(ax, places, _names(graph, elements), dropped, unit)
+    return ax
+
+
+def _write(ax: Axes, places: np.ndarray, names: list[str], dropped: np.ndarray, unit: float) -> None:
+    """Write the nodes' names over the lines, or dots where there are none."""
+    for place, name, gone in zip(places, names, dropped, strict=True):
+        color = DROPPED if gone else ELEMENT_COLORS.get(name, INK)
+        if name == "•":
+            ax.plot(*place, "o", color=color, markersize=unit / 4, zorder=2)
+        elif name:
+            box = {"boxstyle": "circle,pad=0.08", "facecolor": "white", "edgecolor": "none"}
+            letters = {"fontsize": float(np.clip(0.55 * unit, 2.5, 11)), "weight": "bold", "color": color}
+            ax.text(*place, name, ha="center", va="center", bbox=box, zorder=2, **letters)
+
+
+def _names(graph, elements: Sequence[str] | None) -> list[str]:
+    """Return what to write for each node: nothing for carbon, unless it stands alone."""
+    if elements is None:
+        return ["•"] * graph.num_nodes
+    names = [elements[code] for code in graph.x.argmax(1).tolist()]
+    return names if graph.num_nodes == 1 else ["" if name == "C" else name for name in names]
+
+
+def _places(graph) -> np.ndarray:
+    """Return where the nodes are drawn; float64, shape (n, 2)."""
+    if "pos" in graph:
+        return graph.pos.double().numpy()
+    import networkx as nx
+
+    pairs = nx.Graph()
+    pairs.add_nodes_from(range(graph.num_nodes))
+    pairs.add_edges_from(graph.edge_index.T.tolist())
+    layout = nx.spring_layout(pairs, seed=0)
+    return np.array([layout[node] for node in range(graph.num_nodes)])
+
+
+def _parallel(start: np.ndarray, end: np.ndarray, order: int, gap: float) -> list[np.ndarray]:
+    """Return as many parallel lines as the bond has orders."""
+    along = end - start
+    across = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-9)
+    return [np.array([start, end]) + across * gap * (k - (order - 1) / 2) for k in range(order)]
