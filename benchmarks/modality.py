@@ -105,7 +105,9 @@ def _line(run: pd.Series, differences: pd.DataFrame) -> str:
     difference = ""
     if len(same):
         pair = same.iloc[0]
-        difference = f"{100 * pair.difference:+.2f} ({100 * pair.low:+.2f} to {100 * pair.high:+.2f})"
+        difference = f"{100 * pair.difference:+.2f}"
+        if pair.runs > 1:
+            difference += f" ({100 * pair.low:+.2f} to {100 * pair.high:+.2f})"
     cells = [
         LOSSES.get(run.loss, run.loss.upper()),
         sampler_name(run.sampler),
