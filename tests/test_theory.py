@@ -57,19 +57,16 @@ def test_graph_does_what_the_proposition_says():
         assert (ranks <= n_similar).mean() == pytest.approx(expected, abs=0.1)
 
 
-@given(
-    n=st.integers(2, 3000),
-    share=st.floats(0, 1),
-    m=st.integers(1, 400),
-    part=st.floats(0, 1),
-    replacement=st.booleans(),
-)
-def test_closed_form_is_a_lower_bound(n, share, m, part, replacement):
+@given(n=st.integers(2, 3000), share=st.floats(0, 1), m=st.integers(1, 400), part=st.floats(0, 1))
+def test_closed_form_is_a_lower_bound_of_independent_draws(n, share, m, part):
     n_similar, k = int(share * (n - 1)), max(1, int(part * m))
-    if m > n - 1 and not replacement:
-        m, k = n - 1, min(k, n - 1)
-    exact = theory.all_neighbors_similar(n, n_similar, m, k, replacement)
+    exact = theory.all_neighbors_similar(n, n_similar, m, k, replacement=True)
     assert theory.all_neighbors_similar_bound(n, n_similar, m, k) <= exact + 1e-9
+
+
+def test_closed_form_is_no_bound_without_repetition():
+    assert theory.all_neighbors_similar(5, 1, 2, 2) == 0
+    assert theory.all_neighbors_similar_bound(5, 1, 2, 2) == pytest.approx(0.04)
 
 
 def test_exponent_m_is_no_bound():

@@ -52,8 +52,9 @@ def all_neighbors_similar(
 def all_neighbors_similar_bound(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> float:
     """Return a lower bound of `all_neighbors_similar` in closed form: (1 - p^floor(M / K))^K with p = (N - S) / N.
 
-    Cut the M candidates into K groups: if each holds a similar instance, K of them are similar. With p^M in place of
-    p^floor(M / K) it would not be a bound for K > 1.
+    Cut the M candidates into K groups: if each holds a similar instance, K of them are similar. That needs independent
+    draws, with repetition: without, a few similar instances can't be in all groups, and for S < K the exact value is 0.
+    With p^M in place of p^floor(M / K) it would not be a bound for K > 1.
 
     Examples
     --------
