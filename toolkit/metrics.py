@@ -185,10 +185,9 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     Examples
     --------
     >>> points = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 2.0]]
-    >>> hardest_pairs([[0, 1, 3], [2, 1, 3]], points, 2, labels=["a", "a", "b", "b"])
+    >>> hardest_pairs([[0, 1, 3], [0, 1, 2]], points, 1, labels=["a", "a", "b", "b"])
        first  second  similarity  same_label
-    0      1       3    1.000000       False
-    1      1       2    0.707107       False
+    0      1       3         1.0       False
     """
     import pandas as pd
 

@@ -7,7 +7,7 @@
 >>> sentences
 Sentences(n=20000, max_length=32, classes=25)
 >>> sentences.texts[0], sentences.classes[sentences.labels[0]]
-('the act of accomplishing some aim or executing some order', 'act')
+('cosmetic surgery of the abdomen to remove wrinkles and tighten the skin over the stomach', 'act')
 >>> sampler = UniformBatchSampler(len(sentences), batch_size=64)
 >>> index, tokens = next(iter(DataLoader(sentences, batch_sampler=sampler, collate_fn=sentences.collate)))
 >>> index.shape, sorted(tokens)

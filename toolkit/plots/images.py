@@ -148,7 +148,7 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
     >>> found = metrics.hardest_pairs([[0, 1, 2]], images.reshape(4, -1), 1, labels, only_false=True)
     >>> ax = plots.pairs(found, Thumbnails(images), labels)
     >>> [text.get_text() for text in ax.texts]
-    ['cat', 'cat', '0.73, false negative']
+    ['cat', 'cat', '0.76, false negative']
     """
     rows = -(-len(pairs) // columns)
     ax = new_axes(ax, figsize=(2.1 * columns, 1.5 * max(rows, 1)))

@@ -32,7 +32,7 @@ def molecule(graph, elements: Sequence[str] | None = None, ax: Axes | None = Non
     >>> from toolkit.datasets import graphs
     >>> ax = plots.molecule(graphs.bundled().graphs[100], graphs.ELEMENTS)
     >>> [text.get_text() for text in ax.texts]
-    ['O', 'O']
+    ['Cl', 'Cl', 'Cl']
     """
     return _draw(graph, elements, np.zeros(graph.num_nodes, bool), {}, (), ax)
 
@@ -59,7 +59,7 @@ def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | Non
     >>> data = graphs.bundled()
     >>> changed = GraphAugmentation(("nodes",))(data.batch([100]))
     >>> plots.change(data.graphs[100], changed).get_title("left")
-    '2 of 14 atoms dropped'
+    '1 of 5 atoms dropped'
     """
     kept = changed.origin.numpy()
     dropped = np.ones(graph.num_nodes, bool)
