@@ -1,6 +1,7 @@
 """Beyond one process: forked DataLoader workers, installations that nothing can be written to, the cache on disk."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -129,3 +130,21 @@ def test_second_process_does_not_compile(tmp_path):
     assert any("select_top_k" in name for name in files[1])
     assert any("walks" in name for name in files[1])
     assert files[1] == files[2]
+
+
+LINK = """
+import numpy as np
+from toolkit import ProximityGraph
+graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(700, 8)), 300, 33)
+print(np.sort(graph.neighbors, 1).ravel().tolist())
+"""
+
+
+@pytest.mark.parametrize("features", ["", "+avx,+avx2,+popcnt"])
+def test_instructions_do_not_change_the_graph(features, tmp_path):
+    if features and platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("instructions of another processor")
+    here = run(LINK)
+    there = run(LINK, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=features, NUMBA_CACHE_DIR=str(tmp_path))
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == here.stdout

@@ -8,7 +8,7 @@ import torch
 from toolkit import _threads
 
 _MIN_BLOCKS = 32  # for the threads to share
-_SCORES = 2**22  # at most so many at once, in each thread
+_SCORES = 2**18  # at most so many at once, in each thread: some still lie in its cache when they are read
 _DEVICE_SCORES = 2**27
 
 

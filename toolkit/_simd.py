@@ -1,7 +1,7 @@
 """Operations on sixteen values at a time, and fetching memory ahead.
 
 Numba does not turn loops that compare, count and compact into vector code, so these few operations are written in
-LLVM's own terms. They run on any processor; with AVX-512 each is one or two instructions.
+LLVM's own terms. They run on any processor; with AVX-512 each is one or two instructions, with AVX2 a few.
 """
 
 from llvmlite import ir
@@ -15,38 +15,76 @@ LANES = 16
 LINE = 64  # bytes fetched at once
 
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
-_INTS, _FLOATS, _MASK = (ir.VectorType(lane, LANES) for lane in (_I32, _F32, ir.IntType(1)))
 
 
-def _load(builder, address, vector):
+def _vector(element, lanes):
+    return ir.VectorType(element, lanes)
+
+
+def _parts(context):
+    """Return the lanes that one register holds, and their byte offsets among `LANES`."""
+    _, _, features = context.codegen().magic_tuple()
+    lanes = 8 if "+avx2" in features and "+avx512f" not in features else LANES
+    return lanes, range(0, 4 * LANES, 4 * lanes)
+
+
+def _add(builder, address, offset):
+    """Emit: an address so many bytes further."""
+    return builder.add(address, offset if isinstance(offset, ir.Value) else ir.Constant(_I64, offset))
+
+
+def _load(builder, address, element, lanes):
     """Emit: load a vector from an address of 4-byte alignment."""
-    value = builder.load(builder.inttoptr(address, vector.as_pointer()))
+    value = builder.load(builder.inttoptr(address, _vector(element, lanes).as_pointer()))
     value.align = 4
     return value
 
 
+def _store(builder, vector, address):
+    """Emit: store a vector at an address of 4-byte alignment."""
+    builder.store(vector, builder.inttoptr(address, vector.type.as_pointer())).align = 4
+
+
 def _reach(builder, values, threshold):
-    """Emit: the mask of the values that are at least `threshold`."""
-    undefined = ir.Constant(_FLOATS, ir.Undefined)
+    """Emit: which of the values are at least `threshold`, as a mask."""
+    undefined = ir.Constant(values.type, ir.Undefined)
     one = builder.insert_element(undefined, threshold, ir.Constant(_I32, 0))
-    all_lanes = builder.shuffle_vector(one, undefined, ir.Constant(_INTS, [0] * LANES))
+    all_lanes = builder.shuffle_vector(one, undefined, ir.Constant(_vector(_I32, values.type.count), None))
     return builder.fcmp_ordered(">=", values, all_lanes)
 
 
-def _ones(builder, mask):
-    """Emit: the number of lanes set in a mask."""
-    return builder.zext(builder.ctpop(builder.bitcast(mask, ir.IntType(LANES))), _I64)
+def _bits(builder, mask):
+    """Emit: a mask as an integer."""
+    return builder.zext(builder.bitcast(mask, ir.IntType(mask.type.count)), _I64)
 
 
-def _store_compressed(builder, vector, name, address, mask):
-    """Emit: store the lanes set in `mask` one after the other, and anything up to `LANES` behind them."""
-    signature = ir.FunctionType(vector.type, [vector.type, _MASK, vector.type])
-    # Compressed in a register: some processors are many times slower at doing it on the way to memory.
-    compress = cgutils.get_or_insert_function(
-        builder.module, signature, f"llvm.experimental.vector.compress.v{LANES}{name}"
-    )
-    lanes = builder.call(compress, [vector, mask, ir.Constant(vector.type, ir.Undefined)])
-    builder.store(lanes, builder.inttoptr(address, vector.type.as_pointer())).align = 4
+def _compress(builder, vector, mask):
+    """Emit: the lanes set in `mask` one after the other, then anything."""
+    kind = f"v{vector.type.count}{'f' if vector.type.element == _F32 else 'i'}32"
+    if vector.type.count == LANES:
+        signature = ir.FunctionType(vector.type, [vector.type, mask.type, vector.type])
+        name = f"llvm.experimental.vector.compress.{kind}"
+        arguments = [vector, mask, ir.Constant(vector.type, ir.Undefined)]
+    else:
+        # AVX2 can only permute: in an order looked up by the mask, one byte for each lane.
+        entry = builder.load(builder.gep(_orders(builder.module), [ir.Constant(_I64, 0), _bits(builder, mask)]))
+        order = builder.zext(builder.bitcast(entry, _vector(_I8, 8)), _vector(_I32, 8))
+        signature = ir.FunctionType(vector.type, [vector.type, order.type])
+        name = f"llvm.x86.avx2.perm{'ps' if vector.type.element == _F32 else 'd'}"
+        arguments = [vector, order]
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
+
+
+def _orders(module):
+    """Return a table in the module: for each mask of eight lanes its lanes in order, one byte each."""
+    name = "toolkit_lane_orders"
+    if name not in module.globals:
+        chosen = [[lane for lane in range(8) if mask >> lane & 1] for mask in range(256)]
+        entries = [sum(lane << 8 * place for place, lane in enumerate(lanes)) for lanes in chosen]
+        table = ir.GlobalVariable(module, ir.ArrayType(_I64, len(entries)), name)
+        table.linkage, table.global_constant = "internal", True
+        table.initializer = ir.Constant(table.value_type, entries)
+    return module.globals[name]
 
 
 @intrinsic
@@ -55,7 +93,12 @@ def count_lanes(typingctx, values, threshold):
 
     def emit(context, builder, signature, arguments):
         address, bound = arguments
-        return _ones(builder, _reach(builder, _load(builder, address, _FLOATS), bound))
+        count = ir.Constant(_I64, 0)
+        lanes, offsets = _parts(context)
+        for offset in offsets:
+            mask = _reach(builder, _load(builder, _add(builder, address, offset), _F32, lanes), bound)
+            count = builder.add(count, builder.ctpop(_bits(builder, mask)))
+        return count
 
     return types.int64(types.int64, types.float32), emit
 
@@ -69,11 +112,18 @@ def keep_lanes(typingctx, values, codes, threshold, kept_values, kept_codes):
 
     def emit(context, builder, signature, arguments):
         from_values, from_codes, bound, to_values, to_codes = arguments
-        lanes = _load(builder, from_values, _FLOATS)
-        mask = _reach(builder, lanes, bound)
-        _store_compressed(builder, lanes, "f32", to_values, mask)
-        _store_compressed(builder, _load(builder, from_codes, _INTS), "i32", to_codes, mask)
-        return _ones(builder, mask)
+        count = ir.Constant(_I64, 0)
+        lanes, offsets = _parts(context)
+        for offset in offsets:
+            part = _load(builder, _add(builder, from_values, offset), _F32, lanes)
+            mask = _reach(builder, part, bound)
+            behind = builder.mul(count, ir.Constant(_I64, 4))
+            # Compressed in a register: some processors are many times slower at doing it on the way to memory.
+            _store(builder, _compress(builder, part, mask), _add(builder, to_values, behind))
+            part = _load(builder, _add(builder, from_codes, offset), _I32, lanes)
+            _store(builder, _compress(builder, part, mask), _add(builder, to_codes, behind))
+            count = builder.add(count, builder.ctpop(_bits(builder, mask)))
+        return count
 
     return types.int64(types.int64, types.int64, types.float32, types.int64, types.int64), emit
 
