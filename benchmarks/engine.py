@@ -37,7 +37,7 @@ SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: `value` is the ratio of the best times, `low` to `high` the ratios of single repeats."""
+    """One line of the table: `value` is the median of the ratios of single repeats, `low` to `high` their range."""
 
     key: str
     value: float
@@ -51,7 +51,7 @@ def ratio(key: str, times: np.ndarray, target: str, meaning: str, scale: float =
     """Compare two rows of interleaved times."""
     above, below = times
     each = above / below * scale
-    return Figure(key, above.min() / below.min() * scale, each.min(), each.max(), target, meaning)
+    return Figure(key, np.median(each), each.min(), each.max(), target, meaning)
 
 
 @lru_cache
@@ -89,7 +89,7 @@ def graph_figures(repeats: int, largest: int) -> Iterator[Figure]:
     sizes = [size for size in (SMALL, 80_000, LARGE, IMAGENET) if size <= largest]
     works = [lambda n=n: ProximityGraph.build(points(largest)[:n], M, K) for n in sizes]
     times = report.interleaved(*works, repeats=min(repeats, 3))
-    meaning = f"x in time ~ N^x, N = {SMALL:,} to {largest:,}; {times[-1].min():.1f} s"
+    meaning = f"x in time ~ N^x, N = {SMALL:,} to {largest:,}; {np.median(times[-1]):.1f} s"
     yield exponent("growth_exponent", sizes, times, "<= 1.05", meaning)
 
 
@@ -133,8 +133,7 @@ def over_product(key: str, n: int, target: str, repeats: int) -> Figure:
 def exponent(key: str, sizes: list[int], amounts: np.ndarray, target: str, meaning: str) -> Figure:
     """Fit x in amount ~ N^x; `amounts` has a row for each size."""
     slopes = np.polyfit(np.log(sizes), np.log(amounts), 1)[0]
-    best = np.polyfit(np.log(sizes), np.log(amounts.min(1)), 1)[0]
-    return Figure(key, best, slopes.min(), slopes.max(), target, meaning)
+    return Figure(key, np.median(slopes), slopes.min(), slopes.max(), target, meaning)
 
 
 def walk_figures(repeats: int) -> Iterator[Figure]:
@@ -160,7 +159,7 @@ def walk_figures(repeats: int) -> Iterator[Figure]:
     per_step = times[1] / stats.steps
     rates = 1 / per_step
     meaning = f"one thread, N = {SMALL:,}"
-    yield Figure("walk_steps_per_second", rates.max(), rates.min(), rates.max(), "", meaning)
+    yield Figure("walk_steps_per_second", np.median(rates), rates.min(), rates.max(), "", meaning)
 
     links = igraph.Graph(n=SMALL, edges=_edges(graph), directed=True)
     steps = 100_000
@@ -226,7 +225,7 @@ def sampler_share(repeats: int) -> Figure:
         shares.append(train(model, data.views, sampler, steps, progress=False).sampler_share)
     shares = shares[1:]
     meaning = f"sampler's part of the time of {preset.steps} training steps, quickstart preset"
-    return Figure("sampler_share_of_training", min(shares), min(shares), max(shares), "<= 0.02", meaning)
+    return Figure("sampler_share_of_training", np.median(shares), min(shares), max(shares), "<= 0.02", meaning)
 
 
 def import_time(repeats: int) -> Figure:
