@@ -147,7 +147,7 @@ def test_bad_batches(measure, batches, exception, message):
 def test_bad_embeddings_and_labels():
     points = POINTS.copy()
     points[[5, 20]] = np.nan
-    with pytest.raises(ValueError, match=r"first \[5\]"):
+    with pytest.raises(ValueError, match=r"2 bad row\(s\), first \[5, 20\]"):
         batch_hardness(BATCHES, points)
     assert batch_hardness([[0, 1]], points).mean == batch_hardness([[0, 1]], POINTS).mean  # only members count
     with pytest.raises(ValueError, match=r"embeddings must have shape \(N, d\)"):

@@ -91,9 +91,10 @@ def norms(tensor: torch.Tensor, name: str = "embeddings", rows=None) -> torch.Te
     bad = ~torch.isfinite(1 / exact) | ~torch.isfinite(exact)
     if bad.any():
         where = odd[bad].cpu().numpy()
-        named = (where if rows is None else np.asarray(rows)[where])[:5].tolist()
+        named = np.unique(where if rows is None else np.asarray(rows)[where])
         raise ValueError(
-            f"{name} must be finite and not all zero in every row, got {len(where)} bad row(s), first {named}: "
+            f"{name} must be finite and not all zero in every row, got {len(named)} bad row(s), "
+            f"first {named[:5].tolist()}: "
             "check for NaN, Inf or zero vectors (a diverged model, an empty input)"
         )
     result = result.double()

@@ -1,6 +1,6 @@
 """What is in batches, as a sampler yields them: hardness, false negatives, coverage. How stale a graph is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,8 @@ import torch
 from toolkit import _checks
 from toolkit.draws import Draws
 from toolkit.graph import ProximityGraph
+
+_ROWS_AT_ONCE = 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +136,22 @@ def batch_hardness(batches, embeddings) -> Hardness:
     """
     from toolkit._kernels import pair_histogram
 
-    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
     histogram = np.zeros(len(Hardness.edges) - 1, np.int64)
-    means = []
-    for batch in _checks.batches(batches, len(vectors)):
-        members = _checks.embeddings(vectors[batch], rows=batch).cpu()
-        means.append(pair_histogram((members @ members.T).numpy(), histogram))
+    means = [pair_histogram(scores, histogram) for _, scores in _similarities(batches, embeddings)]
     return Hardness(np.array(means), histogram)
+
+
+def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each batch with the cosine similarities (B, B) of its members."""
+    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+    batches = _checks.batches(batches, len(vectors))
+    ends = np.cumsum([len(batch) for batch in batches])
+    # Rows of many batches are fetched and checked together, which takes less time, but not of all, which takes memory.
+    for some in np.split(np.arange(len(batches)), np.flatnonzero(np.diff(ends // _ROWS_AT_ONCE)) + 1):
+        rows = np.concatenate([batches[i] for i in some])
+        members = _checks.embeddings(vectors[rows], rows=rows).cpu()
+        for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
+            yield batches[i], (part @ part.T).numpy()
 
 
 def false_negative_rate(batches, labels) -> FalseNegatives:
@@ -191,26 +202,21 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     """
     import pandas as pd
 
-    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+    from toolkit._kernels import top_pairs
+
     _checks.integer("n_pairs", n_pairs, 1)
     if only_false and labels is None:
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
-    codes = None if labels is None else _checks.labels(labels, len(vectors))
+    codes = None if labels is None else _checks.labels(labels, len(embeddings))
     found: dict[tuple[int, int], float] = {}
-    least = -2.0
-    for batch in _checks.batches(batches, len(vectors)):
-        members = _checks.embeddings(vectors[batch], rows=batch).cpu()
-        scores = (members @ members.T).numpy()
-        scores[np.tri(len(batch), dtype=bool)] = -2
+    for batch, scores in _similarities(batches, embeddings):
         if only_false:
             scores[codes[batch, None] != codes[batch]] = -2
-        places = np.flatnonzero(scores > least)
-        if len(places) > n_pairs:
-            places = places[np.argpartition(scores.flat[places], -n_pairs)[-n_pairs:]]
-        for i, j in zip(*np.unravel_index(places, scores.shape), strict=True):
-            found[tuple(sorted((int(batch[i]), int(batch[j]))))] = float(scores[i, j])
-        if len(found) >= n_pairs:
-            least = sorted(found.values())[-n_pairs]
+        pairs, values = np.zeros((n_pairs, 2), np.int64), np.full(n_pairs, -2, np.float32)
+        top_pairs(scores, pairs, values)
+        there = values > -2
+        named = np.sort(batch[pairs[there]], 1).tolist()
+        found.update(zip(map(tuple, named), values[there].tolist(), strict=True))
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
     frame = pd.DataFrame([(*pair, score) for pair, score in rows], columns=["first", "second", "similarity"])
     if codes is not None:

@@ -36,6 +36,6 @@ class Picture:
         for artist in moving:
             artist.axes.draw_artist(artist)
         buffer = io.BytesIO()
-        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
-        Image.fromarray(pixels).save(buffer, "png", compress_level=1)
+        pixels = Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
+        pixels.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
