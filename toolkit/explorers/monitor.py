@@ -16,6 +16,7 @@ from toolkit.explorers.picture import Picture
 from toolkit.history import History
 from toolkit.metrics import staleness
 from toolkit.plots.style import color_of, style
+from toolkit.plots.training import curve
 
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5
@@ -144,15 +145,35 @@ class TrainingMonitor(Explorer):
 
     def _respond(self, moved=None) -> None:
         began = time.perf_counter()
-        plots.training_panels(self.histories, self.window.value, self._picture.canvas.figure)
-        # Fixed: a layout that follows the labels would jump between frames.
-        self._picture.canvas.figure.subplots_adjust(**MARGINS)
-        self._picture.forget()
-        self._image.value = self._picture.png([])
+        if moved is not self.window or not self._move_curves():
+            self._draw_panels()
+        self._image.value = self._picture.png([line for ax in self._axes for line in ax.lines])
         lines = [_numbers(*run, i) for i, run in enumerate(self.histories.items())]
         self._show_numbers(lines or [["No run yet."]])
         now = time.perf_counter()
         self._due = now + max(LEAST_PAUSE, (now - began) / SHARE_OF_TIME)
+
+    def _draw_panels(self) -> None:
+        """Draw all but the curves, which go on top."""
+        figure = self._picture.canvas.figure
+        self._axes = plots.training_panels(self.histories, self.window.value, figure).ravel()
+        # Fixed: a layout that follows the labels would jump between frames.
+        figure.subplots_adjust(**MARGINS)
+        for ax in self._axes:
+            for line in ax.lines:
+                line.set_animated(True)
+        self._picture.forget()
+
+    def _move_curves(self) -> bool:
+        """Give the curves the present window, and return whether the panels have room for them."""
+        for ax, column in zip(self._axes, SHOWN, strict=True):
+            (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+            for line, history in zip(ax.lines, self.histories.values(), strict=True):
+                steps, values = curve(history, column, self.window.value)
+                line.set_data(steps, values)
+                if len(steps) and not (left <= steps[-1] <= right and low <= values.min() and values.max() <= high):
+                    return False
+        return True
 
     def _png(self) -> bytes:
         """Draw what came in since the last frame, too."""

@@ -99,14 +99,14 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
 def _draw_curves(histories: Mapping, column: str, window: int, ax: Axes) -> None:
     """Draw one line per history, without the values that are not there."""
     for i, (name, history) in enumerate(histories.items()):
-        steps, values = _curve(history, column, window)
+        steps, values = curve(history, column, window)
         sparse = {"marker": "o", "markersize": 4, "clip_on": False} if column in ("staleness", "probes") else {}
         ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
     if column in SHARES:
         ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
 
 
-def _curve(history, column: str, window: int) -> tuple[np.ndarray, np.ndarray]:
+def curve(history, column: str, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return steps and values of a column, its running mean, or of a list of (step, value)."""
     if column in history.columns:
         import pandas as pd
