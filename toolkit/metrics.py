@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from toolkit import _checks
+from toolkit import _checks, _threads
 from toolkit.draws import Draws
 from toolkit.graph import ProximityGraph
 
@@ -142,16 +142,20 @@ def batch_hardness(batches, embeddings) -> Hardness:
 
 
 def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield each batch with the cosine similarities (B, B) of its members."""
+    """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
     vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
     batches = _checks.batches(batches, len(vectors))
-    ends = np.cumsum([len(batch) for batch in batches])
+    ends, scores = np.cumsum([len(batch) for batch in batches]), None
     # Rows of many batches are fetched and checked together, which takes less time, but not of all, which takes memory.
     for some in np.split(np.arange(len(batches)), np.flatnonzero(np.diff(ends // _ROWS_AT_ONCE)) + 1):
         rows = np.concatenate([batches[i] for i in some])
         members = _checks.embeddings(vectors[rows], rows=rows).cpu()
         for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
-            yield batches[i], (part @ part.T).numpy()
+            if scores is None or len(scores) != len(part):
+                scores = part.new_empty(len(part), len(part))
+            with _threads.single():
+                torch.mm(part, part.T, out=scores)
+            yield batches[i], scores.numpy()
 
 
 def false_negative_rate(batches, labels) -> FalseNegatives:
