@@ -153,6 +153,21 @@ def test_window_smooths():
     assert monitor._image.value != image
 
 
+def test_window_draws_all_anew_where_more_than_curves_changed():
+    monitor = TrainingMonitor(make_history(), window=20)
+    monitor.window.value = 1  # the raw values go beyond the axes of their means
+    for ax in monitor._picture.canvas.figure.axes:
+        for line in ax.lines:
+            if len(line.get_ydata()):
+                assert ax.get_ylim()[0] <= line.get_ydata().min() <= line.get_ydata().max() <= ax.get_ylim()[1]
+    monitor.histories["kNN"] = make_history(seed=1)  # a run that began since the last frame
+    monitor.window.value = 2
+    assert list(curves(monitor)["loss"]) == ["training", "kNN"]
+    monitor.histories["training"] = History()
+    monitor.window.value = 3
+    assert len(curves(monitor)["loss"]["training"][1]) == 0
+
+
 def test_what_is_missing_is_named():
     monitor = TrainingMonitor(History())
     written = [text.get_text() for ax in monitor._picture.canvas.figure.axes for text in ax.texts]

@@ -282,20 +282,3 @@ def pair_histogram(similarities, histogram):
             total += value
             histogram[min(max(np.int64((value + 1) * 0.5 * n_bins), 0), n_bins - 1)] += 1
     return total / (n * (n - 1) / 2)
-
-
-@kernel
-def top_pairs(similarities, pairs, values):
-    """Put the pairs above the diagonal that are more similar than those in `values` (falling) in their place."""
-    n, last = len(similarities), len(values) - 1
-    for i in range(n):
-        for j in range(i + 1, n):
-            value = similarities[i, j]
-            if value > values[last]:
-                place = last
-                while place > 0 and value > values[place - 1]:
-                    values[place] = values[place - 1]
-                    pairs[place, 0], pairs[place, 1] = pairs[place - 1, 0], pairs[place - 1, 1]
-                    place -= 1
-                values[place] = value
-                pairs[place, 0], pairs[place, 1] = i, j

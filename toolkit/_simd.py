@@ -17,25 +17,22 @@ LINE = 64  # bytes fetched at once
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
-def _vector(element, lanes):
-    return ir.VectorType(element, lanes)
-
-
 def _parts(context):
-    """Return the lanes that one register holds, and their byte offsets among `LANES`."""
+    """Return how many lanes to treat at once, and where each part of `LANES` begins."""
     _, _, features = context.codegen().magic_tuple()
     lanes = 8 if "+avx2" in features and "+avx512f" not in features else LANES
-    return lanes, range(0, 4 * LANES, 4 * lanes)
+    return lanes, range(0, LANES, lanes)
 
 
-def _add(builder, address, offset):
-    """Emit: an address so many bytes further."""
-    return builder.add(address, offset if isinstance(offset, ir.Value) else ir.Constant(_I64, offset))
+def _further(builder, address, count):
+    """Emit: the address of the value so many values (an integer, or an emitted one) after another."""
+    count = count if isinstance(count, ir.Value) else ir.Constant(_I64, count)
+    return builder.add(address, builder.mul(count, ir.Constant(_I64, 4)))
 
 
 def _load(builder, address, element, lanes):
     """Emit: load a vector from an address of 4-byte alignment."""
-    value = builder.load(builder.inttoptr(address, _vector(element, lanes).as_pointer()))
+    value = builder.load(builder.inttoptr(address, ir.VectorType(element, lanes).as_pointer()))
     value.align = 4
     return value
 
@@ -49,7 +46,7 @@ def _reach(builder, values, threshold):
     """Emit: which of the values are at least `threshold`, as a mask."""
     undefined = ir.Constant(values.type, ir.Undefined)
     one = builder.insert_element(undefined, threshold, ir.Constant(_I32, 0))
-    all_lanes = builder.shuffle_vector(one, undefined, ir.Constant(_vector(_I32, values.type.count), None))
+    all_lanes = builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(_I32, values.type.count), None))
     return builder.fcmp_ordered(">=", values, all_lanes)
 
 
@@ -68,7 +65,7 @@ def _compress(builder, vector, mask):
     else:
         # AVX2 can only permute: in an order looked up by the mask, one byte for each lane.
         entry = builder.load(builder.gep(_orders(builder.module), [ir.Constant(_I64, 0), _bits(builder, mask)]))
-        order = builder.zext(builder.bitcast(entry, _vector(_I8, 8)), _vector(_I32, 8))
+        order = builder.zext(builder.bitcast(entry, ir.VectorType(_I8, 8)), ir.VectorType(_I32, 8))
         signature = ir.FunctionType(vector.type, [vector.type, order.type])
         name = f"llvm.x86.avx2.perm{'ps' if vector.type.element == _F32 else 'd'}"
         arguments = [vector, order]
@@ -94,9 +91,9 @@ def count_lanes(typingctx, values, threshold):
     def emit(context, builder, signature, arguments):
         address, bound = arguments
         count = ir.Constant(_I64, 0)
-        lanes, offsets = _parts(context)
-        for offset in offsets:
-            mask = _reach(builder, _load(builder, _add(builder, address, offset), _F32, lanes), bound)
+        lanes, firsts = _parts(context)
+        for first in firsts:
+            mask = _reach(builder, _load(builder, _further(builder, address, first), _F32, lanes), bound)
             count = builder.add(count, builder.ctpop(_bits(builder, mask)))
         return count
 
@@ -113,15 +110,14 @@ def keep_lanes(typingctx, values, codes, threshold, kept_values, kept_codes):
     def emit(context, builder, signature, arguments):
         from_values, from_codes, bound, to_values, to_codes = arguments
         count = ir.Constant(_I64, 0)
-        lanes, offsets = _parts(context)
-        for offset in offsets:
-            part = _load(builder, _add(builder, from_values, offset), _F32, lanes)
+        lanes, firsts = _parts(context)
+        for first in firsts:
+            part = _load(builder, _further(builder, from_values, first), _F32, lanes)
             mask = _reach(builder, part, bound)
-            behind = builder.mul(count, ir.Constant(_I64, 4))
             # Compressed in a register: some processors are many times slower at doing it on the way to memory.
-            _store(builder, _compress(builder, part, mask), _add(builder, to_values, behind))
-            part = _load(builder, _add(builder, from_codes, offset), _I32, lanes)
-            _store(builder, _compress(builder, part, mask), _add(builder, to_codes, behind))
+            _store(builder, _compress(builder, part, mask), _further(builder, to_values, count))
+            part = _load(builder, _further(builder, from_codes, first), _I32, lanes)
+            _store(builder, _compress(builder, part, mask), _further(builder, to_codes, count))
             count = builder.add(count, builder.ctpop(_bits(builder, mask)))
         return count
 

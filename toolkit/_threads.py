@@ -1,8 +1,7 @@
 """Several threads at once, each of them with single-threaded torch operations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import torch
 
@@ -17,20 +16,14 @@ def run(work: Callable[[], None], n_threads: int) -> None:
 
     All have ended when this returns, so that a fork later on finds none.
     """
-    with single(), ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        others = [pool.submit(work) for _ in range(n_threads - 1)]
-        work()
-        for other in others:
-            other.result()
-
-
-@contextmanager
-def single() -> Iterator[None]:
-    """Let torch operations of this thread use no other: small ones lose more by waiting for a second than they gain."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            others = [pool.submit(work) for _ in range(n_threads - 1)]
+            work()
+            for other in others:
+                other.result()
     finally:
         # The number is a thread's own, but also what threads started later begin with.
         torch.set_num_threads(before)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from toolkit import _checks, _threads
+from toolkit import _checks
 from toolkit.draws import Draws
 from toolkit.graph import ProximityGraph
 
@@ -153,8 +153,7 @@ def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]
         for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
             if scores is None or len(scores) != len(part):
                 scores = part.new_empty(len(part), len(part))
-            with _threads.single():
-                torch.mm(part, part.T, out=scores)
+            torch.mm(part, part.T, out=scores)
             yield batches[i], scores.numpy()
 
 
@@ -206,21 +205,24 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     """
     import pandas as pd
 
-    from toolkit._kernels import top_pairs
-
     _checks.integer("n_pairs", n_pairs, 1)
     if only_false and labels is None:
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
     codes = None if labels is None else _checks.labels(labels, len(embeddings))
     found: dict[tuple[int, int], float] = {}
+    least = -2.0
     for batch, scores in _similarities(batches, embeddings):
         if only_false:
             scores[codes[batch, None] != codes[batch]] = -2
-        pairs, values = np.zeros((n_pairs, 2), np.int64), np.full(n_pairs, -2, np.float32)
-        top_pairs(scores, pairs, values)
-        there = values > -2
-        named = np.sort(batch[pairs[there]], 1).tolist()
-        found.update(zip(map(tuple, named), values[there].tolist(), strict=True))
+        i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
+        i, j = i[i < j], j[i < j]
+        if len(i) > n_pairs:
+            best = np.argpartition(scores[i, j], -n_pairs)[-n_pairs:]
+            i, j = i[best], j[best]
+        named = np.sort(np.column_stack([batch[i], batch[j]]), 1).tolist()
+        found.update(zip(map(tuple, named), scores[i, j].tolist(), strict=True))
+        if len(found) >= n_pairs:
+            least = sorted(found.values())[-n_pairs]
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
     frame = pd.DataFrame([(*pair, score) for pair, score in rows], columns=["first", "second", "similarity"])
     if codes is not None:

@@ -165,14 +165,18 @@ class TrainingMonitor(Explorer):
         self._picture.forget()
 
     def _move_curves(self) -> bool:
-        """Give the curves the present window, and return whether the panels have room for them."""
+        """Give the curves the present window, and return whether the panels are still right for them."""
         for ax, column in zip(self._axes, SHOWN, strict=True):
+            if len(ax.lines) != len(self.histories):
+                return False
             (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
             for line, history in zip(ax.lines, self.histories.values(), strict=True):
                 steps, values = curve(history, column, self.window.value)
-                line.set_data(steps, values)
+                if bool(len(steps)) != bool(len(line.get_xdata())):
+                    return False
                 if len(steps) and not (left <= steps[-1] <= right and low <= values.min() and values.max() <= high):
                     return False
+                line.set_data(steps, values)
         return True
 
     def _png(self) -> bytes:
