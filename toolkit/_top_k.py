@@ -1,4 +1,7 @@
-"""Selection of the K best of a row of cosine similarities."""
+"""Selection of the K best of a row of cosine similarities.
+
+Compiled code is kept until this file changes: after a change of `_simd` alone, delete ``__pycache__``.
+"""
 
 import numpy as np
 
