@@ -16,7 +16,7 @@ from toolkit import RandomWalkBatchSampler
 from toolkit.datasets.graphs import TwoViews
 from toolkit.losses import dcl, hcl, jsd, nt_xent
 from toolkit.models import MVGRL, GraphCL
-from toolkit.models.graph_encoders import GCN, GIN, sum_pool
+from toolkit.models.graph_encoders import GCN, GIN, sum_pool, weighted_edges
 from toolkit.training import train
 
 SEEDS = st.integers(0, 1000)
@@ -95,7 +95,8 @@ def test_gcn_is_a_weighted_sum_layer_by_layer():
     for layer, activation in zip(encoder.layers, encoder.activations, strict=True):
         nodes = activation(dense @ layer.lin(nodes) + layer.bias)
         sums.append(global_add_pool(nodes, batch.batch))
-    found = encoder(batch.x, batch.edge_index, weight, batch.batch, batch.num_graphs)
+    edges = weighted_edges(batch.edge_index, weight, batch.num_nodes)
+    found = encoder(batch.x, edges, batch.batch, batch.num_graphs)
     torch.testing.assert_close(found[0], nodes)
     torch.testing.assert_close(found[1], torch.cat(sums, 1))
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolkit.losses import jsd
-from toolkit.models.graph_encoders import GCN
+from toolkit.models.graph_encoders import GCN, weighted_edges
 
 
 class MVGRL(nn.Module):
@@ -64,8 +64,9 @@ class MVGRL(nn.Module):
         edges = gcn_norm(batch.edge_index, num_nodes=batch.num_nodes)
         diffusion = batch.diffusion_index, batch.diffusion_weight
         views = []
-        for encoder, (index, weight) in zip(self.encoders, (edges, diffusion), strict=True):
-            nodes, graphs = encoder(batch.x, index, weight, batch.batch, batch.num_graphs)
+        for encoder, weighted in zip(self.encoders, (edges, diffusion), strict=True):
+            matrix = weighted_edges(*weighted, batch.num_nodes)
+            nodes, graphs = encoder(batch.x, matrix, batch.batch, batch.num_graphs)
             views.append((nodes, self.graph_head(graphs)))
         return views
 
