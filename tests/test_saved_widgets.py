@@ -11,21 +11,30 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 LARGEST = 300_000
-DATA = """import numpy as np
-from toolkit import explorers
-from toolkit.datasets import vision
+DATA = """import warnings
+warnings.filterwarnings("ignore", category=FutureWarning, module="torch")  # torch_geometric's import of torch.jit
+
+import numpy as np
+from toolkit import explorers, plots
+from toolkit.datasets import graphs, vision
 from toolkit.history import COLUMNS, History
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 500)
 points = (rng.normal(size=(10, 32))[labels] + rng.normal(size=(500, 32))).astype("float32")
 images = vision.bundled().train.pixels[:500]
-history = History({name: rng.random(50).tolist() for name in COLUMNS})"""
+history = History({name: rng.random(50).tolist() for name in COLUMNS})
+texts = [f"sentence {i}" for i in range(500)]
+molecules = graphs.bundled()
+composition = [graph.x.mean(0).tolist() for graph in molecules.graphs]
+draw = lambda index, ax: plots.molecule(molecules.graphs[index], ax=ax)"""
 EXPLORERS = [
     'explorers.ProximityGraphExplorer(points, labels, images, layout="pca")',
     'explorers.WalkPlayer(points, labels, images, layout="pca")',
     "explorers.HardnessExplorer(points, labels, images)",
     "explorers.FalseNegativeExplorer(points, labels, images)",
+    "explorers.SentenceExplorer(points, texts, labels)",
+    "explorers.GraphBatchExplorer(composition, draw, molecules.labels, batch_size=32)",
     "explorers.TrainingMonitor(history)",
     'explorers.Dashboard(points, labels, images, history, layout="pca")',
 ]

@@ -1,5 +1,7 @@
 """See which graphs a walk brings together, as its restart probability changes."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,8 +30,8 @@ class GraphBatchExplorer(Explorer):
         Called with ``(index, ax)``, draws a graph.
     labels : array, shape (N,)
         Of any kind, written beneath the graphs.
-    settings : int
-        ``batch_size``, ``n_neighbors`` and ``n_candidates`` of the walk.
+    batch_size, n_neighbors, n_candidates : int
+        Of the walk. There are at most N - 1 candidates.
     seed : int
         Of the graph of similarities, the start and the walk.
 
@@ -53,11 +55,20 @@ class GraphBatchExplorer(Explorer):
     (32,)
     """
 
-    def __init__(self, embeddings, draw, labels, seed: int = 0, **settings: int) -> None:
+    def __init__(
+        self,
+        embeddings,
+        draw: Callable,
+        labels,
+        batch_size: int = 64,
+        n_neighbors: int = 100,
+        n_candidates: int = 1000,
+        seed: int = 0,
+    ) -> None:
         self._draws = Draws(embeddings, n_batches=1, seed=seed)
         self._labels = _checks.shape("labels", np.asarray(labels), (self._draws.n,), "one per graph")
         self._thumbnails = Thumbnails(draw, self._draws.n, size=160)
-        self._settings = settings
+        self._settings = {"batch_size": batch_size, "n_neighbors": n_neighbors, "n_candidates": n_candidates}
         self.restart = widgets.FloatSlider(
             value=0.1,
             max=0.95,
