@@ -103,7 +103,7 @@ class GraphBatchExplorer(Explorer):
             f"false negatives <b>{found.rate:.1%}</b>{times_chance(found, ', {}')}",
             f"{stats.steps} steps for {len(batch)} graphs",
         ]
-        self.numbers.value = " &nbsp;·&nbsp; ".join(words)
+        self._show_numbers([words])
 
     def _png(self) -> bytes:
         return self._image.value

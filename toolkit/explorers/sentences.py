@@ -92,7 +92,7 @@ class SentenceExplorer(SettingsExplorer):
             words.append(f"false negatives <b>{found.rate:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._show_batch()
-        self.numbers.value = " &nbsp;·&nbsp; ".join(words)
+        self._show_numbers([words])
 
     def _show_batch(self) -> None:
         self.batches = {name: batches[self.batch.value - 1] for name, batches in self._all.items()}

@@ -116,7 +116,7 @@ def thumbnail_grid(
             continue
         ax.imshow(thumbnails.pixels(int(index)), extent=(left, left + 1, top + 1, top), interpolation="nearest")
         ax.add_patch(Rectangle((left, top), 1, 1, fill=False, edgecolor=color, linewidth=width))
-        ax.text(left + 0.5, top + 1.05, caption, ha="center", va="top", fontsize=6.5)
+        ax.text(left + 0.5, top + 1.05, caption, ha="center", va="top", fontsize=7.5)
     ax.set(
         xlim=(-0.05, 1.12 * columns), ylim=(height * rows, -0.05), aspect="auto" if sentences else "equal", anchor="NW"
     )
