@@ -36,8 +36,12 @@ for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, 
     )
 embeddings, _ = embed(model, data.train, projected=True)"""
 EXPLORERS = {
-    "proximity_graph": "explorers.ProximityGraphExplorer(embeddings, names, images)",
-    "walk": "explorers.WalkPlayer(embeddings, names, images)",
+    "proximity_graph": """graph = explorers.ProximityGraphExplorer(embeddings, names, images)
+graph.places.wait()
+graph""",
+    "walk": """player = explorers.WalkPlayer(embeddings, names, images)
+player.places.wait()
+player""",
     "hardness": "explorers.HardnessExplorer(embeddings, names, images)",
     "false_negatives": "explorers.FalseNegativeExplorer(embeddings, names, images)",
     "training": "monitor",

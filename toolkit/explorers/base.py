@@ -65,8 +65,9 @@ class Explorer(widgets.VBox):
         self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     def _show_numbers(self, lines: Iterable[Iterable[str]]) -> None:
-        """Show lines of words (HTML), close to each other."""
-        text = "<br>".join(" &nbsp;·&nbsp; ".join(words) for words in lines)
+        """Show lines of words (HTML), close to each other; long lines are broken between words, not within one."""
+        lines = [[f'<span style="white-space:nowrap">{word}' for word in words] for words in lines]
+        text = "<br>".join(" &nbsp;·</span>&nbsp; ".join(words) + "</span>" for words in lines)
         self.numbers.value = f'<div style="line-height:1.5">{text}</div>'
 
     def pause(self) -> None:

@@ -139,7 +139,7 @@ class ProximityGraphExplorer(MapExplorer):
             words.append(f"same-label edges <b>{same.rate:.1%}</b>{times_chance(same, ', {}')}")
         words.append(f"nobody's neighbour {degrees.unreachable:.1%}")
         words.append(f"{1000 * (time.perf_counter() - began):.0f} ms")
-        self.numbers.value = " &nbsp;·&nbsp; ".join(words)
+        self._show_numbers([words])
 
     def _show_colors(self) -> None:
         name = self.color_by.value

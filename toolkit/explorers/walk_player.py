@@ -133,7 +133,7 @@ class WalkPlayer(MapExplorer):
             "texts": texts,
             "distance_title": f"Distance from the seed (1 - cosine similarity): {depth.mean():.2f} on average",
         }
-        self._show_numbers(time.perf_counter() - began)
+        self._show_words(time.perf_counter() - began)
         self._work = lambda: self._theory(graph, start, members, restart)
         self.escape = None
         self._newest.submit(self._work, self._show_theory)
@@ -147,7 +147,7 @@ class WalkPlayer(MapExplorer):
         members[start] = True
         return members
 
-    def _show_numbers(self, seconds: float) -> None:
+    def _show_words(self, seconds: float) -> None:
         trace = self.trace
         words = [f"hardness <b>{batch_hardness([trace.batch], self._draws.vectors).mean:.3f}</b>"]
         if self._codes is None:
@@ -160,7 +160,7 @@ class WalkPlayer(MapExplorer):
         )
         words.append(f"{trace.n_steps} steps: {counts}")
         words.append(f"{1000 * seconds:.0f} ms")
-        self.numbers.value = " &nbsp;·&nbsp; ".join(words)
+        self._show_numbers([words])
 
     def _theory(self, graph, start: int, members: np.ndarray, restart: float):
         visits = visit_frequencies(graph, start, restart, N_VISITS, self._draws.seed)
