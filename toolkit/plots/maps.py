@@ -97,6 +97,15 @@ def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axe
     index : int
     labels : array, shape (N,), optional
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, maps, plots
+    >>> points = np.random.default_rng(0).normal(size=(200, 8))
+    >>> graph = ProximityGraph.build(points, n_candidates=50, n_neighbors=10)
+    >>> plots.neighborhood(maps.pca(points), graph, 7).get_title("left")
+    'The 10 neighbours of #7'
     """
     index = _checks.integer("index", index, 0, graph.n_nodes - 1)
     places = np.asarray(places)
@@ -126,6 +135,16 @@ def walk(places, trace: WalkTrace, labels=None, step: int | None = None, ax: Axe
     step : int, optional
         Draw so many steps only.
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, maps, plots
+    >>> from toolkit.walks import trace_walk
+    >>> points = np.random.default_rng(0).normal(size=(200, 8))
+    >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
+    >>> plots.walk(maps.pca(points), trace, step=0).get_title("left")
+    '0 steps, 0 restarts (dashed), 1 members'
     """
     places = np.asarray(places)
     step = trace.n_steps if step is None else _checks.integer("step", step, 0, trace.n_steps)

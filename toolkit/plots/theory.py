@@ -21,6 +21,17 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     step : int, optional
         Mark this one.
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.walks import trace_walk
+    >>> points = np.random.default_rng(0).normal(size=(200, 8))
+    >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
+    >>> ax = plots.walk_distance(trace, points)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('step', '1 - cosine')
     """
     ax = new_axes(ax, figsize=(6.4, 2.4))
     distances = np.append(0, trace.distances(embeddings))
@@ -92,6 +103,15 @@ def escape(
     measured : mapping of name to share, optional
         Of walks, to draw first.
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import ProximityGraph, plots, theory
+    >>> graph, members = ProximityGraph.build(np.eye(6) + 0.1, 5, 2), np.arange(6) < 3
+    >>> ax = plots.escape(theory.escape(graph, members, restart=0.5), start=0)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['PageRank', 'undirected, lazy', 'its bound']
     """
     rows = [(name, share, COLORS[RANDOM_WALK]) for name, share in (measured or {}).items()]
     rows += [("PageRank", result.walk[start], OTHERS[3]), ("undirected, lazy", result.average, COLORS[UNIFORM])]

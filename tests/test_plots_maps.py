@@ -1,0 +1,163 @@
+"""Maps, an instance's neighbours, walks and what a graph is like, by the data of their artists."""
+
+from itertools import pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+
+from toolkit import ProximityGraph, plots, structure
+from toolkit.plots.style import COLORS, FALSE_NEGATIVE
+from toolkit.walks import trace_walk
+
+mpl.use("Agg")
+
+RNG = np.random.default_rng(0)
+POINTS = RNG.normal(size=(120, 6))
+PLACES = RNG.normal(size=(120, 2))
+LABELS = np.array(["cat", "dog", "eel"])[np.arange(120) % 3]
+GRAPH = ProximityGraph.build(POINTS, n_candidates=40, n_neighbors=8)
+TRACE = trace_walk(GRAPH, start=5, batch_size=24, restart=0.3)
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    yield
+    plt.close("all")
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def rows(points):
+    """Return points as a set, whatever their order."""
+    return {tuple(np.round(point, 9)) for point in np.asarray(points)}
+
+
+def ringed(ax):
+    """Return where the rings of false negatives are, and where the other members are."""
+    members = [part for part in ax.collections[1:] if isinstance(part, PathCollection)]
+    colors = [to_hex(part.get_edgecolor()[0]).upper() if len(part.get_offsets()) else "" for part in members]
+    assert len(members) == 2
+    assert colors[1] in ("", FALSE_NEGATIVE)
+    return rows(members[1].get_offsets()), rows(members[0].get_offsets())
+
+
+# Maps
+
+
+def test_each_label_is_written_once_at_an_instance_of_its_own_or_just_above():
+    ax = plots.embedding_map(PLACES, LABELS)
+    assert rows(ax.collections[0].get_offsets()) == rows(PLACES)
+    assert texts(ax) == ["cat", "dog", "eel"]
+    for text in ax.texts:
+        own = PLACES[text.get_text() == LABELS]
+        x, y = text.get_position()
+        assert np.isclose(own[:, 0], x).any()
+        assert y >= own[np.isclose(own[:, 0], x)][0, 1] - 1e-9
+    assert len({tuple(color) for color in ax.collections[0].get_facecolors()}) == 3
+
+
+def test_names_in_one_place_are_moved_apart_and_too_many_left_out():
+    places = np.repeat([[0.0, 0.0], [1.0, 1.0]], [6, 1], axis=0)
+    ax = plots.embedding_map(places, ["a", "b", "c", "a", "b", "c", "d"])
+    heights = sorted(text.get_position()[1] for text in ax.texts[:3])
+    assert np.diff(heights).min() >= 0.045 - 1e-9
+    assert texts(plots.embedding_map(PLACES, np.arange(120))) == []
+
+
+def test_values_are_coloured_by_size_and_outliers_do_not_set_the_scale():
+    values = np.append(np.arange(119.0), 1e6)
+    ax = plots.embedding_map(PLACES, values=values, title="size")
+    shown = ax.collections[0]
+    assert shown.get_array().tolist() == values.tolist()
+    assert shown.get_clim() == pytest.approx(np.quantile(values, [0.02, 0.98]))
+    assert ax.get_title(loc="left") == "size"
+    assert len(ax.figure.axes) == 2, "a scale beside it"
+
+
+def test_a_map_of_the_wrong_shape_is_named():
+    with pytest.raises(ValueError, match=r"places must have shape \(120, 2\)"):
+        plots.embedding_map(np.zeros((120, 3)))
+    with pytest.raises(ValueError, match=r"values must have shape \(120,\)"):
+        plots.embedding_map(PLACES, values=[1, 2])
+
+
+# Neighbours and walks on the map
+
+
+def test_a_neighbourhood_has_an_edge_to_each_neighbour_and_rings_those_of_its_label():
+    ax = plots.neighborhood(PLACES, GRAPH, 7, LABELS)
+    neighbors = GRAPH.neighbors[7]
+    same = LABELS[neighbors] == LABELS[7]
+    (edges,) = [part for part in ax.collections if isinstance(part, LineCollection)]
+    assert all(np.allclose(segment[0], PLACES[7]) for segment in edges.get_segments())
+    assert rows([segment[1] for segment in edges.get_segments()]) == rows(PLACES[neighbors])
+    assert ringed(ax) == (rows(PLACES[neighbors[same]]), rows(PLACES[neighbors[~same]]))
+    assert ax.lines[0].get_xydata().tolist() == [PLACES[7].tolist()]
+    assert ax.get_title(loc="left") == f"The 8 neighbours of #7: {same.sum()} have its label (ringed)"
+    assert plots.neighborhood(PLACES, GRAPH, 7).get_title(loc="left") == "The 8 neighbours of #7"
+    with pytest.raises(ValueError, match="index must be between 0 and 119, got 120"):
+        plots.neighborhood(PLACES, GRAPH, 120)
+
+
+@pytest.mark.parametrize("step", [None, 0, 10])
+def test_a_walk_has_a_line_for_each_move_and_a_mark_for_each_member(step):
+    ax = plots.walk(PLACES, TRACE, LABELS, step)
+    n = TRACE.n_steps if step is None else step
+    nodes = [TRACE.start, *TRACE.nodes[:n]]
+    moved, back = [part.get_segments() for part in ax.collections[1:3]]
+    expected = [(PLACES[a], PLACES[b]) for a, b in pairwise(nodes)]
+    jumps = [pair for pair, restarted in zip(expected, TRACE.restarted, strict=False) if restarted]
+    assert np.array(back).tolist() == np.array(jumps).tolist()
+    assert len(moved) + len(back) == n
+    members = np.array(list(dict.fromkeys(nodes)))
+    same = LABELS[members] == LABELS[TRACE.start]
+    assert ringed(ax) == (rows(PLACES[members[same]]), rows(PLACES[members[~same]]))
+    assert ax.get_title(loc="left").startswith(f"{n} steps, {len(back)} restarts (dashed), {len(members)} members")
+
+
+def test_a_walk_of_too_many_steps_is_refused():
+    with pytest.raises(ValueError, match=f"step must be between 0 and {TRACE.n_steps}"):
+        plots.walk(PLACES, TRACE, step=TRACE.n_steps + 1)
+
+
+# What a graph is like
+
+
+def test_in_degrees_counts_every_instance_once_and_marks_one():
+    result = structure.in_degrees(GRAPH)
+    ax = plots.in_degrees(result, index=3)
+    assert sum(bar.get_height() for bar in ax.patches) == 120
+    assert texts(ax) == ["mean 8", f"#3: {result.counts[3]}"]
+    assert [line.get_xdata()[0] for line in ax.lines] == [8, result.counts[3]]
+
+
+def test_in_degrees_says_who_is_nobodys_neighbour():
+    lonely = structure.InDegrees(np.array([0, 2, 2, 4]))
+    assert plots.in_degrees(lonely).get_title(loc="left").endswith("25.0% are nobody's neighbour")
+    equal = structure.InDegrees(np.array([2, 2, 2]))
+    assert plots.in_degrees(equal).get_title(loc="left") == "In-degrees vary by 0%; all are somebody's neighbour"
+
+
+def test_candidates_splits_the_best_from_the_rest():
+    similarities = RNG.permutation(np.linspace(-0.5, 0.9, 60))
+    ax = plots.candidates(similarities, n_neighbors=15)
+    everyone, best = np.split(np.array([bar.get_height() for bar in ax.patches]), 2)
+    assert (everyone.sum(), best.sum()) == (60, 15)
+    assert (best <= everyone).all()
+    lefts = np.array([bar.get_x() for bar in ax.patches[40:]])
+    assert lefts[best > 0].min() > np.quantile(similarities, 0.7)
+
+
+def test_same_label_draws_each_rate_beside_chance():
+    results = {name: structure.same_label_edges(GRAPH, names) for name, names in {"a": LABELS, "b": [0] * 120}.items()}
+    ax = plots.same_label(results)
+    assert [bar.get_width() for bar in ax.patches] == [results["a"].rate, 1]
+    assert {to_hex(bar.get_facecolor()).upper() for bar in ax.patches} == {COLORS["Random walk"].upper()}
+    assert texts(ax)[0] == f"{results['a'].rate:.0%}  ({results['a'].rate / results['a'].prior:.1f} × chance)"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
