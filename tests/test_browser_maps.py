@@ -16,6 +16,20 @@ images = rng.integers(0, 256, (1000, 8, 8), np.uint8)
 """
 MAP = ".tk-top"
 PIXELS = "canvas => canvas.toDataURL()"
+DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+# The contrast ratio of WCAG 2 between a text and the first ground behind it that is not transparent.
+CONTRAST = """element => {
+    const parts = color => color.match(/[\\d.]+/g).map(Number);
+    const light = color => parts(color).slice(0, 3).reduce((sum, value, i) => {
+        const share = value / 255;
+        const linear = share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        return sum + [0.2126, 0.7152, 0.0722][i] * linear;
+    }, 0.05);
+    let ground = element;
+    while (parts(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
+    const both = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor].map(light);
+    return Math.max(...both) / Math.min(...both);
+}"""
 SHOWS = "([canvas, text]) => canvas.dataset.shown?.startsWith(text)"
 
 
@@ -131,3 +145,18 @@ def test_walk_by_keyboard_and_mouse(show):
     page.wait_for_function("c => !c.dataset.shown.startsWith('20 ')", arg=canvas.element_handle(), timeout=60_000)
     notebook.assert_clean()
     notebook.screenshot("walk")
+
+
+def test_all_text_can_be_read_in_the_dark_theme(show):
+    notebook, _canvas = show("dark", "ProximityGraphExplorer(points, labels, images, 'pca')")
+    notebook.page.evaluate(DARK)
+    notebook.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    notebook.page.wait_for_timeout(1000)
+    kinds = (
+        "label, .widget-label, .widget-readout, .widget-html-content b, input[type=number], select, button, .tk-title"
+    )
+    texts = notebook.page.locator(".tk-explorer").locator(kinds)
+    assert texts.count() > 20
+    contrasts = {text.text_content(): text.evaluate(CONTRAST) for text in texts.all() if text.is_visible()}
+    assert min(contrasts.values()) >= 4.5, contrasts
+    notebook.screenshot("dark")

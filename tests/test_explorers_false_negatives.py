@@ -2,13 +2,18 @@
 
 import re
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 import toolkit
+from toolkit import plots
 from toolkit.explorers import FalseNegativeExplorer
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import frontier, hardest_pairs
+
+mpl.use("Agg")
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.permutation(np.arange(600) % 10)
@@ -64,6 +69,14 @@ def test_every_setting_moves_the_point_but_not_the_frontier(explorer):
     assert len(seen) == 4
     assert explorer.frontier is before
     assert explorer._name.get_text() == "● restart 0.8, K / M = 20 / 100"
+
+
+def test_the_picture_spans_what_the_frontier_spans(explorer):
+    close = FalseNegativeExplorer(np.abs(POINTS) + 1, NAMES)  # all similar to each other
+    assert close.frontier.hardness.min() > 0.5
+    for each in (explorer, close):
+        assert each._axes.get_xlim() == pytest.approx(plots.frontier(each.frontier).get_xlim())
+    plt.close("all")
 
 
 def test_batch_size_draws_another_frontier_and_the_old_one_comes_back(explorer):

@@ -107,6 +107,7 @@ class FalseNegativeExplorer(SettingsExplorer):
             )
         self.frontier = self._frontiers[size]
         plots.frontier(self.frontier, self._axes)
+        self._axes.autoscale(False)  # what moves starts at 0
         blue = {"color": COLORS[RANDOM_WALK], "animated": True, "zorder": 5}
         (self._across,) = self._axes.plot([0, 0], [0, 0], **blue)
         (self._along,) = self._axes.plot([0, 0], [0, 0], **blue)
