@@ -1,4 +1,4 @@
-"""Take pictures of the explorers in a real browser: JupyterLab, headless Chromium, the bundled images.
+"""Take pictures of the explorers in a real browser: JupyterLab, headless Chromium, the bundled data.
 
 usage: python docs/screenshots.py [NAME ...]     (none: all of them)
 """
@@ -12,7 +12,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
-DATA = """import numpy as np
+IMAGES = """import numpy as np
 import torch
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler, explorers
 from toolkit.datasets import vision
@@ -35,17 +35,66 @@ for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, 
         on_step=monitor.follow(name, sampler),
     )
 embeddings, _ = embed(model, data.train, projected=True)"""
+SENTENCES = """import numpy as np
+import torch
+from toolkit import UniformBatchSampler, explorers
+from toolkit.datasets import language
+from toolkit.evaluation import embed_text
+from toolkit.models import SimCSE
+from toolkit.models.text_encoders import small_bert
+from toolkit.presets import LANGUAGE
+from toolkit.training import train
+
+preset = LANGUAGE["cpu-minute"]
+sentences = language.bundled(max_length=preset.max_length)
+torch.manual_seed(0)
+encoder = small_bert(len(sentences.tokenizer), preset.n_layers, preset.width, positions=preset.positions)
+model = SimCSE(encoder, pooling=preset.pooling, temperature=preset.temperature)
+optimizer = torch.optim.AdamW(model.parameters(), lr=preset.learning_rate)
+sampler = UniformBatchSampler(len(sentences), preset.batch_size)
+train(model, sentences, sampler, preset.steps, optimizer=optimizer, progress=False)
+embeddings, fields = embed_text(model, sentences), np.array(sentences.classes)[sentences.labels]"""
+MOLECULES = """import numpy as np
+import torch
+from toolkit import UniformBatchSampler, explorers, plots
+from toolkit.datasets import graphs
+from toolkit.evaluation import embed_graphs
+from toolkit.models import GraphCL
+from toolkit.presets import MOLECULES as preset
+from toolkit.training import train
+
+data = graphs.bundled()
+torch.manual_seed(0)
+model = GraphCL(data.n_features, temperature=preset.temperature)
+optimizer = torch.optim.Adam(model.parameters(), lr=preset.learning_rate)
+sampler = UniformBatchSampler(len(data), preset.batch_size)
+train(model, graphs.TwoViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)
+embeddings, solubility = embed_graphs(model, data), np.array(data.classes)[data.labels]
+draw = lambda index, ax: plots.molecule(data.graphs[index], graphs.ELEMENTS, ax)"""
 EXPLORERS = {
-    "proximity_graph": """graph = explorers.ProximityGraphExplorer(embeddings, names, images)
+    "proximity_graph": (
+        IMAGES,
+        """graph = explorers.ProximityGraphExplorer(embeddings, names, images)
 graph.places.wait()
 graph""",
-    "walk": """player = explorers.WalkPlayer(embeddings, names, images)
+    ),
+    "walk": (
+        IMAGES,
+        """player = explorers.WalkPlayer(embeddings, names, images)
 player.places.wait()
 player""",
-    "hardness": "explorers.HardnessExplorer(embeddings, names, images)",
-    "false_negatives": "explorers.FalseNegativeExplorer(embeddings, names, images)",
-    "training": "monitor",
-    "dashboard": 'explorers.Dashboard(embeddings, names, images, monitor.histories, layout="pca")',
+    ),
+    "hardness": (IMAGES, "explorers.HardnessExplorer(embeddings, names, images)"),
+    "false_negatives": (IMAGES, "explorers.FalseNegativeExplorer(embeddings, names, images)"),
+    "training": (IMAGES, "monitor"),
+    "dashboard": (IMAGES, 'explorers.Dashboard(embeddings, names, images, monitor.histories, layout="pca")'),
+    "sentences": (SENTENCES, "explorers.SentenceExplorer(embeddings, sentences.texts, fields)"),
+    "molecules": (
+        MOLECULES,
+        """molecules = explorers.GraphBatchExplorer(embeddings, draw, solubility, n_neighbors=20, n_candidates=500)
+molecules.restart.value = 0.6
+molecules""",
+    ),
 }
 
 
@@ -54,17 +103,17 @@ def main(chosen: list[str]) -> None:
     from lab import Notebook, chromium, jupyter_lab
 
     with tempfile.TemporaryDirectory() as folder, jupyter_lab(Path(folder) / "lab") as lab, chromium() as browser:
-        cells = [DATA, *(EXPLORERS[name] for name in chosen)]
-        page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.5)
-        notebook = Notebook(page, lab.address(lab.write("explorers.ipynb", cells)))
-        notebook.run_all(600)
-        for number, name in enumerate(chosen, 1):
-            page.evaluate(SHOW, number)
-            page.wait_for_timeout(3000)
-            widget = page.locator(
-                f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output > .jupyter-widgets"
-            )
-            save(widget.screenshot(), HERE / f"{name}.png")
+        for data in dict.fromkeys(EXPLORERS[name][0] for name in chosen):
+            shown = {name: code for name, (needed, code) in EXPLORERS.items() if needed == data and name in chosen}
+            page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.5)
+            notebook = Notebook(page, lab.address(lab.write("explorers.ipynb", [data, *shown.values()])))
+            notebook.run_all(600)
+            for number, name in enumerate(shown, 1):
+                page.evaluate(SHOW, number)
+                page.wait_for_timeout(3000)
+                output = f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output"
+                save(page.locator(f"{output} > .jupyter-widgets").screenshot(), HERE / f"{name}.png")
+            page.close()
 
 
 def save(png: bytes, path: Path) -> None:
