@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.modality import LOSSES, Modality, main, points, sampler_name
+from benchmarks.modality import LOSSES, Modality, main, points, sampler_maker, sampler_name
 from benchmarks.published_graphs import PUBLISHED
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler, losses
+from toolkit import UniformBatchSampler, losses
 from toolkit.comparison import UNTRAINED, Comparison, Task
 from toolkit.datasets import graphs
 from toolkit.evaluation import embed_graphs, linear_fold_accuracy, svm_accuracy
@@ -39,7 +39,6 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
     run = getattr(preset, model)
     n, per_epoch = len(data), -(-len(data) // run.batch_size)
     walk = graph_walk(data.labels)
-    online = {"refresh_every": max(n // run.batch_size, 1)}
     if model == "mvgrl":
         data = data.diffused()
 
@@ -49,15 +48,6 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
         encoder = GIN(data.n_features, run.width, run.n_layers)
         return GraphCL(encoder, loss=FUNCTIONS.get(loss, losses.nt_xent)).to(DEVICE)
 
-    def make_sampler(kind: str, seed: int):
-        makers = {
-            FIXED: FixedBatchSampler,
-            "uniform": UniformBatchSampler,
-            "knn": partial(KNNBatchSampler, **online),
-            "random_walk": partial(RandomWalkBatchSampler, **online, **walk),
-        }
-        return makers[kind](n, run.batch_size, seed=seed)
-
     return Task(
         set=name,
         model=model,
@@ -65,7 +55,7 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
         labels=data.labels,
         steps=preset.steps or run.epochs * per_epoch,
         make_model=make_model,
-        make_sampler=make_sampler,
+        make_sampler=sampler_maker(n, run.batch_size, max(n // run.batch_size, 1), walk, **{FIXED: FixedBatchSampler}),
         evaluate=partial(evaluate, data, "linear" if model == "mvgrl" else "rbf"),
         make_optimizer=lambda network: (torch.optim.Adam(network.parameters(), lr=run.learning_rate), None),
         settings=f"{run.n_layers}x{run.width}, B={run.batch_size}, M={walk['n_candidates']}, "

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.modality import Modality, main
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler, losses
+from benchmarks.modality import Modality, main, sampler_maker
+from toolkit import losses
 from toolkit.comparison import Task
 from toolkit.datasets._files import data_root
 from toolkit.datasets.language import Sentences, text_file
@@ -37,15 +37,6 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
     dev = sts(root, ["STSBenchmark"], split="dev")[0]
     tests = sts(root)
     walk = {"n_candidates": preset.n_candidates, "n_neighbors": preset.n_neighbors, "restart": preset.restart}
-    online = {"refresh_every": preset.refresh_every}
-
-    def make_sampler(kind: str, seed: int):
-        makers = {
-            "uniform": UniformBatchSampler,
-            "knn": partial(KNNBatchSampler, **online),
-            "random_walk": partial(RandomWalkBatchSampler, **online, **walk),
-        }
-        return makers[kind](len(sentences), preset.batch_size, seed=seed)
 
     def make_optimizer(network: nn.Module):
         optimizer = torch.optim.AdamW(network.parameters(), lr=preset.learning_rate, weight_decay=0, fused=True)
@@ -60,7 +51,7 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
         dataset=sentences,
         steps=preset.steps,
         make_model=partial(make_model, preset, sentences),
-        make_sampler=make_sampler,
+        make_sampler=sampler_maker(len(sentences), preset.batch_size, preset.refresh_every, walk),
         evaluate=partial(evaluate, sentences, dev, tests),
         make_optimizer=make_optimizer,
         training={"precision": preset.precision},

@@ -3,11 +3,13 @@
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks import report
+from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.comparison import UNTRAINED, Comparison, Task, compare
 
 RESULTS = Path(__file__).parent / "results"
@@ -73,6 +75,22 @@ def main(modality: Modality, description: str, arguments: list[str] | None = Non
     print(text)
     if options.out == _results(modality):
         report.refresh(modality.name, text)
+
+
+def sampler_maker(
+    n: int, batch_size: int, refresh_every: int, walk: Mapping[str, float], **others: Callable
+) -> Callable:
+    """Return a function that makes a sampler of `n` instances from its name and a seed.
+
+    `walk` are the settings of the random walk, `others` further samplers by name.
+    """
+    makers = {
+        "uniform": UniformBatchSampler,
+        "knn": partial(KNNBatchSampler, refresh_every=refresh_every),
+        "random_walk": partial(RandomWalkBatchSampler, refresh_every=refresh_every, **walk),
+        **others,
+    }
+    return lambda kind, seed: makers[kind](n, batch_size, seed=seed)
 
 
 def table(result: Comparison) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.modality import Modality, main
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler, losses
+from benchmarks.modality import Modality, main, sampler_maker
+from toolkit import losses
 from toolkit.augmentation import simclr_augmentation
 from toolkit.comparison import Task
 from toolkit.datasets import vision
@@ -48,15 +48,6 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
     data = SETS[name](root) if name in SETS else vision.image_folder(name)
     n = len(data.views)
     walk = {"n_candidates": preset.n_candidates, "n_neighbors": preset.n_neighbors, "restart": preset.restart}
-    online = {"refresh_every": preset.refresh_every}
-
-    def make_sampler(kind: str, seed: int):
-        makers = {
-            "uniform": UniformBatchSampler,
-            "knn": partial(KNNBatchSampler, **online),
-            "random_walk": partial(RandomWalkBatchSampler, **online, **walk),
-        }
-        return makers[kind](n, preset.batch_size, seed=seed)
 
     def make_optimizer(network: nn.Module):
         optimizer = torch.optim.AdamW(
@@ -73,7 +64,7 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
         labels=data.views.labels,
         steps=preset.steps,
         make_model=partial(make_model, model, preset, data),
-        make_sampler=make_sampler,
+        make_sampler=sampler_maker(n, preset.batch_size, preset.refresh_every, walk),
         evaluate=partial(evaluate, data),
         make_optimizer=make_optimizer,
         training={"augmentation": simclr_augmentation((preset.crop, 1.0)), "precision": preset.precision},
