@@ -47,7 +47,7 @@ def test_linear_is_liblinears_grid_search_in_each_fold():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for train, test in folds(points, labels, 3):
             inner = StratifiedKFold(5, shuffle=True, random_state=3)
-            search = GridSearchCV(LinearSVC(random_state=0), {"C": PENALTIES}, cv=inner)
+            search = GridSearchCV(LinearSVC(dual=True, random_state=0), {"C": PENALTIES}, cv=inner)
             scores.append(search.fit(points[train], labels[train]).score(points[test], labels[test]))
     assert svm_accuracy(points, labels, "linear", seed=3) == pytest.approx(np.mean(scores))
 
