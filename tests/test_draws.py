@@ -26,13 +26,24 @@ def test_walks_begin_at_the_same_instances_whatever_the_settings(draws):
         assert (batches.shape, stats.batches) == ((6, 32), 6)
 
 
-def test_graph_is_built_anew_only_for_other_sizes(draws, monkeypatch):
+def test_graph_is_built_anew_only_for_other_candidates_or_more_neighbours(draws, monkeypatch):
     built = []
     build = ProximityGraph.build
     monkeypatch.setattr(ProximityGraph, "build", lambda *args: built.append(args[1:3]) or build(*args))
-    for restart, n_neighbors, n_candidates in [(0.1, 10, 80), (0.8, 10, 80), (0.8, 5, 80), (0.8, 10, 80)]:
+    for restart, n_neighbors, n_candidates in [(0.1, 10, 80), (0.8, 10, 80), (0.8, 5, 80), (0.8, 10, 80), (0.8, 7, 80)]:
         draws.walks(16, restart, n_neighbors, n_candidates)
-    assert built == [(80, 10), (80, 5), (80, 10)]
+    assert built == [(80, 10)]
+    for n_neighbors, n_candidates in [(11, 80), (10, 80), (10, 90), (5, 80)]:
+        draws.walks(16, 0.8, n_neighbors, n_candidates)
+    assert built == [(80, 10), (80, 11), (90, 10), (80, 5)]
+
+
+def test_batches_do_not_depend_on_what_was_drawn_before():
+    points = np.random.default_rng(0).normal(size=(400, 8))
+    straight, around = Draws(points), Draws(points)
+    for n_neighbors in (50, 20, 5, 30):
+        around.walks(32, 0.3, n_neighbors, 100)
+    np.testing.assert_array_equal(around.walks(32, 0.3, 10, 100)[0], straight.walks(32, 0.3, 10, 100)[0])
 
 
 def test_no_more_batches_than_fit_into_the_data(draws):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reference import cosine, independent_graph, top_k
 from sklearn.neighbors import NearestNeighbors
 
-from toolkit import ProximityGraph, RandomWalkBatchSampler, _nearest
+from toolkit import ProximityGraph, RandomWalkBatchSampler, _links, _nearest
 from toolkit._top_k import LANES, select_top_k
 from toolkit.walks import random_states, walk_batches
 
@@ -97,6 +97,34 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
     assert len(set(neighbors[0, :k].tolist()) - {skip}) == k
     np.testing.assert_array_equal(np.sort(values[neighbors[0, :k]]), np.sort(np.delete(values, skip))[-k:])
     np.testing.assert_allclose(similarities[0, :k], values[neighbors[0, :k]], atol=1e-6)
+
+
+@settings(max_examples=40)
+@given(n=st.integers(2, 300), m=st.integers(1, 400), shares=st.tuples(*[st.floats(0, 1)] * 2), seed=st.integers(0, 99))
+def test_narrow_is_the_graph_built_with_fewer_neighbours(n, m, shares, seed):
+    points = normal(n, seed=seed)
+    k, fewer = sorted(1 + int(share * (min(m, n - 1) - 1)) for share in shares)[::-1]
+    found, expected = ProximityGraph.build(points, m, k).narrow(fewer), ProximityGraph.build(points, m, fewer)
+    np.testing.assert_array_equal(found.neighbors, expected.neighbors)
+    np.testing.assert_array_equal(found.similarities, expected.similarities)
+    assert (found.n_candidates, found.seed) == (expected.n_candidates, expected.seed)
+
+
+def test_narrow_keeps_the_best_of_equal_rows_and_of_exact_graphs(monkeypatch):
+    monkeypatch.setattr(_links, "_ROWS_AT_ONCE", 7)
+    points = np.tile(normal(16, 24), (5, 1))
+    for graph in (ProximityGraph.build(points, 60, 30), ProximityGraph.exact(points, 30)):
+        narrow = graph.narrow(6)
+        assert_valid(narrow, cosine(points))
+        best = np.sort(graph.similarities)[:, -6:]
+        np.testing.assert_array_equal(np.sort(narrow.similarities), best)
+        assert all(set(few) <= set(row) for few, row in zip(narrow.neighbors, graph.neighbors, strict=True))
+
+
+@pytest.mark.parametrize("n_neighbors", [0, 11, 2.5])
+def test_narrow_to_a_bad_number_is_refused(n_neighbors):
+    with pytest.raises((ValueError, TypeError), match="n_neighbors must be"):
+        ProximityGraph.build(normal(50), 20, 10).narrow(n_neighbors)
 
 
 @pytest.mark.parametrize(("m", "k"), [(79, 5), (79, 79), (30, 4)])

@@ -10,6 +10,7 @@ from toolkit import _threads
 _MIN_BLOCKS = 32  # for the threads to share
 _SCORES = 2**18  # at most so many at once, in each thread: some still lie in its cache when they are read
 _DEVICE_SCORES = 2**27
+_ROWS_AT_ONCE = 2**12
 
 
 def link(
@@ -83,6 +84,23 @@ def link_on_device(
         neighbors[rows[once]] = candidates.unsqueeze(1).expand_as(scores).gather(2, places)[once]
         similarities[rows[once]] = best[once].clamp_(-1, 1)
     return neighbors.cpu().numpy(), similarities.cpu().numpy()
+
+
+def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best `n_neighbors` of each row and their similarities, as `link` gives them."""
+    from toolkit._top_k import narrow_rows
+
+    best = np.empty((len(neighbors), n_neighbors), np.int32)
+    best_similarities = np.empty(best.shape, np.float32)
+    starts = iter(range(0, len(best), _ROWS_AT_ONCE))
+
+    def work() -> None:
+        for start in starts:
+            stop = min(start + _ROWS_AT_ONCE, len(best))
+            narrow_rows(neighbors, similarities, start, stop, best, best_similarities)
+
+    _threads.run(work, min(_threads.n_cores(), -(-len(best) // _ROWS_AT_ONCE)))
+    return best, best_similarities
 
 
 def candidate_blocks(n: int, n_candidates: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

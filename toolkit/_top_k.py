@@ -129,3 +129,21 @@ def _keep_with_ties(values, codes, n, threshold, surplus, kept_values, kept_code
             continue
         kept_values[count], kept_codes[count] = values[j], codes[j]
         count += 1
+
+
+@kernel
+def narrow_rows(neighbors, similarities, start, stop, best, best_similarities):
+    """Write the best of each row's neighbours, in their order, to the narrower arrays; of rows `start` to `stop`."""
+    n, k = neighbors.shape[1], best.shape[1]
+    length = n + -n % LANES
+    values, codes = np.full(length, PAD, np.float32), np.zeros(length, np.int32)
+    top_values, top_codes = np.zeros(k + LANES, np.float32), np.zeros(k + LANES, np.int32)
+    guess = np.float32(0)
+    for r in range(start, stop):
+        values[:n], codes[:n] = similarities[r], neighbors[r]
+        guess, count = _kth_largest(values, n, length, k, 0, _BELOW, guess)
+        if count == k:
+            _keep(values, codes, length, guess, top_values, top_codes)
+        else:
+            _keep_with_ties(values, codes, n, guess, count - k, top_values, top_codes)
+        best[r], best_similarities[r] = top_codes[:k], top_values[:k]

@@ -14,7 +14,7 @@ class Draws:
     """Uniform, kNN and random-walk batches of some embeddings, for comparing settings.
 
     Whatever the settings, walks begin at the same instances with the same random numbers. The last graph is kept, so
-    that another restart probability or batch size costs a few walks.
+    that another restart probability or batch size costs a few walks, and fewer neighbours no search.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ class Draws:
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.integer("seed", seed, 0)
-        self._graph: tuple[tuple[int, int], ProximityGraph] | None = None
+        self._widest: tuple[int, ProximityGraph] | None = None  # of some candidates, and what was last drawn from
+        self._graph: ProximityGraph | None = None
 
     def uniform(self, batch_size: int) -> list[list[int]]:
         """Return batches of a shuffle."""
@@ -63,10 +64,13 @@ class Draws:
 
     def graph(self, n_neighbors: int, n_candidates: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
-        settings = n_neighbors, n_candidates
-        if self._graph is None or self._graph[0] != settings:
-            self._graph = settings, ProximityGraph.build(self.vectors, n_candidates, n_neighbors, self.seed)
-        return self._graph[1]
+        if self._widest is None or self._widest[0] != n_candidates or self._widest[1].n_neighbors < n_neighbors:
+            self._graph = ProximityGraph.build(self.vectors, n_candidates, n_neighbors, self.seed)
+            self._widest = n_candidates, self._graph
+        if self._graph.n_neighbors != n_neighbors:
+            widest = self._widest[1]
+            self._graph = widest if widest.n_neighbors == n_neighbors else widest.narrow(n_neighbors)
+        return self._graph
 
     def walks(
         self, batch_size: int, restart: float, n_neighbors: int, n_candidates: int

@@ -1,11 +1,11 @@
 """The proximity graph: each instance linked to the most similar of a few random candidates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from toolkit import _checks, _threads
-from toolkit._links import link, link_on_device
+from toolkit._links import link, link_on_device, narrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +136,31 @@ class ProximityGraph:
         else:
             neighbors, similarities, recall = nearly_nearest(unit, n_neighbors, seed)
         return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n - 1, recall)
+
+    def narrow(self, n_neighbors: int) -> "ProximityGraph":
+        """Return the graph with fewer neighbours of each instance, which `build` would make of the same candidates.
+
+        Nothing is searched again: the most similar of the present neighbours stay, in their order.
+
+        Parameters
+        ----------
+        n_neighbors : int
+            At most the present number.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from toolkit import ProximityGraph
+        >>> points = np.random.default_rng(0).normal(size=(500, 8))
+        >>> wide = ProximityGraph.build(points, n_candidates=100, n_neighbors=50)
+        >>> wide.narrow(10)
+        ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=100)
+        >>> bool((wide.narrow(10).neighbors == ProximityGraph.build(points, 100, 10).neighbors).all())
+        True
+        """
+        _checks.integer("n_neighbors", n_neighbors, 1, self.n_neighbors, "no more than the graph has")
+        neighbors, similarities = narrow(self.neighbors, self.similarities, n_neighbors)
+        return replace(self, neighbors=neighbors, similarities=similarities)
 
     @property
     def n_nodes(self) -> int:
