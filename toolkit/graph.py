@@ -140,12 +140,18 @@ class ProximityGraph:
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
         """Return the graph with fewer neighbours of each instance, which `build` would make of the same candidates.
 
-        Nothing is searched again: the most similar of the present neighbours stay, in their order.
+        Nothing is searched again: the most similar of the present neighbours stay, in their order. `recall` stays that
+        of the wider graph.
 
         Parameters
         ----------
         n_neighbors : int
             At most the present number.
+
+        Raises
+        ------
+        ValueError
+            For less than one neighbour, or more than the graph has.
 
         Examples
         --------
