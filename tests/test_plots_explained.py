@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
+from figures import no_figures_left, texts  # noqa: F401
 from matplotlib.colors import to_hex
 
 from toolkit import plots
@@ -19,16 +19,6 @@ LABELS = np.array(["cat", "dog", "eel"])[np.arange(9) % 3]
 PAIRS = pd.DataFrame(
     {"first": [0, 1, 2], "second": [3, 5, 8], "similarity": [0.91, 0.8, 0.7], "same_label": [True, False, True]}
 )
-
-
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    yield
-    plt.close("all")
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 def test_pairs_shows_both_members_labels_and_similarity():

@@ -5,7 +5,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
+from figures import no_figures_left, texts  # noqa: F401
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
@@ -21,16 +21,6 @@ PLACES = RNG.normal(size=(120, 2))
 LABELS = np.array(["cat", "dog", "eel"])[np.arange(120) % 3]
 GRAPH = ProximityGraph.build(POINTS, n_candidates=40, n_neighbors=8)
 TRACE = trace_walk(GRAPH, start=5, batch_size=24, restart=0.3)
-
-
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    yield
-    plt.close("all")
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 def rows(points):

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
+from figures import no_figures_left, texts  # noqa: F401
 
 from toolkit import ProximityGraph, plots, theory
 from toolkit.walks import trace_walk
@@ -14,16 +14,6 @@ RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))
 GRAPH = ProximityGraph.build(POINTS, n_candidates=40, n_neighbors=8)
 MEMBERS = np.arange(120) < 40
-
-
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    yield
-    plt.close("all")
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 def test_walk_distance_is_one_minus_cosine_and_marks_restarts():
