@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -11,6 +12,16 @@ from hypothesis import settings
 # The same examples in every run; compiling a kernel may take one of them seconds.
 settings.register_profile("toolkit", derandomize=True, deadline=None)
 settings.load_profile("toolkit")
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """Close the figures of each test."""
+    from matplotlib import pyplot as plt
+
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="session")

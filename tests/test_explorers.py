@@ -15,8 +15,6 @@ from toolkit.graph import ProximityGraph
 from toolkit.metrics import frontier
 from toolkit.plots.hardness import density
 
-mpl.use("Agg")
-
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

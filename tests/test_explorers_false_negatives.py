@@ -2,7 +2,6 @@
 
 import re
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -12,8 +11,6 @@ from toolkit import plots
 from toolkit.explorers import FalseNegativeExplorer
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import frontier, hardest_pairs
-
-mpl.use("Agg")
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.permutation(np.arange(600) % 10)

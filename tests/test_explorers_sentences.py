@@ -2,7 +2,6 @@
 
 import base64
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -12,8 +11,6 @@ from toolkit.explorers import SentenceExplorer
 from toolkit.explorers import sentences as module
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE, INK
-
-mpl.use("Agg")
 
 RNG = np.random.default_rng(0)
 CLASSES = np.array(["cat", "dog", "fish", "bird", "ant"])

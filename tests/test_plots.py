@@ -14,15 +14,7 @@ from toolkit.metrics import FalseNegatives, Hardness
 from toolkit.plots.hardness import density
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE, OTHERS, color_of
 
-mpl.use("Agg")
-
 NAMES = ("Uniform", "Random walk", "kNN")
-
-
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    yield
-    plt.close("all")
 
 
 def make_hardness(mean, seed=0):

@@ -4,15 +4,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from figures import no_figures_left, texts  # noqa: F401
+from figures import texts
 from matplotlib.colors import to_hex
 
 from toolkit import plots
 from toolkit.history import COLUMNS, History
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.thumbnails import Thumbnails
-
-mpl.use("Agg")
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 6, 6), dtype=np.uint8)
 LABELS = np.array(["cat", "dog", "eel"])[np.arange(9) % 3]

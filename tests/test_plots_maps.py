@@ -2,18 +2,15 @@
 
 from itertools import pairwise
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from figures import no_figures_left, texts  # noqa: F401
+from figures import texts
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
 from toolkit import ProximityGraph, plots, structure
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.walks import trace_walk
-
-mpl.use("Agg")
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))

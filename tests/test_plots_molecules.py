@@ -1,10 +1,7 @@
 """Drawings of molecules and their changes by the data of their artists."""
 
-import matplotlib as mpl
 import numpy as np
-import pytest
 import torch
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from random_graphs import make_graphs, make_set
 
@@ -15,15 +12,8 @@ from toolkit.plots.molecules import CHANGED, DROPPED
 from toolkit.plots.style import FALSE_NEGATIVE, INK
 from toolkit.thumbnails import Thumbnails
 
-mpl.use("Agg")
 MOLECULES = graphs.bundled()
 PICLORAM = 1200  # rings, double bonds, four elements
-
-
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    yield
-    plt.close("all")
 
 
 def lines(ax, number=0):

@@ -1,14 +1,11 @@
 """Walks and graphs beside theory, by the data of their artists."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from figures import no_figures_left, texts  # noqa: F401
+from figures import texts
 
 from toolkit import ProximityGraph, plots, theory
 from toolkit.walks import trace_walk
-
-mpl.use("Agg")
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))
