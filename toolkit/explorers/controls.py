@@ -9,6 +9,23 @@ BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 DEFAULTS = {"restart": 0.2, "n_neighbors": 100, "n_candidates": 1000, "batch_size": 256}
 
 
+def aligned() -> dict:
+    """Return the layout and style of sliders that stand beneath each other."""
+    return {"layout": widgets.Layout(width="242px"), "style": {"description_width": "94px"}}
+
+
+def restart_slider(**options) -> widgets.FloatSlider:
+    """Return a slider for the restart probability."""
+    return widgets.FloatSlider(
+        min=0,
+        max=0.95,
+        step=0.05,
+        description="restart",
+        tooltip="Probability of jumping back to the seed. Higher: the batch stays closer to it.",
+        **options,
+    )
+
+
 class SamplerControls(widgets.VBox):
     """Sliders for restart, K, M and B with a reset button; there are never more neighbours than candidates.
 
@@ -29,15 +46,8 @@ class SamplerControls(widgets.VBox):
         self._on_change = on_change
         self._updating = False
         self._start = dict(DEFAULTS)
-        wide = {"layout": widgets.Layout(width="242px"), "style": {"description_width": "94px"}}
-        self.restart = widgets.FloatSlider(
-            min=0,
-            max=0.95,
-            step=0.05,
-            description="restart",
-            tooltip="Probability of jumping back to the seed. Higher: the batch stays closer to it.",
-            **wide,
-        )
+        wide = aligned()
+        self.restart = restart_slider(**wide)
         sizes = [size for size in SIZES if size < n - 1] + [n - 1]
         self.n_neighbors = widgets.SelectionSlider(
             options=sizes,

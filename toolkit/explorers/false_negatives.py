@@ -65,15 +65,7 @@ class FalseNegativeExplorer(SettingsExplorer):
         self.frontier = None
         self._frontiers: dict[int, object] = {}
         (self._axes,) = self._new_axes(left=0.12, right=0.9, top=0.9, bottom=0.125)
-        self.batch = widgets.IntSlider(
-            min=1,
-            max=self._draws.n_batches,
-            description="batch",
-            tooltip="Whose false negatives are shown below.",
-            layout=widgets.Layout(width="242px"),
-            style={"description_width": "94px"},
-        )
-        self.batch.observe(lambda change: self._attempt(self._show_batch), "value")
+        self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
         self.text = widgets.Text(
             description="as code",
             tooltip="A sampler with this setting, to copy",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from toolkit import _checks, plots
 from toolkit.draws import Draws
 from toolkit.explorers.base import PICTURE_WIDTH, Explorer
+from toolkit.explorers.controls import restart_slider
 from toolkit.explorers.picture import Picture
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.hardness import times_chance
@@ -69,15 +70,7 @@ class GraphBatchExplorer(Explorer):
         self._labels = _checks.shape("labels", np.asarray(labels), (self._draws.n,), "one per graph")
         self._thumbnails = Thumbnails(draw, self._draws.n, size=160)
         self._settings = {"batch_size": batch_size, "n_neighbors": n_neighbors, "n_candidates": n_candidates}
-        self.restart = widgets.FloatSlider(
-            value=0.1,
-            max=0.95,
-            step=0.05,
-            description="restart",
-            tooltip="Probability of jumping back to the seed. Higher: the batch stays closer to it.",
-            continuous_update=False,
-            layout=widgets.Layout(width="270px"),
-        )
+        self.restart = restart_slider(value=0.1, continuous_update=False, layout=widgets.Layout(width="270px"))
         self.reset = widgets.Button(description="Reset", tooltip="Back to the restart probability at the start")
         self._image = widgets.Image(format="png", layout=widgets.Layout(width=PICTURE_WIDTH, max_width="100%"))
         self._arrange([self.restart, self.reset], [self._image])

@@ -60,15 +60,7 @@ class SentenceExplorer(SettingsExplorer):
         with style():
             self._figure = Figure(figsize=(9.4, 4.7), dpi=120)
         self._picture = Picture(self._figure)
-        self.batch = widgets.IntSlider(
-            min=1,
-            max=self._draws.n_batches,
-            description="batch",
-            tooltip="Which of the twenty batches is shown.",
-            layout=widgets.Layout(width="270px"),
-            style={"description_width": "92px"},
-        )
-        self.batch.observe(lambda change: self._attempt(self._show_batch), "value")
+        self.batch = self._batch_slider("Which of the twenty batches is shown.", self._show_batch)
         self._arrange([self.controls, self.batch], [], [self._image])
         self._respond()
 

@@ -1,7 +1,7 @@
 """What the explorers of the sampler's settings share: the data, the sliders, a picture, a row of pairs."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import ipywidgets as widgets
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from toolkit import _checks
 from toolkit.draws import Draws
 from toolkit.explorers.base import PICTURE_WIDTH, Explorer
-from toolkit.explorers.controls import SamplerControls
+from toolkit.explorers.controls import SamplerControls, aligned
 from toolkit.explorers.picture import Picture
 from toolkit.plots.style import FALSE_NEGATIVE, style
 from toolkit.thumbnails import Thumbnails
@@ -51,6 +51,12 @@ class SettingsExplorer(Explorer):
             axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         self._picture = Picture(figure)
         return list(axes)
+
+    def _batch_slider(self, tooltip: str, show: Callable[[], None]) -> widgets.IntSlider:
+        """Return a slider for the batch that is shown; `show` is called when it moves."""
+        slider = widgets.IntSlider(min=1, max=self._draws.n_batches, description="batch", tooltip=tooltip, **aligned())
+        slider.observe(lambda change: self._attempt(show), "value")
+        return slider
 
     def _respond(self, moved=None) -> None:
         if self._shown_size != self.batch_size.value:
