@@ -1,6 +1,7 @@
 """Checks of arguments: which one, the value got, what is allowed."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -138,6 +139,18 @@ def labels(values, n: int, name: str = "labels") -> np.ndarray:
     if n and array.dtype.kind in "iu" and array.min() >= 0 and array.max() < n and np.bincount(array).all():
         return array.astype(np.int64, copy=False)
     return np.unique(array, return_inverse=True)[1]
+
+
+def sentences(values, n: int, name: str = "texts"):
+    """Return `values`, or raise unless they are n strings."""
+    if not isinstance(values, (Sequence, np.ndarray)) or isinstance(values, str):
+        raise TypeError(f"{name} must be a sequence of strings, one per instance, got {type(values).__name__}")
+    if len(values) != n:
+        raise ValueError(f"{name} must hold one string per instance ({n}), got {len(values)}")
+    for i, value in enumerate(values):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be strings, got {type(value).__name__} at index {i}")
+    return values
 
 
 def batches(values, n: int) -> list[np.ndarray]:

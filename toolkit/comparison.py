@@ -106,6 +106,11 @@ class Comparison:
         DataFrame
             Columns set, model, loss, settings, steps, sampler, metric, runs (pairs), difference, low, high; the
             interval is NaN for a single pair.
+
+        Raises
+        ------
+        ValueError
+            For a baseline that has no runs.
         """
         import pandas as pd
 

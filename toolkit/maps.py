@@ -101,6 +101,11 @@ class UMAPTask:
     ----------
     map : float32 array, shape (N, 2), or None
     error : Exception or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        For NaN, Inf and zero rows, less than four of them, and arguments out of their ranges.
     """
 
     def __init__(

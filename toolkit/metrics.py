@@ -167,6 +167,11 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     labels : array, shape (N,)
         Any kind of label. Only a diagnostic: samplers never see it.
 
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For batches with less than two members or with indices outside [0, N).
+
     Examples
     --------
     >>> false_negative_rate([[0, 1, 2]], ["cat", "cat", "dog", "dog"])
@@ -195,6 +200,11 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     -------
     DataFrame
         One row per pair, the most similar first: first, second, similarity, and with labels same_label.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For `n_pairs` below 1, `only_false` without labels, labels that are not one per row, and indices outside [0, N).
 
     Examples
     --------
@@ -232,6 +242,11 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
 
 def coverage(batches, n: int) -> Coverage:
     """Return how often each of `n` instances is in a batch.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For n below 2, batches with less than two members, and indices outside [0, n).
 
     Examples
     --------
@@ -308,6 +323,11 @@ def frontier(
     DataFrame
         One row per setting: sampler, n_neighbors, n_candidates, restart, hardness, false_negative_rate,
         false_negative_half (half the 95 % interval), prior. References come without settings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For labels that are not one per row, NaN, Inf and zero rows, and settings out of their ranges.
 
     Examples
     --------

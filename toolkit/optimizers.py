@@ -25,6 +25,11 @@ class LARS(Optimizer):
     trust : float
         Norm of a scaled gradient over the norm of the weights.
 
+    Raises
+    ------
+    ValueError
+        For a number that is negative or not finite.
+
     Examples
     --------
     >>> import torch
@@ -82,6 +87,11 @@ def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int = 0) -> LambdaLR
         Training steps in all.
     warmup : int
         Less than `steps`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For `steps` below 1 and `warmup` outside [0, steps).
 
     Examples
     --------

@@ -98,6 +98,11 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     labels : array, shape (N,)
         Any kind of label.
 
+    Raises
+    ------
+    ValueError
+        For labels that are not one per instance.
+
     Examples
     --------
     >>> import numpy as np
@@ -122,6 +127,11 @@ class Candidates:
         Candidates per instance (M), capped at N - 1.
     seed : int
         That of the graph.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For n below 2, `n_candidates` below 1, and a negative seed.
 
     Examples
     --------
@@ -166,6 +176,11 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     Returns
     -------
     int64 array, one per row
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For rows outside [0, N), NaN, Inf and zero rows.
 
     Examples
     --------

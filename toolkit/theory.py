@@ -88,6 +88,11 @@ def pagerank(
     float64 array, shape (N,)
         With sum 1.
 
+    Raises
+    ------
+    ValueError
+        For a restart probability outside [0, 1), and a start that is no instance or no weight of each.
+
     Examples
     --------
     >>> import numpy as np
@@ -176,6 +181,11 @@ def escape(graph: ProximityGraph, members, restart: float = 0.2, tolerance: floa
         In [0, 1).
     tolerance : float
         Iterations end when one changes no share by more than this.
+
+    Raises
+    ------
+    ValueError
+        For a restart probability outside [0, 1), and members that are none, all or not one per instance.
 
     Examples
     --------

@@ -75,6 +75,11 @@ class WalkTrace:
         Parameters
         ----------
         embeddings : array or tensor, shape (N, d)
+
+        Raises
+        ------
+        ValueError
+            For NaN, Inf and zero rows.
         """
         vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
         rows = np.append(self.nodes, self.start)
@@ -168,6 +173,12 @@ def walk_batches(
         Distinct members in the order found.
     stats : WalkStats
 
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For B outside [1, N], starts outside [0, N), a restart probability outside [0, 1), and states that are not one
+        per start.
+
     Examples
     --------
     >>> import numpy as np
@@ -224,6 +235,12 @@ def partition_batches(
         The batches one after the other; the last may be shorter.
     stats : WalkStats
         A batch's first seed is not counted as a reseed.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For B outside [1, N], a restart probability outside [0, 1), and an order with repeated instances or some outside
+        [0, N).
     """
     from toolkit import _kernels
 
@@ -241,6 +258,11 @@ def partition_batches(
 
 def trace_walk(graph: ProximityGraph, start: int, batch_size: int, restart: float = 0.2, seed: int = 0) -> WalkTrace:
     """Fill one batch from `start` and keep the trajectory.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For B outside [1, N], a start outside [0, N), a restart probability outside [0, 1), and a negative seed.
 
     Examples
     --------
@@ -281,6 +303,11 @@ def visit_frequencies(
     """Return the share of `n_steps` steps that the walk from `start` spends at each node; float64, shape (N,).
 
     In the long run this is the personalised PageRank of `start` with damping ``1 - restart``.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For a start outside [0, N), a restart probability outside [0, 1), `n_steps` below 1, and a negative seed.
 
     Examples
     --------

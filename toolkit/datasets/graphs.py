@@ -95,6 +95,11 @@ class Graphs(Dataset):
             Probability of the walk's jump back, in (0, 1).
         eps : float
             Smaller entries are left out: in large graphs most are tiny.
+
+        Raises
+        ------
+        ValueError
+            For `alpha` outside (0, 1).
         """
         if not 0 < alpha < 1:
             raise ValueError(f"alpha must lie in (0, 1), got {alpha}")

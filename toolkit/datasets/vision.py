@@ -52,6 +52,11 @@ class Images(Dataset):
     ----------
     pixels : uint8 tensor, shape (N, C, H, W)
     labels : int64 array, shape (N,), or None
+
+    Raises
+    ------
+    ValueError
+        For labels that are not one per image.
     """
 
     def __init__(self, pixels: Tensor, labels) -> None:
@@ -81,6 +86,11 @@ class ImageFiles(Images):
     ----------
     corrupt : {"raise", "blank"}
         What a file that can't be read gives: an error, or a grey image with a warning that names the file.
+
+    Raises
+    ------
+    ValueError
+        For another value of `corrupt`.
     """
 
     def __init__(self, folder, size: int, corrupt: str = "raise") -> None:

@@ -51,6 +51,11 @@ def knn_accuracy(
     float
         Share of test instances classified rightly.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong shapes, NaN, Inf and zero rows, k outside [1, N], and a temperature that is not positive.
+
     Examples
     --------
     >>> knn_accuracy([[1, 0], [0, 1]], [0, 1], [[2, 1], [1, 3], [1, 5]], [0, 1, 0], k=2)

@@ -37,6 +37,11 @@ def embed_text(
         What the loss compares, in place of what evaluation uses.
     progress : bool
         Show a progress bar, with the time left.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a batch size that is not an integer of at least 1.
     """
     _checks.integer("batch_size", batch_size, 1)
     encode = model.project if projected else model.encode
@@ -130,6 +135,11 @@ def alignment(first, second) -> float:
     ----------
     first, second : arrays or tensors, shape (N, d)
 
+    Raises
+    ------
+    ValueError
+        For shapes that differ, NaN, Inf and zero rows.
+
     Examples
     --------
     >>> alignment([[1, 0], [0, 2]], [[3, 0], [1, 0]])
@@ -151,6 +161,11 @@ def uniformity(embeddings, t: float = 2.0) -> float:
         N >= 2. Takes O(N) memory.
     t : float
         Positive.
+
+    Raises
+    ------
+    ValueError
+        For less than two embeddings, NaN, Inf and zero rows, and `t` that is not positive.
 
     Examples
     --------
@@ -175,6 +190,11 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     labels : array, shape (N,)
     k : int
         Less than N.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For k outside [1, N - 1], labels that are not one per row, NaN, Inf and zero rows.
 
     Examples
     --------

@@ -40,6 +40,12 @@ class Dashboard(Explorer):
     graph, walk, hardness, false_negatives, training : explorers
     tabs : widgets.Tab
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
+        row, and another layout.
+
     Examples
     --------
     >>> import numpy as np

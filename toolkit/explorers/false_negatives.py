@@ -47,6 +47,11 @@ class FalseNegativeExplorer(SettingsExplorer):
     code : str
         A sampler with the present setting.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, and labels or items that are not one per row.
+
     Examples
     --------
     >>> import numpy as np

@@ -42,6 +42,12 @@ class GraphBatchExplorer(Explorer):
     batch : int64 array, shape (B,)
         What is shown now; the first member is the seed.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, a `draw` that is no function, labels that are not one per graph, and
+        settings out of their ranges.
+
     Examples
     --------
     >>> from toolkit import plots
@@ -66,6 +72,8 @@ class GraphBatchExplorer(Explorer):
         n_candidates: int = 1000,
         seed: int = 0,
     ) -> None:
+        if not callable(draw):
+            raise TypeError(f"draw must be a function of (index, ax), got {type(draw).__name__}")
         self._draws = Draws(embeddings, n_batches=1, seed=seed)
         self._labels = _checks.shape("labels", np.asarray(labels), (self._draws.n,), "one per graph")
         self._thumbnails = Thumbnails(draw, self._draws.n, size=160)

@@ -38,6 +38,11 @@ class HardnessExplorer(SettingsExplorer):
     hardness, false_negatives : dict of name to result
         What is shown now.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, and labels or items that are not one per row.
+
     Examples
     --------
     >>> import numpy as np

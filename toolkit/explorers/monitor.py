@@ -54,6 +54,11 @@ class TrainingMonitor(Explorer):
     window, stop : widgets
         The controls.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For a history of another type, and a window outside [1, 200].
+
     Examples
     --------
     >>> from toolkit import RandomWalkBatchSampler

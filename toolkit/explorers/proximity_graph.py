@@ -57,6 +57,12 @@ class ProximityGraphExplorer(MapExplorer):
     degrees : InDegrees
     same_label : SameLabelEdges or None
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
+        row, and another layout.
+
     Examples
     --------
     >>> import numpy as np

@@ -5,7 +5,7 @@ import time
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from toolkit import plots
+from toolkit import _checks, plots
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.settings import SettingsExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
@@ -40,6 +40,11 @@ class SentenceExplorer(SettingsExplorer):
     hardness, false_negatives : Hardness, FalseNegatives or None
         Of the random walk's batches.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, and texts or labels that are not one per row.
+
     Examples
     --------
     >>> import numpy as np
@@ -52,8 +57,8 @@ class SentenceExplorer(SettingsExplorer):
     """
 
     def __init__(self, embeddings, texts, labels=None, seed: int = 0) -> None:
+        self._texts = _checks.sentences(texts, len(embeddings))
         super().__init__(embeddings, labels, texts, seed)
-        self._texts = texts
         self.hardness: Hardness
         self.false_negatives: FalseNegatives | None = None
         self._image.layout = widgets.Layout(width="880px", max_width="100%")

@@ -63,6 +63,12 @@ class WalkPlayer(MapExplorer):
     escape : theory.Escape
         What theory says of the share of time outside the region.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
+        row, and another layout.
+
     Examples
     --------
     >>> import numpy as np

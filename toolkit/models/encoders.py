@@ -42,6 +42,11 @@ def resnet(name: str, in_channels: int = 3, small_images: bool = True) -> nn.Mod
 
     With `small_images` (up to about 64 pixels) the stem is a 3 x 3 convolution of stride 1 without max-pooling.
 
+    Raises
+    ------
+    ValueError
+        For another name.
+
     Examples
     --------
     >>> import torch
@@ -66,6 +71,11 @@ def build_encoder(name: str, in_channels: int) -> nn.Module:
 
     "tiny" and "small" are the small network in widths 16 and 32, "resnet18" and "resnet50" torchvision's with the stem
     for small images; "resnet18-imagenet" and "resnet50-imagenet" have the original one.
+
+    Raises
+    ------
+    ValueError
+        For another name.
     """
     widths = {"tiny": 16, "small": 32}
     resnets = ("resnet18", "resnet50")

@@ -27,6 +27,11 @@ class GIN(nn.Module):
     n_features : int
         Features of a graph, ``width * n_layers``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not integers of at least 1.
+
     Examples
     --------
     >>> from toolkit.datasets import graphs
@@ -75,6 +80,11 @@ class GCN(nn.Module):
     ----------
     n_features : int
         Features of a graph, ``width * n_layers``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not integers of at least 1.
 
     Examples
     --------

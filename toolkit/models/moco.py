@@ -64,6 +64,11 @@ class MoCoV3(nn.Module):
         Called with predictions, keys, the temperature and ``within=False``: `toolkit.losses.nt_xent`, `dcl`, `hcl`, or
         a partial of one with other settings.
 
+    Raises
+    ------
+    ValueError
+        For a momentum outside [0, 1], and an encoder of another name.
+
     Examples
     --------
     >>> import torch

@@ -34,6 +34,11 @@ class SimCSE(nn.Module):
         Called with the projections of the two passes, the temperature and ``within=False``: `toolkit.losses.nt_xent`,
         `dcl`, `hcl`, or a partial of one with other settings.
 
+    Raises
+    ------
+    ValueError
+        For another pooling, and `n_layers` with an encoder that is not given by name.
+
     Examples
     --------
     >>> from toolkit.datasets import language

@@ -83,6 +83,11 @@ def small_bert(
     pad_token_id : int
         Of the tokenizer.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not integers of at least 1, a width that is no multiple of 64, and dropout outside [0, 1).
+
     Examples
     --------
     >>> import torch

@@ -34,6 +34,11 @@ def embedding_map(
     faint : bool
         Pale, as the ground for something else.
 
+    Raises
+    ------
+    ValueError
+        For places, labels or values that are not one per instance.
+
     Examples
     --------
     >>> import numpy as np
@@ -98,6 +103,11 @@ def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axe
     labels : array, shape (N,), optional
     ax : Axes, optional
 
+    Raises
+    ------
+    TypeError, ValueError
+        For an index outside [0, N).
+
     Examples
     --------
     >>> import numpy as np
@@ -135,6 +145,11 @@ def walk(places, trace: WalkTrace, labels=None, step: int | None = None, ax: Axe
     step : int, optional
         Draw so many steps only.
     ax : Axes, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a step beyond the walk's.
 
     Examples
     --------

@@ -37,6 +37,11 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     window : int
         Steps to average over.
     ax : Axes, optional
+
+    Raises
+    ------
+    ValueError
+        For another column.
     """
     _checks.choice("column", column, tuple(LABELS))
     ax = new_axes(ax)

@@ -18,6 +18,11 @@ class OnlineBatchSampler(BatchSampler):
     The index is rebuilt when it is `refresh_every` batches old, counted as they are yielded, and embeddings have
     changed since. DataLoader workers draw a few batches ahead, so that a rebuild then uses embeddings that
     are as many batches older.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For `refresh_every` below 1 and `warmup_epochs` below 0.
     """
 
     def __init__(
