@@ -78,5 +78,5 @@ def test_controls_have_names_and_tooltips(explorer):
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"labels must have shape \(120,\), one per graph"):
         GraphBatchExplorer(POINTS, draw, LABELS[:-1], **SETTINGS)
-    with pytest.raises(TypeError, match="items must be images"):
+    with pytest.raises(TypeError, match=r"draw must be a function of \(index, ax\), got int"):
         GraphBatchExplorer(POINTS, 7, LABELS, **SETTINGS)

@@ -138,3 +138,17 @@ def test_error_is_shown_and_raised(explorer, monkeypatch):
 
 def test_no_figure_is_left_in_pyplot(explorer):
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "exception", "message"),
+    [
+        (TEXTS[1:], ValueError, r"texts must hold one string per instance \(400\), got 399"),
+        ([*TEXTS[:-1], 7], TypeError, "texts must be strings, got int at index 399"),
+        ("a sentence", TypeError, "texts must be a sequence of strings, one per instance, got str"),
+        (POINTS, TypeError, "texts must be strings, got ndarray at index 0"),
+    ],
+)
+def test_bad_texts_are_named(texts, exception, message):
+    with pytest.raises(exception, match=message):
+        SentenceExplorer(POINTS, texts)

@@ -1,0 +1,147 @@
+"""Hardness: how similar the members of a batch are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+from toolkit.metrics._interval import interval
+
+_ROWS_AT_ONCE = 2**14
+
+
+@dataclass(frozen=True, eq=False)
+class Hardness:
+    """Cosine similarity of in-batch pairs: of an anchor and its negatives.
+
+    Attributes
+    ----------
+    per_batch : float64 array, shape (n,)
+        Mean over the pairs of each batch.
+    histogram : int64 array, shape (200,)
+        Pairs of all batches in 200 equal bins from -1 to 1 (`edges`).
+    """
+
+    per_batch: np.ndarray = field(repr=False)
+    histogram: np.ndarray = field(repr=False)
+
+    edges = np.linspace(-1, 1, 201)
+
+    @property
+    def mean(self) -> float:
+        """Mean over the batches."""
+        return float(self.per_batch.mean())
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval of the mean over batches."""
+        return interval(self.per_batch)
+
+    def to_frame(self):
+        """Return a pandas frame with one row per batch."""
+        import pandas as pd
+
+        return pd.DataFrame({"hardness": self.per_batch}).rename_axis("batch")
+
+    def __repr__(self) -> str:
+        return f"Hardness(mean={self.mean:.3f}, batches={len(self.per_batch)})"
+
+
+def batch_hardness(batches, embeddings) -> Hardness:
+    """Return the cosine similarities of all pairs within each batch.
+
+    Parameters
+    ----------
+    batches : sequence of int sequences
+        Two or more distinct indices each.
+    embeddings : array or tensor, shape (N, d)
+
+    Raises
+    ------
+    ValueError, IndexError
+        For an index out of range, a batch of less than two, and NaN, Inf or zero embeddings of a member.
+
+    Examples
+    --------
+    >>> batch_hardness([[0, 1], [0, 2]], [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
+    Hardness(mean=0.500, batches=2)
+    """
+    from toolkit._kernels import pair_histogram
+
+    histogram = np.zeros(len(Hardness.edges) - 1, np.int64)
+    means = [pair_histogram(scores, histogram) for _, scores in _similarities(batches, embeddings)]
+    return Hardness(np.array(means), histogram)
+
+
+def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false: bool = False):
+    """Return the most similar pairs of instances that share a batch.
+
+    Parameters
+    ----------
+    batches : sequence of int sequences
+    embeddings : array or tensor, shape (N, d)
+    n_pairs : int
+        At most; a pair that is in several batches counts once.
+    labels : array, shape (N,), optional
+    only_false : bool
+        Leave out pairs with different labels.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair, the most similar first: first, second, similarity, and with labels same_label.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        For `n_pairs` below 1, `only_false` without labels, labels that are not one per row, and indices outside [0, N).
+
+    Examples
+    --------
+    >>> points = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 2.0]]
+    >>> hardest_pairs([[0, 1, 3], [0, 1, 2]], points, 1, labels=["a", "a", "b", "b"])
+       first  second  similarity  same_label
+    0      1       3         1.0       False
+    """
+    import pandas as pd
+
+    _checks.integer("n_pairs", n_pairs, 1)
+    if only_false and labels is None:
+        raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
+    codes = None if labels is None else _checks.labels(labels, len(embeddings))
+    found: dict[tuple[int, int], float] = {}
+    least = -2.0
+    for batch, scores in _similarities(batches, embeddings):
+        if only_false:
+            scores[codes[batch, None] != codes[batch]] = -2
+        i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
+        i, j = i[i < j], j[i < j]
+        if len(i) > n_pairs:
+            best = np.argpartition(scores[i, j], -n_pairs)[-n_pairs:]
+            i, j = i[best], j[best]
+        named = np.sort(np.column_stack([batch[i], batch[j]]), 1).tolist()
+        found.update(zip(map(tuple, named), scores[i, j].tolist(), strict=True))
+        if len(found) >= n_pairs:
+            least = sorted(found.values())[-n_pairs]
+    rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
+    frame = pd.DataFrame([(*pair, score) for pair, score in rows], columns=["first", "second", "similarity"])
+    if codes is not None:
+        frame["same_label"] = codes[frame["first"].to_numpy(int)] == codes[frame["second"].to_numpy(int)]
+    return frame
+
+
+def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
+    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+    batches = _checks.batches(batches, len(vectors))
+    ends, scores = np.cumsum([len(batch) for batch in batches]), None
+    # Rows of many batches are fetched and checked together, which takes less time, but not of all, which takes memory.
+    for some in np.split(np.arange(len(batches)), np.flatnonzero(np.diff(ends // _ROWS_AT_ONCE)) + 1):
+        rows = np.concatenate([batches[i] for i in some])
+        members = _checks.embeddings(vectors[rows], rows=rows).cpu()
+        for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
+            if scores is None or len(scores) != len(part):
+                scores = part.new_empty(len(part), len(part))
+            torch.mm(part, part.T, out=scores)
+            yield batches[i], scores.numpy()
