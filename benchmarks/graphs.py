@@ -18,6 +18,7 @@ from toolkit.models.graph_encoders import GIN
 from toolkit.presets import GRAPHS, GraphPreset, graph_walk
 
 FIXED = "uniform_fixed"
+MVGRLS = ("mvgrl", "mvgrl_heads")  # all of it is trained, or its heads only
 FUNCTIONS = {"infonce": losses.nt_xent, "dcl": losses.dcl, "hcl": losses.hcl}
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -35,28 +36,31 @@ class FixedBatchSampler(UniformBatchSampler):
 
 def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> Task:
     """Return the task of one data set, by its name in the TU collection, and model."""
-    data = graphs.tu(name, root)
-    run = getattr(preset, model)
+    mvgrl = model in MVGRLS
+    data = graphs.tu(name, root, degrees=mvgrl)
+    run = preset.mvgrl if mvgrl else preset.graphcl
     n, per_epoch = len(data), -(-len(data) // run.batch_size)
     walk = graph_walk(data.labels)
-    if model == "mvgrl":
+    if mvgrl:
         data = data.diffused()
 
     def make_model(loss: str) -> nn.Module:
-        if model == "mvgrl":
-            return MVGRL(data.n_features, run.width, run.n_layers).to(DEVICE)
+        if mvgrl:
+            network = MVGRL(data.n_features, run.width, run.n_layers).to(DEVICE)
+            network.encoders.requires_grad_(model == "mvgrl")
+            return network
         encoder = GIN(data.n_features, run.width, run.n_layers)
         return GraphCL(encoder, loss=FUNCTIONS.get(loss, losses.nt_xent)).to(DEVICE)
 
     return Task(
         set=name,
         model=model,
-        dataset=data if model == "mvgrl" else graphs.TwoViews(data),
+        dataset=data if mvgrl else graphs.TwoViews(data),
         labels=data.labels,
         steps=preset.steps or run.epochs * per_epoch,
         make_model=make_model,
         make_sampler=sampler_maker(n, run.batch_size, max(n // run.batch_size, 1), walk, **{FIXED: FixedBatchSampler}),
-        evaluate=partial(evaluate, data, "linear" if model == "mvgrl" else "rbf"),
+        evaluate=partial(evaluate, data, "linear" if mvgrl else "rbf"),
         make_optimizer=lambda network: (torch.optim.Adam(network.parameters(), lr=run.learning_rate), None),
         settings=f"{run.n_layers}x{run.width}, B={run.batch_size}, M={walk['n_candidates']}, "
         f"K={walk['n_neighbors']}, restart={walk['restart']}",
@@ -77,7 +81,7 @@ def evaluate(data: graphs.Graphs, kernel: str, model: nn.Module) -> dict[str, fl
 
 def cells(model: str, samplers, names) -> tuple:
     """Return the samplers and losses of a model: MVGRL has a loss of its own, and its authors reshuffle."""
-    return ([name for name in samplers if name != FIXED], ["jsd"]) if model == "mvgrl" else (samplers, names)
+    return ([name for name in samplers if name != FIXED], ["jsd"]) if model in MVGRLS else (samplers, names)
 
 
 def beside_published(result: Comparison) -> str:
@@ -85,7 +89,7 @@ def beside_published(result: Comparison) -> str:
     lines = ["Beside the published figures (SVM, in points):", ""]
     lines += ["| set | model | sampler | here | published | runs |", "|---|---|---|---|---|---|"]
     for run in result.summary().itertuples():
-        key = run.model if run.model == "mvgrl" else run.loss
+        key = "mvgrl" if run.model in MVGRLS else run.loss
         column = "uniform" if run.sampler == FIXED else run.sampler
         found = PUBLISHED.get((key, column), {}).get(run.set)
         if run.sampler == UNTRAINED or found is None:
@@ -99,7 +103,7 @@ def beside_published(result: Comparison) -> str:
 MODALITY = Modality(
     name="graphs",
     sets=("MUTAG", "IMDB-BINARY", "NCI1"),
-    models=("graphcl", "mvgrl"),
+    models=("graphcl", *MVGRLS),
     presets=GRAPHS,
     make_task=make_task,
     samplers=(FIXED, "uniform", "knn", "random_walk"),

@@ -57,8 +57,9 @@ def test_every_cell_is_run_once_and_stands_beside_the_published_one(run, capsys)
     rows = run()
     trained = rows[rows.sampler != "untrained"]
     assert len(trained[trained.model == "graphcl"]) == 4 * 3
-    assert sorted(trained[trained.model == "mvgrl"].sampler) == ["knn", "random_walk", "uniform"]
-    assert set(trained[trained.model == "mvgrl"].loss) == {"jsd"}
+    for model in ("mvgrl", "mvgrl_heads"):
+        assert sorted(trained[trained.model == model].sampler) == ["knn", "random_walk", "uniform"]
+        assert set(trained[trained.model == model].loss) == {"jsd"}
     assert set(trained.steps) == {2 * 3}, "two epochs of 40 graphs, the last batch smaller"
     assert trained.value.between(0, 1).all()
     assert trained.linear.between(0, 1).all()
@@ -67,6 +68,7 @@ def test_every_cell_is_run_once_and_stands_beside_the_published_one(run, capsys)
     assert "| MUTAG | graphcl, InfoNCE | Uniform fixed |" in text
     assert "| 86.80 ± 1.34 |" in text
     assert "| MUTAG | mvgrl | Random walk |" in text
+    assert "| MUTAG | mvgrl_heads | Random walk |" in text
     before = len(rows)
     assert len(run()) == before, "finished runs are not repeated"
 
@@ -86,6 +88,19 @@ def test_a_stopped_table_goes_on_where_it_was(run, monkeypatch):
     rows = run("--models", "graphcl", "--losses", "infonce")
     assert len(rows) == 5
     assert len(calls) == 6, "two before the stop, the third again, two more"
+
+
+def test_heads_alone_are_trained_where_the_name_says_so(root):
+    for model, encoders_move in {"mvgrl": True, "mvgrl_heads": False}.items():
+        task = benchmark.make_task("MUTAG", model, small_preset(), root)
+        network = task.make_model("jsd")
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        optimizer, _ = task.make_optimizer(network)
+        network(task.dataset.batch(range(8)))[0].backward()
+        optimizer.step()
+        moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+        assert any(name.startswith("graph_head") for name in moved)
+        assert any(name.startswith("encoders") for name in moved) == encoders_move
 
 
 def test_fixed_batches_are_the_same_in_every_epoch():

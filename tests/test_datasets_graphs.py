@@ -76,6 +76,16 @@ def test_degrees_are_the_features_where_there_are_no_labels(raw):
     assert {graph.x.shape[1] for graph in data.graphs} == {2}
 
 
+def test_degrees_stand_beside_labels_on_request(raw):
+    data = load(raw, degrees=True)
+    assert data.n_features == 3 + 3
+    assert [graph.x[:, :3].argmax(1).tolist() for graph in data.graphs] == [[0, 1, 0], [2, 2], [1]]
+    assert [graph.x[:, 3:].argmax(1).tolist() for graph in data.graphs] == [[1, 2, 1], [1, 1], [0]]
+    assert all((graph.x.sum(1) == 2).all() for graph in data.graphs)
+    (raw / "TINY_node_labels.txt").unlink()
+    assert load(raw, degrees=True).n_features == load(raw).n_features == 3, "once is enough"
+
+
 def test_a_set_of_one_class_can_be_loaded(raw):
     (raw / "TINY_graph_labels.txt").write_text("7\n7\n7\n")
     assert load(raw).labels.tolist() == [0, 0, 0]

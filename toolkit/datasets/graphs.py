@@ -188,7 +188,9 @@ def bundled() -> Graphs:
     return Graphs(graphs, labels.numpy(), SOLUBILITY_CLASSES, "solubility")
 
 
-def tu(name: str, root: str | Path | None = None, download: bool = False, max_degree: int = 100) -> Graphs:
+def tu(
+    name: str, root: str | Path | None = None, download: bool = False, max_degree: int = 100, degrees: bool = False
+) -> Graphs:
     """Return a graph classification set of the TU collection.
 
     Node features are the one-hot labels of the nodes; where a set has none, their one-hot degrees.
@@ -202,6 +204,8 @@ def tu(name: str, root: str | Path | None = None, download: bool = False, max_de
         Fetch the set through `torch_geometric.datasets.TUDataset` if it is not there.
     max_degree : int
         Higher degrees count as this one, as in GraphCL's code for semi-supervised learning.
+    degrees : bool
+        Put the one-hot degrees beside the labels, as MVGRL's code does.
 
     Raises
     ------
@@ -219,11 +223,10 @@ def tu(name: str, root: str | Path | None = None, download: bool = False, max_de
     found = read_raw(raw, name)
     source, graph = found.edges[:, 0], found.graph
     n, n_graphs = len(graph), len(found.labels)
-    if found.node_labels is None:
-        columns = np.bincount(source, minlength=n).clip(max=max_degree)[:, None]
-    else:
-        columns = found.node_labels - found.node_labels.min(axis=0)
-    features = torch.cat([F.one_hot(torch.from_numpy(column)).float() for column in columns.T], dim=1)
+    columns = [] if found.node_labels is None else list((found.node_labels - found.node_labels.min(axis=0)).T)
+    if degrees or not columns:
+        columns.append(np.bincount(source, minlength=n).clip(max=max_degree))
+    features = torch.cat([F.one_hot(torch.from_numpy(column)).float() for column in columns], dim=1)
     sizes = np.bincount(graph)
     edges = torch.from_numpy(found.edges - (sizes.cumsum() - sizes)[graph[source], None])
     parts = features.split(sizes.tolist()), edges.split(np.bincount(graph[source], minlength=n_graphs).tolist())
