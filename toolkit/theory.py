@@ -90,7 +90,7 @@ def pagerank(
 
     Raises
     ------
-    ValueError
+    IndexError, TypeError, ValueError
         For a restart probability outside [0, 1), and a start that is no instance or no weight of each.
 
     Examples

@@ -14,6 +14,9 @@ class MVGRL(nn.Module):
     The nodes of each view are scored against the graphs of the other one (`toolkit.losses.jsd`). Batches are those
     of `toolkit.datasets.graphs.Graphs.diffused`.
 
+    All of it is trained. The authors' code keeps its graph convolutions in a plain list, where their optimiser does not
+    find them, and so trains the heads alone: ``model.encoders.requires_grad_(False)`` does the same.
+
     Parameters
     ----------
     in_features : int
