@@ -57,7 +57,7 @@ class SentenceExplorer(SettingsExplorer):
     """
 
     def __init__(self, embeddings, texts, labels=None, seed: int = 0) -> None:
-        self._texts = _checks.sentences(texts, len(embeddings))
+        self._texts = _checks.sentences(texts, len(_checks.vectors(embeddings)))
         super().__init__(embeddings, labels, texts, seed)
         self.hardness: Hardness
         self.false_negatives: FalseNegatives | None = None
