@@ -233,6 +233,18 @@ def test_bad_embeddings(points, parts, convert):
     assert all(part in str(error.value) for part in parts)
 
 
+@pytest.mark.parametrize(("points", "dtype"), [(None, "object"), ([["a", "b"]], "<U1"), ([[1, None]], "object")])
+def test_embeddings_that_are_no_numbers(points, dtype):
+    with pytest.raises(TypeError, match=f"embeddings must be real numbers, got dtype {dtype}"):
+        ProximityGraph.build(points)
+
+
+def test_any_byte_order_will_do():
+    points = normal(50).astype(np.float32)
+    graph, other = (ProximityGraph.build(each, 20, 5) for each in (points, points.astype(">f4")))
+    np.testing.assert_array_equal(graph.neighbors, other.neighbors)
+
+
 @pytest.mark.parametrize(
     ("arguments", "exception", "message"),
     [

@@ -59,6 +59,10 @@ def vectors(values, name: str = "embeddings", rows=None) -> torch.Tensor:
         tensor = values.detach()
     else:
         array = np.asarray(values)
+        if array.dtype.kind not in "fiucb":
+            raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))  # torch knows no other byte order
         if any(stride < 0 for stride in array.strides):
             array = array.copy()  # torch knows no negative strides
         with warnings.catch_warnings():
