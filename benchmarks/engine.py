@@ -27,7 +27,10 @@ import numpy as np
 import torch
 
 from benchmarks import published, report
-from toolkit import ProximityGraph, RandomWalkBatchSampler, _links, _threads, _top_k
+from toolkit import ProximityGraph, RandomWalkBatchSampler
+from toolkit.engine import linking as _links
+from toolkit.engine import top_k as _top_k
+from toolkit.engine import threads as _threads
 from toolkit.metrics import batch_hardness
 from toolkit.walks import partition_batches, random_states, walk_batches
 
@@ -73,7 +76,7 @@ def bare_product(n: int) -> None:
         for _ in blocks:
             torch.mm(rows, candidates.T, out=scores)
 
-    _threads.run(work, _threads.n_cores())
+    threads.run(work, threads.n_cores())
 
 
 def graph_figures(repeats: int, largest: int) -> Iterator[Figure]:

@@ -6,7 +6,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from toolkit import ProximityGraph, _kernels
+from toolkit import ProximityGraph
+from toolkit.engine import kernels as _kernels
 
 
 def published_walk(neighbors, start: int, batch_size: int, restart: float, rng: Random) -> tuple[list[int], int]:
@@ -75,7 +76,7 @@ def interpreted():
     kernels = {
         name: kernel.py_func
         for name, kernel in vars(_kernels).items()
-        if getattr(kernel, "__module__", "") == _kernels.__name__ and hasattr(kernel, "py_func")
+        if getattr(kernel, "__module__", "") == kernels.__name__ and hasattr(kernel, "py_func")
     }
     with patch.multiple(_kernels, fetch_to_read=lambda address: None, **kernels), np.errstate(over="ignore"):
         yield _kernels

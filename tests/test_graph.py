@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from reference import cosine, independent_graph, top_k
 from sklearn.neighbors import NearestNeighbors
 
-from toolkit import ProximityGraph, RandomWalkBatchSampler, _links, _nearest
-from toolkit._top_k import LANES, select_top_k
+from toolkit import ProximityGraph, RandomWalkBatchSampler
+from toolkit.engine import nearest as _nearest
+from toolkit.engine import linking as _links
+from toolkit.engine.top_k import LANES, select_top_k
 from toolkit.walks import random_states, walk_batches
 
 LAYOUTS = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reference import cosine, false_negatives, hardness, pairs
 
 from toolkit import ProximityGraph, RandomWalkBatchSampler, UniformBatchSampler, _checks
-from toolkit._links import candidate_blocks
+from toolkit.engine.linking import candidate_blocks
 from toolkit.metrics import (
     batch_hardness,
     coverage,

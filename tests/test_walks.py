@@ -8,7 +8,8 @@ import pytest
 import torch
 from reference import components, cosine, interpreted, published_walk
 
-from toolkit import ProximityGraph, _kernels, walks
+from toolkit import ProximityGraph, walks
+from toolkit.engine import kernels as _kernels
 from toolkit.walks import (
     LinearRestart,
     WalkStats,
@@ -42,10 +43,10 @@ def test_compiled_kernels_equal_plain_python(graph, restart):
 
     def run():
         batches, queue = np.empty((5, 20), np.int64), np.empty(n - 5, np.int64)
-        counts = _kernels.visit_counts(graph.neighbors, 3, restart, 500, states[0])
-        walked = _kernels.walks(graph.neighbors, np.arange(5), restarts, idles, states, batches)
+        counts = kernels.visit_counts(graph.neighbors, 3, restart, 500, states[0])
+        walked = kernels.walks(graph.neighbors, np.arange(5), restarts, idles, states, batches)
         left, order = graph.neighbors.copy(), np.arange(5, n)
-        cut = _kernels.partition(left, order, -(-n // 5), restarts, idles, states[0], queue)
+        cut = kernels.partition(left, order, -(-n // 5), restarts, idles, states[0], queue)
         return counts, walked, batches, cut, left, queue
 
     compiled = run()
@@ -76,7 +77,7 @@ def test_walks_in_turn_equal_walks_one_by_one(graph, n_threads, threads, monkeyp
     for start, restart, state, batch in zip(starts, restarts, states, got, strict=True):
         stamp, expected = np.zeros(graph.n_nodes, np.int32), np.empty(30, np.int64)
         idle = max_idle_steps(graph.n_neighbors, restart)
-        counts = _kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, expected, None)
+        counts = kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, expected, None)
         np.testing.assert_array_equal(batch, expected)
         steps, reseeds = steps + counts[0], reseeds + counts[1]
     assert stats == WalkStats(75, steps, reseeds)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from toolkit import _checks, _threads
-from toolkit._links import link, link_on_device, narrow
+from toolkit import _checks
+from toolkit.engine import threads as _threads
+from toolkit.engine.linking import link, link_on_device, narrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ class ProximityGraph:
         )
         _checks.integer("seed", seed, 0)
         if n_threads is None:
-            n_threads = _threads.n_cores()
+            n_threads = threads.n_cores()
         _checks.integer("n_threads", n_threads, 1)
         norms = _checks.norms(vectors)
         if vectors.device.type == "cpu":
@@ -123,7 +124,7 @@ class ProximityGraph:
         >>> ProximityGraph.exact(points, n_neighbors=10)
         ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=499)
         """
-        from toolkit._nearest import nearest, nearly_nearest
+        from toolkit.engine.nearest import nearest, nearly_nearest
 
         vectors = _checks.vectors(embeddings)
         n = _checks.integer("number of embeddings", len(vectors), 2)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit import _checks, _threads
+from toolkit import _checks
+from toolkit.engine import threads as _threads
 
 N_NEIGHBORS = 15
 MIN_DIST = 0.1
@@ -208,7 +209,7 @@ def _key(unit: np.ndarray, settings: dict) -> str:
 
 def _environment() -> dict:
     """Let the other process have half of the cores: someone is looking at a notebook."""
-    n_threads = str(max(1, _threads.n_cores() // 2))
+    n_threads = str(max(1, threads.n_cores() // 2))
     path = os.pathsep.join(path for path in sys.path if path)
     return os.environ | {"PYTHONPATH": path, "NUMBA_NUM_THREADS": n_threads, "OMP_NUM_THREADS": n_threads}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolkit import _checks
-from toolkit._links import candidate_blocks
+from toolkit.engine.linking import candidate_blocks
 from toolkit.graph import ProximityGraph
 from toolkit.metrics import same_pairs
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from toolkit import _checks, _threads
+from toolkit import _checks
+from toolkit.engine import threads as _threads
 from toolkit.graph import ProximityGraph
 
 STEP_KINDS = ("new member", "revisit", "restart", "fresh seed")
@@ -188,14 +189,14 @@ def walk_batches(
     >>> batches.shape, batches[:, 0].tolist(), stats.batches
     ((2, 32), [7, 9], 2)
     """
-    from toolkit import _kernels
+    from toolkit.engine import kernels as _kernels
 
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     starts = _checks.indices("starts", starts, graph.n_nodes)
     _checks.shape("states", states, (len(starts),), "one per start")
     batches = np.empty((len(starts), batch_size), np.int64)
     restarts, idles = _per_batch(graph, restart, len(starts))
-    n_threads = min(_threads.n_cores(), 1 + batches.size // _MEMBERS_PER_THREAD)
+    n_threads = min(threads.n_cores(), 1 + batches.size // _MEMBERS_PER_THREAD)
     parts = iter(np.array_split(np.arange(len(starts)), n_threads))
     counts = []
 
@@ -203,10 +204,10 @@ def walk_batches(
         for part in parts:
             rows = slice(part[0], part[-1] + 1)
             arrays = (array[rows] for array in (starts, restarts, idles, states, batches))
-            counts.append(_kernels.walks(graph.neighbors, *arrays))
+            counts.append(kernels.walks(graph.neighbors, *arrays))
 
     if len(starts):
-        _threads.run(work, n_threads)
+        threads.run(work, n_threads)
     return batches, WalkStats(len(starts), *map(sum, zip(*counts, strict=True)))
 
 
@@ -242,7 +243,7 @@ def partition_batches(
         For B outside [1, N], a restart probability outside [0, 1), and an order with repeated instances or some outside
         [0, N).
     """
-    from toolkit import _kernels
+    from toolkit.engine import kernels as _kernels
 
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     order = _checks.indices("order", order, graph.n_nodes)
@@ -252,7 +253,7 @@ def partition_batches(
     restarts, idles = _per_batch(graph, restart, n_batches)
     queue = np.empty(len(order), np.int64)
     neighbors = graph.neighbors.copy()
-    steps, reseeds = _kernels.partition(neighbors, order, batch_size, restarts, idles, state, queue)
+    steps, reseeds = kernels.partition(neighbors, order, batch_size, restarts, idles, state, queue)
     return queue, WalkStats(n_batches, steps, reseeds)
 
 
@@ -276,7 +277,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, restart: floa
     >>> set(trace.nodes[trace.restarted].tolist())
     {7}
     """
-    from toolkit import _kernels
+    from toolkit.engine import kernels as _kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
@@ -287,7 +288,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, restart: floa
     def run(trace):
         stamp = np.zeros(graph.n_nodes, np.int32)
         idle = max_idle_steps(graph.n_neighbors, restart)
-        return _kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, batch, trace)
+        return kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, batch, trace)
 
     # The first run counts the steps, the second repeats them into an array of that length.
     n_steps, _ = run(None)
@@ -318,13 +319,13 @@ def visit_frequencies(
     >>> int(frequencies.argmax()), round(float(frequencies.sum()), 6)
     (7, 1.0)
     """
-    from toolkit import _kernels
+    from toolkit.engine import kernels as _kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     restart = _checks.restart_probability(restart)
     _checks.integer("n_steps", n_steps, 1)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
-    return _kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
+    return kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
 
 
 def _per_batch(graph: ProximityGraph, restart, n: int) -> tuple[np.ndarray, np.ndarray]:

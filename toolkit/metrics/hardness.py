@@ -67,7 +67,7 @@ def batch_hardness(batches, embeddings) -> Hardness:
     >>> batch_hardness([[0, 1], [0, 2]], [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
     Hardness(mean=0.500, batches=2)
     """
-    from toolkit._kernels import pair_histogram
+    from toolkit.engine.kernels import pair_histogram
 
     histogram = np.zeros(len(Hardness.edges) - 1, np.int64)
     means = [pair_histogram(scores, histogram) for _, scores in _similarities(batches, embeddings)]

@@ -34,7 +34,7 @@ def staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> float:
     >>> 0 < staleness(graph, points + 0.1) < 0.9
     True
     """
-    from toolkit._links import link_some
+    from toolkit.engine.linking import link_some
 
     vectors = _checks.vectors(embeddings)
     if len(vectors) != graph.n_nodes:

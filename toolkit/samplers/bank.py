@@ -40,7 +40,7 @@ class EmbeddingBank:
 
         In a training step each tensor operation, however small, takes longer than that.
         """
-        from toolkit._kernels import scatter_unit
+        from toolkit.engine.kernels import scatter_unit
 
         if self.vectors is None or not isinstance(embeddings, torch.Tensor):
             return False

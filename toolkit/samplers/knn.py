@@ -44,7 +44,7 @@ class KNNBatchSampler(OnlineBatchSampler):
         """Exact search needs no index."""
 
     def _draw(self, planned: np.ndarray) -> np.ndarray:
-        from toolkit._nearest import nearest
+        from toolkit.engine.nearest import nearest
 
         starts = self._rng(1).permutation(self.n)[self._chunk()]
         others, _ = nearest(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1)

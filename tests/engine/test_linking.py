@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from reference import cosine, top_k
 from test_graph import LAYOUTS, assert_valid, normal
 
-from toolkit import ProximityGraph, RandomWalkBatchSampler, _checks, _links
-from toolkit._links import candidate_blocks, candidate_slices, link, link_on_device
+from toolkit import ProximityGraph, RandomWalkBatchSampler, _checks
+from toolkit.engine import linking as _links
+from toolkit.engine.linking import candidate_blocks, candidate_slices, link, link_on_device
 
 KINDS = {
     "float16": lambda points: points.astype(np.float16),
@@ -120,7 +121,7 @@ def test_memory_mapped_array(dtype, tmp_path):
 
 
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
-@pytest.mark.parametrize("scores", [_links._SCORES, 2000, 1])
+@pytest.mark.parametrize("scores", [linking._SCORES, 2000, 1])
 def test_parts_of_a_block(n, m, k, scores, monkeypatch):
     points = normal(n, 12, seed=n)
     monkeypatch.setattr(_links, "_SCORES", scores)
@@ -128,7 +129,7 @@ def test_parts_of_a_block(n, m, k, scores, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
-@pytest.mark.parametrize("scores", [_links._DEVICE_SCORES, 5000, 1])
+@pytest.mark.parametrize("scores", [linking._DEVICE_SCORES, 5000, 1])
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
 def test_linking_by_torch_operations_alone(n, m, k, scores, dtype, monkeypatch):
     points = (normal(n, 12, seed=n) * 100).astype(dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import _kernels
+from toolkit.engine import kernels as _kernels
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.walks import random_states
 
@@ -22,7 +22,7 @@ def unit(vectors) -> np.ndarray:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 1000])
 def test_permutation(n):
-    orders = [_kernels.permutation(n, state) for state in random_states(3, n)]
+    orders = [kernels.permutation(n, state) for state in random_states(3, n)]
     for order in orders:
         assert order.dtype == np.int32
         np.testing.assert_array_equal(np.sort(order), np.arange(n))
@@ -30,7 +30,7 @@ def test_permutation(n):
 
 
 def test_permutations_are_uniform():
-    counts = Counter(_kernels.permutation(5, state).tobytes() for state in random_states(60_000, 0))
+    counts = Counter(kernels.permutation(5, state).tobytes() for state in random_states(60_000, 0))
     assert len(counts) == 120
     # Chi-square with 119 degrees of freedom: 185 is exceeded by one seed in 10,000. Measured: 114.
     assert sum((count - 500) ** 2 / 500 for count in counts.values()) < 185
@@ -43,7 +43,7 @@ def test_gathered_rows(d, n_rows, dtype):
     vectors = 3 * normal(40, d)
     rows = np.random.default_rng(1).integers(0, 40, n_rows).astype(dtype)
     out = np.full((n_rows + 1, d), 7, np.float32)
-    _kernels.gather_unit(vectors, np.linalg.norm(vectors, axis=1), rows, out[:n_rows])
+    kernels.gather_unit(vectors, np.linalg.norm(vectors, axis=1), rows, out[:n_rows])
     np.testing.assert_allclose(out[:n_rows], unit(vectors)[rows], atol=1e-6)
     assert (out[n_rows] == 7).all()
 
@@ -54,7 +54,7 @@ def test_gathered_rows(d, n_rows, dtype):
 def test_scattered_rows(d, n_rows, scale):
     vectors, rows = np.float32(scale) * normal(n_rows, d), np.random.default_rng(1).permutation(20)[:n_rows]
     out = np.full((20, d), 7, np.float32)
-    assert _kernels.scatter_unit(vectors, rows, out)
+    assert kernels.scatter_unit(vectors, rows, out)
     np.testing.assert_allclose(out[rows], unit(vectors), atol=1e-6)
     assert (np.delete(out, rows, 0) == 7).all()
 
@@ -68,7 +68,7 @@ def test_nothing_is_scattered_if_one_row_is_bad(place, bad):
     else:
         vectors[place] = bad
     out = np.full((22, 4), 7, np.float32)
-    assert not _kernels.scatter_unit(vectors, rows, out[1:21])
+    assert not kernels.scatter_unit(vectors, rows, out[1:21])
     assert (out == 7).all()
 
 
@@ -76,7 +76,7 @@ def test_one_bad_entry_is_enough():
     vectors = normal(6, 40)
     for value in (np.nan, np.inf):
         vectors[5, 39] = value
-        assert not _kernels.scatter_unit(vectors, np.arange(6), np.zeros((6, 40), np.float32))
+        assert not kernels.scatter_unit(vectors, np.arange(6), np.zeros((6, 40), np.float32))
 
 
 UPDATES = {

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from toolkit._jit import kernel
+from toolkit.engine.jit import kernel
 
 LANES = 16
 LINE = 64  # bytes fetched at once

@@ -5,8 +5,8 @@ Compiled code is kept until this file changes: after a change of `_simd` alone, 
 
 import numpy as np
 
-from toolkit._jit import kernel
-from toolkit._simd import LANES, count_lanes, keep_lanes, prefetch
+from toolkit.engine.jit import kernel
+from toolkit.engine.simd import LANES, count_lanes, keep_lanes, prefetch
 
 PAD = -2.0  # below any cosine
 _BELOW, _ABOVE = np.float32(-1.01), np.float32(1.01)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from toolkit import _threads
+from toolkit.engine import threads as _threads
 
 _MIN_BLOCKS = 32  # for the threads to share
 _SCORES = 2**18  # at most so many at once, in each thread: some still lie in its cache when they are read
@@ -29,7 +29,7 @@ def link(
     # One iterator for all threads: each takes the next block when it is done with one.
     shared = iter(blocks)
     arrays = vectors.numpy(), norms.numpy()
-    _threads.run(lambda: _link_blocks(*arrays, shared, neighbors, similarities), n_threads)
+    threads.run(lambda: _link_blocks(*arrays, shared, neighbors, similarities), n_threads)
     return neighbors, similarities
 
 
@@ -88,7 +88,7 @@ def link_on_device(
 
 def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the best `n_neighbors` of each row and their similarities, as `link` gives them."""
-    from toolkit._top_k import narrow_rows
+    from toolkit.engine.top_k import narrow_rows
 
     best = np.empty((len(neighbors), n_neighbors), np.int32)
     best_similarities = np.empty(best.shape, np.float32)
@@ -99,7 +99,7 @@ def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) ->
             stop = min(start + _ROWS_AT_ONCE, len(best))
             narrow_rows(neighbors, similarities, start, stop, best, best_similarities)
 
-    _threads.run(work, min(_threads.n_cores(), -(-len(best) // _ROWS_AT_ONCE)))
+    threads.run(work, min(threads.n_cores(), -(-len(best) // _ROWS_AT_ONCE)))
     return best, best_similarities
 
 
@@ -134,16 +134,16 @@ def candidate_slices(n: int, size: int, rng: np.random.Generator) -> Iterator[np
 
 def permutation(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return the numbers below n, int32, in random order; six times as fast as numpy's."""
-    from toolkit import _kernels
+    from toolkit.engine import kernels as _kernels
 
-    return _kernels.permutation(n, rng.integers(2**64, dtype=np.uint64))
+    return kernels.permutation(n, rng.integers(2**64, dtype=np.uint64))
 
 
 def _link_blocks(
     vectors: np.ndarray, norms: np.ndarray, blocks: Iterator, neighbors: np.ndarray, similarities: np.ndarray
 ) -> None:
     """Write the neighbours of each block of rows."""
-    from toolkit._top_k import LANES, select_top_k
+    from toolkit.engine.top_k import LANES, select_top_k
 
     slot, plain = None, {"dtype": torch.float32, "device": "cpu"}  # whatever the user made torch's defaults
     for rows, candidates in blocks:
@@ -164,7 +164,7 @@ def _link_blocks(
 
 def _gather_unit(vectors: np.ndarray, norms: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     """Copy the `rows` of `vectors` to `out`, each divided by its norm."""
-    from toolkit._kernels import gather_unit
+    from toolkit.engine.kernels import gather_unit
 
     if vectors.dtype == norms.dtype == np.float32 and vectors.flags.c_contiguous:
         gather_unit(vectors, norms, rows, out)

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from toolkit import _threads
+from toolkit.engine import threads as _threads
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def test_work_runs_once_in_each_thread(n_threads):
         barrier.wait()
         runs.append((threading.get_ident(), torch.get_num_threads()))
 
-    _threads.run(work, n_threads)
+    threads.run(work, n_threads)
     assert len(runs) == len({thread for thread, _ in runs}) == n_threads
     assert threading.get_ident() in {thread for thread, _ in runs}
     assert {number for _, number in runs} == {1}
@@ -54,12 +54,12 @@ def test_error_in_a_thread_is_raised(here):
         ended.append(True)
 
     with pytest.raises(ZeroDivisionError, match="in this thread" if here else "in another"):
-        _threads.run(work, 2)
+        threads.run(work, 2)
     assert ended == [True]
     assert_nothing_left(before)
 
 
 def test_number_of_cores_is_that_of_torch():
-    assert _threads.n_cores() == 3
+    assert threads.n_cores() == 3
     torch.set_num_threads(1)
-    assert _threads.n_cores() == 1
+    assert threads.n_cores() == 1

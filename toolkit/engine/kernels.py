@@ -7,8 +7,8 @@ once and forked DataLoader workers are safe. Randomness is one explicit ``uint64
 
 import numpy as np
 
-from toolkit._jit import kernel
-from toolkit._simd import fetch_to_read, prefetch
+from toolkit.engine.jit import kernel
+from toolkit.engine.simd import fetch_to_read, prefetch
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
