@@ -32,7 +32,7 @@ from toolkit.engine import linking as _links
 from toolkit.engine import top_k as _top_k
 from toolkit.engine import threads as _threads
 from toolkit.metrics import batch_hardness
-from toolkit.walks import partition_batches, random_states, walk_batches
+from toolkit.proximity.walks import partition_batches, random_states, walk_batches
 
 DIM, M, K, BATCH, RESTART = 128, 1000, 100, 256, 0.2
 SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167

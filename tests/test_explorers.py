@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 
 from toolkit import draws as draws_module
 from toolkit.explorers import HardnessExplorer
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import frontier
 from toolkit.plots.hardness import density
 

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 import toolkit
 from toolkit import plots
 from toolkit.explorers import FalseNegativeExplorer
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import frontier, hardest_pairs
 
 RNG = np.random.default_rng(0)

@@ -16,12 +16,13 @@ from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from toolkit import ProximityGraph, maps, metrics, structure, theory
+from toolkit import ProximityGraph, maps, metrics, structure
+from toolkit.proximity import theory
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
 from toolkit.explorers import on_map as on_map_module
 from toolkit.explorers import walk_player as walk_player_module
 from toolkit.explorers.canvas import FOLDER, bundle
-from toolkit.walks import random_states, trace_walk, visit_frequencies, walk_batches
+from toolkit.proximity.walks import random_states, trace_walk, visit_frequencies, walk_batches
 
 RNG = np.random.default_rng(0)
 N = 300

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 
 from toolkit import ProximityGraph, plots, structure
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
-from toolkit.walks import trace_walk
+from toolkit.proximity.walks import trace_walk
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))

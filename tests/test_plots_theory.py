@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from figures import texts
 
-from toolkit import ProximityGraph, plots, theory
-from toolkit.walks import trace_walk
+from toolkit import ProximityGraph, plots
+from toolkit.proximity import theory
+from toolkit.proximity.walks import trace_walk
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))

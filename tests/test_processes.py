@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import toolkit
 from toolkit import ProximityGraph, RandomWalkBatchSampler
-from toolkit.walks import random_states, walk_batches
+from toolkit.proximity.walks import random_states, walk_batches
 
 PACKAGE = Path(toolkit.__file__).parent
 # Python 3.12 and later warn of every fork beside other threads, and torch's own are always there.
@@ -92,7 +92,7 @@ def test_forked_workers_after_threads(refresh):
 BUILD = """
 import numpy as np
 import toolkit
-from toolkit.walks import random_states, walk_batches
+from toolkit.proximity.walks import random_states, walk_batches
 graph = toolkit.ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
 batches, _ = walk_batches(graph, [7, 9], 32, states=random_states(2, 0))
 print(toolkit.__path__[0], batches.shape)

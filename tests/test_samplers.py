@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from toolkit import KNNBatchSampler, ProximityGraph, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.metrics import batch_hardness, false_negative_rate
-from toolkit.walks import LinearRestart, WalkStats
+from toolkit.proximity.walks import LinearRestart, WalkStats
 
 KINDS = ["uniform", "independent", "partition", "background", "knn"]
 ONLINE = KINDS[1:]

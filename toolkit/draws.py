@@ -5,9 +5,9 @@ from itertools import islice
 import numpy as np
 
 from toolkit import _checks
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
-from toolkit.walks import WalkStats, random_states, walk_batches
+from toolkit.proximity.walks import WalkStats, random_states, walk_batches
 
 
 class Draws:

@@ -6,7 +6,7 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit.engine.linking import candidate_blocks
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import same_pairs
 
 

@@ -8,7 +8,7 @@ import torch
 
 from toolkit.engine import kernels as _kernels
 from toolkit.samplers.bank import EmbeddingBank
-from toolkit.walks import random_states
+from toolkit.proximity.walks import random_states
 
 
 def normal(n: int, d: int, seed: int = 0) -> np.ndarray:

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from toolkit import plots
 from toolkit.explorers.canvas import Canvas, bundle
 from toolkit.explorers.on_map import MapExplorer, look
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import coverage
 from toolkit.plots.hardness import times_chance
 from toolkit.structure import Candidates, InDegrees, SameLabelEdges, in_degrees, same_label_edges
-from toolkit.walks import random_states, walk_batches
+from toolkit.proximity.walks import random_states, walk_batches
 
 N_EDGES = 20_000
 N_TEXTS = 40

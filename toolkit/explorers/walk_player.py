@@ -7,14 +7,15 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from toolkit import plots, theory
+from toolkit import plots
+from toolkit.proximity import theory
 from toolkit.explorers.background import Newest
 from toolkit.explorers.canvas import Canvas, bundle
 from toolkit.explorers.on_map import MapExplorer, look
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.hardness import times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK
-from toolkit.walks import WalkTrace, trace_walk, visit_frequencies
+from toolkit.proximity.walks import WalkTrace, trace_walk, visit_frequencies
 
 N_VISITS = 200_000
 N_RANKED = 1000

@@ -3,7 +3,7 @@
 import numpy as np
 
 from toolkit import _checks
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 
 
 def staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> float:

@@ -6,9 +6,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
 from toolkit import _checks
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, new_axes, styled
-from toolkit.walks import WalkTrace
+from toolkit.proximity.walks import WalkTrace
 
 SCALE = "viridis_r"
 _SEED = {"marker": "*", "markersize": 15, "color": "#F0E442", "markeredgecolor": "black", "linestyle": "none"}
@@ -155,7 +155,7 @@ def walk(places, trace: WalkTrace, labels=None, step: int | None = None, ax: Axe
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, maps, plots
-    >>> from toolkit.walks import trace_walk
+    >>> from toolkit.proximity.walks import trace_walk
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
     >>> plots.walk(maps.pca(points), trace, step=0).get_title("left")

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit import theory
+from toolkit.proximity import theory
 from toolkit.plots.style import COLORS, FAINT, KNN, OTHERS, RANDOM_WALK, UNIFORM, new_axes, styled
-from toolkit.walks import WalkTrace
+from toolkit.proximity.walks import WalkTrace
 
 
 @styled
@@ -26,7 +26,7 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.walks import trace_walk
+    >>> from toolkit.proximity.walks import trace_walk
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
     >>> ax = plots.walk_distance(trace, points)
@@ -107,7 +107,8 @@ def escape(
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, plots, theory
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.proximity import theory
     >>> graph, members = ProximityGraph.build(np.eye(6) + 0.1, 5, 2), np.arange(6) < 3
     >>> ax = plots.escape(theory.escape(graph, members, restart=0.5), start=0)
     >>> [label.get_text() for label in ax.get_yticklabels()]
@@ -146,7 +147,8 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, plots, theory
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.proximity import theory
     >>> graph, members = ProximityGraph.build(np.eye(6) + 0.1, 5, 2), np.arange(6) < 3
     >>> ax = plots.escape_curve({restart: theory.escape(graph, members, restart) for restart in (0.2, 0.5)})
     >>> ax.get_xlabel()

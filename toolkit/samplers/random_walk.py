@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from toolkit import _checks
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.samplers.online import OnlineBatchSampler
-from toolkit.walks import WalkStats, partition_batches, random_states, walk_batches
+from toolkit.proximity.walks import WalkStats, partition_batches, random_states, walk_batches
 
 
 class RandomWalkBatchSampler(OnlineBatchSampler):
@@ -32,7 +32,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         Candidates kept as neighbours (K), at most M.
     restart : float or callable
         Probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
-        epochs) such as `toolkit.walks.LinearRestart`.
+        epochs) such as `toolkit.proximity.walks.LinearRestart`.
     refresh_every : int
         Batches between rebuilds of the graph (t).
     refresh : {"blocking", "background"}

@@ -8,7 +8,7 @@ import torch
 
 from toolkit import _checks
 from toolkit.engine import threads as _threads
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 
 STEP_KINDS = ("new member", "revisit", "restart", "fresh seed")
 MAX_IDLE_STEPS = 100_000
@@ -269,7 +269,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, restart: floa
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph
-    >>> from toolkit.walks import trace_walk
+    >>> from toolkit.proximity.walks import trace_walk
     >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
     >>> trace = trace_walk(graph, start=7, batch_size=32)
     >>> len(set(trace.batch.tolist())), int(trace.new_member.sum())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolkit import _checks
-from toolkit.graph import ProximityGraph
+from toolkit.proximity.graph import ProximityGraph
 
 _MAX_ITERATIONS = 2000
 

@@ -12,7 +12,7 @@ from toolkit import ProximityGraph, RandomWalkBatchSampler
 from toolkit.engine import nearest as _nearest
 from toolkit.engine import linking as _links
 from toolkit.engine.top_k import LANES, select_top_k
-from toolkit.walks import random_states, walk_batches
+from toolkit.proximity.walks import random_states, walk_batches
 
 LAYOUTS = {
     "contiguous": lambda points: points,

@@ -8,9 +8,10 @@ import pytest
 import torch
 from reference import components, cosine, interpreted, published_walk
 
-from toolkit import ProximityGraph, walks
+from toolkit import ProximityGraph
+from toolkit.proximity import walks
 from toolkit.engine import kernels as _kernels
-from toolkit.walks import (
+from toolkit.proximity.walks import (
     LinearRestart,
     WalkStats,
     max_idle_steps,

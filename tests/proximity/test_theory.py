@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit import ProximityGraph, structure, theory
-from toolkit.walks import visit_frequencies
+from toolkit import ProximityGraph, structure
+from toolkit.proximity import theory
+from toolkit.proximity.walks import visit_frequencies
 
 
 def two_blocks(n=60, k=6, seed=0):

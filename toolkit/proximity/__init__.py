@@ -1,0 +1,39 @@
+"""The method: the proximity graph, batches by walking on it, and what theory says of both."""
+
+from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.theory import (
+    Escape,
+    all_neighbors_similar,
+    all_neighbors_similar_bound,
+    conductance,
+    escape,
+    pagerank,
+)
+from toolkit.proximity.walks import (
+    LinearRestart,
+    WalkStats,
+    WalkTrace,
+    max_idle_steps,
+    partition_batches,
+    trace_walk,
+    visit_frequencies,
+    walk_batches,
+)
+
+__all__ = [
+    "Escape",
+    "LinearRestart",
+    "ProximityGraph",
+    "WalkStats",
+    "WalkTrace",
+    "all_neighbors_similar",
+    "all_neighbors_similar_bound",
+    "conductance",
+    "escape",
+    "max_idle_steps",
+    "pagerank",
+    "partition_batches",
+    "trace_walk",
+    "visit_frequencies",
+    "walk_batches",
+]
