@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from toolkit import draws as draws_module
+from toolkit.samplers import side_by_side as draws_module
 from toolkit.explorers import HardnessExplorer
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import frontier

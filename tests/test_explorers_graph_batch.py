@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from toolkit.draws import Draws
+from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers import GraphBatchExplorer
 from toolkit.metrics import batch_hardness, false_negative_rate
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
-from toolkit.draws import Draws
+from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import PICTURE_WIDTH, Explorer
 from toolkit.explorers.controls import restart_slider
 from toolkit.explorers.picture import Picture

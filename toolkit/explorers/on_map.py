@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import _checks
-from toolkit.draws import Draws
+from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import Explorer, close_tree
 from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import SamplerControls

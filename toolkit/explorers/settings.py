@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toolkit import _checks
-from toolkit.draws import Draws
+from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import PICTURE_WIDTH, Explorer
 from toolkit.explorers.controls import SamplerControls, aligned
 from toolkit.explorers.picture import Picture

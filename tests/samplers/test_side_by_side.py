@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit import KNNBatchSampler, ProximityGraph, UniformBatchSampler
-from toolkit.draws import Draws
+from toolkit.samplers.side_by_side import Draws
 
 
 @pytest.fixture(scope="module")
