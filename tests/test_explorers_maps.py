@@ -16,7 +16,8 @@ from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from toolkit import ProximityGraph, maps, metrics, structure
+from toolkit import ProximityGraph, maps, metrics
+from toolkit.metrics import graph as structure
 from toolkit.proximity import theory
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
 from toolkit.explorers import on_map as on_map_module

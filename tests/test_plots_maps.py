@@ -8,7 +8,8 @@ from figures import texts
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
-from toolkit import ProximityGraph, plots, structure
+from toolkit import ProximityGraph, plots
+from toolkit.metrics import graph as structure
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.proximity.walks import trace_walk
 

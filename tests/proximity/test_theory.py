@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit import ProximityGraph, structure
+from toolkit import ProximityGraph
+from toolkit.metrics import graph as structure
 from toolkit.proximity import theory
 from toolkit.proximity.walks import visit_frequencies
 

@@ -13,7 +13,7 @@ from toolkit.explorers.on_map import MapExplorer, look
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import coverage
 from toolkit.plots.hardness import times_chance
-from toolkit.structure import Candidates, InDegrees, SameLabelEdges, in_degrees, same_label_edges
+from toolkit.metrics.graph import Candidates, InDegrees, SameLabelEdges, in_degrees, same_label_edges
 from toolkit.proximity.walks import random_states, walk_batches
 
 N_EDGES = 20_000

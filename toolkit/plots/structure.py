@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from toolkit.plots.hardness import draw_prior, times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, styled
-from toolkit.structure import InDegrees, SameLabelEdges
+from toolkit.metrics.graph import InDegrees, SameLabelEdges
 
 
 @styled
@@ -23,7 +23,8 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, plots, structure
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.metrics import graph as structure
     >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(200, 8)), 50, 10)
     >>> plots.in_degrees(structure.in_degrees(graph)).get_xlabel()
     "in-degree (how often an instance is somebody's neighbour)"
@@ -99,7 +100,8 @@ def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) ->
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, plots, structure
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.metrics import graph as structure
     >>> graph = ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3)
     >>> ax = plots.same_label({"M = 3": structure.same_label_edges(graph, [0, 0, 1, 1])})
     >>> ax.get_xlabel()

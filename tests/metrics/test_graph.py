@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import cosine, top_k
 
-from toolkit import ProximityGraph, structure
+from toolkit import ProximityGraph
+from toolkit.metrics import graph as structure
 
 POINTS = np.random.default_rng(0).normal(size=(120, 6))
 LABELS = np.arange(120) % 4
