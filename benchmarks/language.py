@@ -13,7 +13,7 @@ from benchmarks.modality import Modality, main, sampler_maker
 from toolkit import losses
 from toolkit.comparison import Task
 from toolkit.datasets._files import data_root
-from toolkit.datasets.language import Sentences, text_file
+from toolkit.datasets.text import Sentences, text_file
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.evaluation.sts import alignment, embed_pairs, sts_spearman, uniformity
 from toolkit.models import SimCSE

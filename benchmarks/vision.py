@@ -9,7 +9,7 @@ from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_maker
 from toolkit import losses
-from toolkit.augmentation import simclr_augmentation
+from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.comparison import Task
 from toolkit.datasets import vision
 from toolkit.datasets.vision import ImageData, Indexed

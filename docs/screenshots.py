@@ -38,7 +38,7 @@ embeddings, _ = embed(model, data.train, projected=True)"""
 SENTENCES = """import numpy as np
 import torch
 from toolkit import UniformBatchSampler, explorers
-from toolkit.datasets import language
+from toolkit.datasets import text as language
 from toolkit.evaluation import embed_text
 from toolkit.models import SimCSE
 from toolkit.models.text_encoders import small_bert

@@ -10,7 +10,7 @@ from reference import cosine
 from scipy.stats import spearmanr
 from torch import nn
 
-from toolkit.datasets.language import Sentences
+from toolkit.datasets.text import Sentences
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.datasets.tokenizers import train_tokenizer
 from toolkit.evaluation.sts import (

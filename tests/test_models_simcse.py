@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from toolkit import RandomWalkBatchSampler
-from toolkit.datasets.language import Sentences
+from toolkit.datasets.text import Sentences
 from toolkit.datasets.tokenizers import train_tokenizer
 from toolkit.losses import dcl, hcl
 from toolkit.models import SimCSE

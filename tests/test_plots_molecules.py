@@ -7,7 +7,7 @@ from random_graphs import make_graphs, make_set
 
 from toolkit import plots
 from toolkit.datasets import graphs
-from toolkit.graph_augmentation import GraphAugmentation
+from toolkit.datasets.graph_views import GraphAugmentation
 from toolkit.plots.molecules import CHANGED, DROPPED
 from toolkit.plots.style import FALSE_NEGATIVE, INK
 from toolkit.thumbnails import Thumbnails

@@ -7,7 +7,7 @@ from torch import nn
 
 from toolkit import UniformBatchSampler
 from toolkit._stepper import Stepper
-from toolkit.augmentation import simclr_augmentation
+from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import Indexed, TwoViews
 from toolkit.optimizers import LARS, warmup_cosine
 from toolkit.training import train

@@ -26,7 +26,7 @@ from torch.utils.data import Dataset
 from toolkit import _checks
 from toolkit.datasets._files import bundled_file, data_root
 from toolkit.datasets._tu import raw_files, read_raw
-from toolkit.graph_augmentation import GraphAugmentation
+from toolkit.datasets.graph_views import GraphAugmentation
 
 TU_SETS = ("MUTAG", "PROTEINS", "NCI1", "IMDB-BINARY", "IMDB-MULTI", "COLLAB", "REDDIT-BINARY")
 ELEMENTS = ("C", "O", "N", "Cl", "S", "F", "Br", "I", "P", "H", "Sn")

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from toolkit import _checks
-from toolkit.augmentation import simclr_augmentation
+from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets._files import bundled_file, data_root
 
 FASHION_CLASSES = (

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from toolkit import _checks
-from toolkit.datasets.language import Sentences
+from toolkit.datasets.text import Sentences
 from toolkit.datasets.sts import ScoredPairs
 from toolkit.evaluation._modes import evaluating
 

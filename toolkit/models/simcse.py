@@ -41,7 +41,7 @@ class SimCSE(nn.Module):
 
     Examples
     --------
-    >>> from toolkit.datasets import language
+    >>> from toolkit.datasets import text as language
     >>> from toolkit.models import SimCSE
     >>> from toolkit.models.text_encoders import small_bert
     >>> sentences = language.bundled()

@@ -47,7 +47,7 @@ def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | Non
     ----------
     graph : torch_geometric.data.Data
     changed : torch_geometric.data.Batch
-        What `toolkit.graph_augmentation.GraphAugmentation` made of a batch of this graph alone.
+        What `toolkit.datasets.graph_views.GraphAugmentation` made of a batch of this graph alone.
     elements, ax
         As for `molecule`.
 
@@ -55,7 +55,7 @@ def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | Non
     --------
     >>> from toolkit import plots
     >>> from toolkit.datasets import graphs
-    >>> from toolkit.graph_augmentation import GraphAugmentation
+    >>> from toolkit.datasets.graph_views import GraphAugmentation
     >>> data = graphs.bundled()
     >>> changed = GraphAugmentation(("nodes",))(data.batch([100]))
     >>> plots.change(data.graphs[100], changed).get_title("left")

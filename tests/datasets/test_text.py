@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler
-from toolkit.datasets import _files, language
-from toolkit.datasets.language import Sentences, text_file
+from toolkit.datasets import _files
+from toolkit.datasets import text as language
+from toolkit.datasets.text import Sentences, text_file
 from toolkit.datasets.lines import Lines, read_lines
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
@@ -216,7 +217,7 @@ def test_bundled_glosses_are_what_build_makes():
 
 MEASURE = """
 import resource, sys
-from toolkit.datasets import language
+from toolkit.datasets import text as language
 from toolkit.datasets.tokenizers import train_tokenizer
 path, out = sys.argv[1:]
 tokenizer = train_tokenizer(language.read_lines(path, limit=20_000))

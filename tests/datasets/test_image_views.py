@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from toolkit.augmentation import (
+from toolkit.datasets.image_views import (
     RandomColorJitter,
     RandomGaussianBlur,
     RandomResizedCropFlip,

@@ -10,7 +10,7 @@ from random_graphs import make_batch, make_graphs
 from scipy import stats
 from torch_geometric.data import Batch
 
-from toolkit.graph_augmentation import KINDS, GraphAugmentation, draw, rewire, walk
+from toolkit.datasets.graph_views import KINDS, GraphAugmentation, draw, rewire, walk
 
 SEEDS = st.integers(0, 10_000)
 RATIOS = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9])

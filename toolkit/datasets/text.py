@@ -2,7 +2,7 @@
 
 >>> from torch.utils.data import DataLoader
 >>> from toolkit import UniformBatchSampler
->>> from toolkit.datasets import language
+>>> from toolkit.datasets import text as language
 >>> sentences = language.bundled()
 >>> sentences
 Sentences(n=20000, max_length=32, classes=25)
@@ -66,7 +66,7 @@ class Sentences(Dataset):
 
     Examples
     --------
-    >>> from toolkit.datasets.language import Sentences
+    >>> from toolkit.datasets.text import Sentences
     >>> from toolkit.datasets.tokenizers import train_tokenizer
     >>> texts = ["a cat sat", "a cat sat on a mat"]
     >>> sentences = Sentences(texts, train_tokenizer(texts, 300))
