@@ -9,7 +9,8 @@ from torch import nn
 
 from benchmarks.modality import LOSSES, Modality, main, points, sampler_maker, sampler_name
 from benchmarks.published_graphs import PUBLISHED
-from toolkit import UniformBatchSampler, losses
+from toolkit import UniformBatchSampler
+from toolkit.models import losses
 from toolkit.comparison import UNTRAINED, Comparison, Task
 from toolkit.datasets import graphs
 from toolkit.evaluation import embed_graphs, linear_fold_accuracy, svm_accuracy

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_maker
-from toolkit import losses
+from toolkit.models import losses
 from toolkit.comparison import Task
 from toolkit.datasets._files import data_root
 from toolkit.datasets.text import Sentences, text_file

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_maker
-from toolkit import losses
+from toolkit.models import losses
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.comparison import Task
 from toolkit.datasets import vision

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolkit.losses import nt_xent
+from toolkit.models.losses import nt_xent
 from toolkit.models.graph_encoders import GIN, xavier
 
 
@@ -24,7 +24,7 @@ class GraphCL(nn.Module):
     temperature : float
         Of the loss.
     loss : callable
-        Called with the two views' projections, the temperature and ``within=False``: `toolkit.losses.nt_xent`, `dcl`,
+        Called with the two views' projections, the temperature and ``within=False``: `toolkit.models.losses.nt_xent`, `dcl`,
         `hcl`, or a partial of one with other settings.
 
     Examples

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolkit.losses import jsd
+from toolkit.models.losses import jsd
 from toolkit.models.graph_encoders import GCN, weighted_edges
 
 
 class MVGRL(nn.Module):
     """Two graph encoders, on the edges and on their diffusion, trained to tell each other's nodes from other graphs'.
 
-    The nodes of each view are scored against the graphs of the other one (`toolkit.losses.jsd`). Batches are those
+    The nodes of each view are scored against the graphs of the other one (`toolkit.models.losses.jsd`). Batches are those
     of `toolkit.datasets.graphs.Graphs.diffused`.
 
     All of it is trained. The authors' code keeps its graph convolutions in a plain list, where their optimiser does not

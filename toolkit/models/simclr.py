@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolkit.losses import nt_xent
+from toolkit.models.losses import nt_xent
 from toolkit.models.encoders import build_encoder
 
 
@@ -25,7 +25,7 @@ class SimCLR(nn.Module):
     temperature : float
         Of the loss.
     loss : callable
-        Called with the two views' projections and the temperature: `toolkit.losses.nt_xent`, `dcl`, `hcl`, or a
+        Called with the two views' projections and the temperature: `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a
         partial of one with other settings.
 
     Examples

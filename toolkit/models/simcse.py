@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolkit import _checks
-from toolkit.losses import nt_xent
+from toolkit.models.losses import nt_xent
 from toolkit.models.text_encoders import pretrained
 
 
@@ -31,7 +31,7 @@ class SimCSE(nn.Module):
     temperature : float
         Of the loss.
     loss : callable
-        Called with the projections of the two passes, the temperature and ``within=False``: `toolkit.losses.nt_xent`,
+        Called with the projections of the two passes, the temperature and ``within=False``: `toolkit.models.losses.nt_xent`,
         `dcl`, `hcl`, or a partial of one with other settings.
 
     Raises

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from toolkit import RandomWalkBatchSampler
 from toolkit.datasets.text import Sentences
 from toolkit.datasets.tokenizers import train_tokenizer
-from toolkit.losses import dcl, hcl
+from toolkit.models.losses import dcl, hcl
 from toolkit.models import SimCSE
 from toolkit.models.text_encoders import pretrained, small_bert
 from toolkit.training import train

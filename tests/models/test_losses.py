@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.losses import dcl, hcl, jsd, nt_xent
+from toolkit.models.losses import dcl, hcl, jsd, nt_xent
 
 
 def reference_loss(view1, view2, temperature):
