@@ -11,7 +11,7 @@ from benchmarks.modality import LOSSES, Modality, main, points, sampler_maker, s
 from benchmarks.published_graphs import PUBLISHED
 from toolkit import UniformBatchSampler
 from toolkit.models import losses
-from toolkit.comparison import UNTRAINED, Comparison, Task
+from toolkit.training.comparison import UNTRAINED, Comparison, Task
 from toolkit.datasets import graphs
 from toolkit.evaluation import embed_graphs, linear_fold_accuracy, svm_accuracy
 from toolkit.models import MVGRL, GraphCL

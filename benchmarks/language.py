@@ -11,14 +11,14 @@ from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_maker
 from toolkit.models import losses
-from toolkit.comparison import Task
+from toolkit.training.comparison import Task
 from toolkit.datasets._files import data_root
 from toolkit.datasets.text import Sentences, text_file
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.evaluation.sts import alignment, embed_pairs, sts_spearman, uniformity
 from toolkit.models import SimCSE
 from toolkit.models.text_encoders import small_bert
-from toolkit.optimizers import warmup_cosine
+from toolkit.training.schedules import warmup_cosine
 from toolkit.presets import LANGUAGE, LanguagePreset
 
 LOSSES = {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks import report
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
-from toolkit.comparison import UNTRAINED, Comparison, Task, compare
+from toolkit.training.comparison import UNTRAINED, Comparison, Task, compare
 
 RESULTS = Path(__file__).parent / "results"
 SAMPLERS = {"uniform": "Uniform", "knn": "kNN", "random_walk": "Random walk"}

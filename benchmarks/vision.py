@@ -10,13 +10,13 @@ from torch import nn
 from benchmarks.modality import Modality, main, sampler_maker
 from toolkit.models import losses
 from toolkit.datasets.image_views import simclr_augmentation
-from toolkit.comparison import Task
+from toolkit.training.comparison import Task
 from toolkit.datasets import vision
 from toolkit.datasets.vision import ImageData, Indexed
 from toolkit.evaluation import embed, knn_accuracy, linear_accuracy
 from toolkit.models import MoCoV3, SimCLR
 from toolkit.models.moco import CosineMomentum
-from toolkit.optimizers import warmup_cosine
+from toolkit.training.schedules import warmup_cosine
 from toolkit.presets import VISION, VisionPreset
 
 SETS = {

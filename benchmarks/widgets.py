@@ -21,7 +21,7 @@ N_BURST = 20
 DATA = """
 import numpy as np
 from toolkit import explorers
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 rng = np.random.default_rng(0)
 labels = np.arange({n}) % 10
 points = (rng.normal(size=(10, 128))[labels] + rng.normal(size=({n}, 128))).astype(np.float32)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import modality, report, vision
 from benchmarks.modality import table
-from toolkit.comparison import Comparison
+from toolkit.training.comparison import Comparison
 
 pytest.importorskip("torchvision")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit.explorers import Dashboard
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(200) % 5

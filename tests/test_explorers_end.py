@@ -11,7 +11,7 @@ from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 
 from toolkit.explorers import Dashboard, FalseNegativeExplorer, HardnessExplorer, TrainingMonitor
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4

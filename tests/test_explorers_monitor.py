@@ -9,7 +9,7 @@ import torch
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler, plots
 from toolkit.explorers import TrainingMonitor
 from toolkit.explorers import monitor as module
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 from toolkit.training import train
 
 N, BATCH = 96, 16

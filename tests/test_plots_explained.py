@@ -8,7 +8,7 @@ from figures import texts
 from matplotlib.colors import to_hex
 
 from toolkit import plots
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.thumbnails import Thumbnails
 

@@ -17,7 +17,7 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="torch")  # tor
 import numpy as np
 from toolkit import explorers, plots
 from toolkit.datasets import graphs, vision
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 500)

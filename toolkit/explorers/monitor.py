@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from toolkit import _checks, plots
 from toolkit.explorers.base import Explorer
 from toolkit.explorers.picture import Picture
-from toolkit.history import History
+from toolkit.training.history import History
 from toolkit.metrics import staleness
 from toolkit.plots.style import color_of, style
 from toolkit.plots.training import curve

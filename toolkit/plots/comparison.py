@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.comparison import Comparison
+from toolkit.training.comparison import Comparison
 from toolkit.plots.style import COLORS, FAINT, color_of, new_axes, side_labels, styled
 
 NAMES = {name.lower().replace(" ", "_"): name for name in COLORS}

@@ -71,7 +71,7 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     Examples
     --------
     >>> from toolkit import plots
-    >>> from toolkit.history import History
+    >>> from toolkit.training.history import History
     >>> axes = plots.training_panels({"Uniform": History()})
     >>> axes[1, 2].get_title(loc="left")
     'probe accuracy'

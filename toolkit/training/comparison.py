@@ -10,8 +10,9 @@ from torch import nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from toolkit import _checks, _results
-from toolkit.history import History
+from toolkit import _checks
+from toolkit.training import results as _results
+from toolkit.training.history import History
 from toolkit.samplers.base import BatchSampler
 from toolkit.training import train
 
@@ -83,7 +84,7 @@ class Comparison:
     @classmethod
     def read(cls, path: str | Path) -> "Comparison":
         """Read the file that `compare` writes."""
-        return cls(_results.read(Path(path)))
+        return cls(results.read(Path(path)))
 
     def summary(self):
         """Return mean and standard deviation over seeds, one row for each sampler, loss, model and data set."""
@@ -176,7 +177,7 @@ def compare(
     --------
     >>> import torch
     >>> from toolkit import RandomWalkBatchSampler, UniformBatchSampler
-    >>> from toolkit.comparison import Task, compare
+    >>> from toolkit.training.comparison import Task, compare
     >>> from toolkit.datasets import vision
     >>> from toolkit.evaluation import knn_probe
     >>> from toolkit.models import SimCLR
@@ -203,11 +204,11 @@ def compare(
     with tqdm(keys, disable=not progress) as bar:
         for key in bar:
             bar.set_postfix_str(f"{task.set} {key['loss']} {key['sampler']} seed {key['seed']}")
-            row = path and _results.find(path, key)
+            row = path and results.find(path, key)
             if row is None:
                 row = _run(task, key, key["loss"] or losses[0], path)
                 if path:
-                    _results.append(path, row)
+                    results.append(path, row)
             rows.append(row)
     return Comparison(pd.DataFrame(rows))
 

@@ -6,10 +6,10 @@ from test_training import DATA, assert_same_course, make_model, run
 from torch import nn
 
 from toolkit import UniformBatchSampler
-from toolkit._stepper import Stepper
+from toolkit.training.stepper import Stepper
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import Indexed, TwoViews
-from toolkit.optimizers import LARS, warmup_cosine
+from toolkit.training.schedules import LARS, warmup_cosine
 from toolkit.training import train
 
 

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
-from toolkit._checkpoint import FORMAT
+from toolkit.training.checkpoint import FORMAT
 from toolkit.datasets.vision import Images, TwoViews
 from toolkit.evaluation import knn_probe
-from toolkit.history import COLUMNS
+from toolkit.training.history import COLUMNS
 from toolkit.metrics import batch_hardness, coverage, false_negative_rate
 from toolkit.models import MoCoV3, SimCLR
 from toolkit.models.moco import CosineMomentum

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from toolkit.optimizers import LARS, warmup_cosine
+from toolkit.training.schedules import LARS, warmup_cosine
 
 
 def lars_by_hand(weight, gradient, velocity, matrix, lr, momentum, weight_decay, trust):

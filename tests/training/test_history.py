@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from toolkit import UniformBatchSampler
-from toolkit.history import COLUMNS, History
+from toolkit.training.history import COLUMNS, History
 from toolkit.training import train
 
 

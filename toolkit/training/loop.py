@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from toolkit import _checkpoint, _checks
-from toolkit._stepper import PRECISIONS, Stepper
-from toolkit.history import History
+from toolkit import _checks
+from toolkit.training import checkpoint as _checkpoint
+from toolkit.training.stepper import PRECISIONS, Stepper
+from toolkit.training.history import History
 from toolkit.metrics import same_pairs
 from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
@@ -60,7 +61,7 @@ def train(
     optimizer : Optimizer, optional
         By default Adam with learning rate 1e-3.
     scheduler : LRScheduler, optional
-        Of that optimizer, stepped after each of its steps; see `toolkit.optimizers.warmup_cosine`.
+        Of that optimizer, stepped after each of its steps; see `toolkit.training.schedules.warmup_cosine`.
     precision : {"float32", "bfloat16", "float16"}
         Of the model's operations where it is safe (autocast). With "float16" gradients are scaled.
     clip_norm : float, optional
@@ -203,15 +204,15 @@ class _Run:
             "staleness": self.history.staleness,
             "last_seen": torch.from_numpy(self.last_seen),
         }
-        _checkpoint.write(path, state)
+        checkpoint.write(path, state)
 
     def load(self, path: Path) -> None:
         """Take over a checkpoint; raise, with nothing changed, if it is not one of this run."""
-        state = _checkpoint.read(path, self.model.state_dict(), **self.stepper.state_dicts())
+        state = checkpoint.read(path, self.model.state_dict(), **self.stepper.state_dicts())
         try:
             self.sampler.load_state_dict(state["sampler"])
         except ValueError as error:
-            raise ValueError(f"checkpoint is of another run: {error}; {_checkpoint.remedy(path)}") from error
+            raise ValueError(f"checkpoint is of another run: {error}; {checkpoint.remedy(path)}") from error
         self.model.load_state_dict(state["model"])
         self.stepper.load(state)
         torch.set_rng_state(state["rng"])
