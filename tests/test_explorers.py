@@ -13,7 +13,7 @@ from toolkit.samplers import side_by_side as draws_module
 from toolkit.explorers import HardnessExplorer
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import frontier
-from toolkit.plots.hardness import density
+from toolkit.plots.batches import density
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -16,7 +16,8 @@ from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from toolkit import ProximityGraph, maps, metrics
+from toolkit import ProximityGraph, metrics
+from toolkit.plots import projection as maps
 from toolkit.metrics import graph as structure
 from toolkit.proximity import theory
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer

@@ -11,7 +11,7 @@ import traitlets
 from matplotlib.colors import to_hex
 
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
-from toolkit.thumbnails import Thumbnails
+from toolkit.plots.thumbnails import Thumbnails
 
 FOLDER = Path(__file__).parent
 N_SHADES = 64

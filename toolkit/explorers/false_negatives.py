@@ -8,7 +8,7 @@ import numpy as np
 from toolkit import plots
 from toolkit.explorers.settings import NO_LABELS, SettingsExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, frontier, hardest_pairs
-from toolkit.plots.hardness import times_chance
+from toolkit.plots.batches import times_chance
 from toolkit.plots.style import COLORS, INK, RANDOM_WALK
 
 N_PAIRS = 5
@@ -30,7 +30,7 @@ class FalseNegativeExplorer(SettingsExplorer):
     labels : array, shape (N,), optional
         Of any kind; shown as they are. Without them the panels say so.
     items : optional
-        What the instances look like, as `toolkit.thumbnails.Thumbnails` takes them.
+        What the instances look like, as `toolkit.plots.thumbnails.Thumbnails` takes them.
     seed : int
         Of all batches drawn.
 

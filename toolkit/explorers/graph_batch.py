@@ -12,9 +12,9 @@ from toolkit.explorers.base import PICTURE_WIDTH, Explorer
 from toolkit.explorers.controls import restart_slider
 from toolkit.explorers.picture import Picture
 from toolkit.metrics import batch_hardness, false_negative_rate
-from toolkit.plots.hardness import times_chance
+from toolkit.plots.batches import times_chance
 from toolkit.plots.style import style
-from toolkit.thumbnails import Thumbnails
+from toolkit.plots.thumbnails import Thumbnails
 
 N_SHOWN, COLUMNS = 15, 5
 

@@ -7,7 +7,7 @@ import numpy as np
 from toolkit import plots
 from toolkit.explorers.settings import NO_LABELS, SettingsExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, hardest_pairs
-from toolkit.plots.hardness import density, draw_prior, times_chance
+from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import COLORS, KNN, RANDOM_WALK, UNIFORM
 
 N_PAIRS = 5
@@ -26,7 +26,7 @@ class HardnessExplorer(SettingsExplorer):
     labels : array, shape (N,), optional
         Of any kind, for the false negatives; without them that panel says so.
     items : optional
-        What the instances look like, as `toolkit.thumbnails.Thumbnails` takes them. With them, the most similar pairs
+        What the instances look like, as `toolkit.plots.thumbnails.Thumbnails` takes them. With them, the most similar pairs
         of the walks' batches are shown.
     seed : int
         Of all batches drawn.

@@ -16,7 +16,7 @@ from toolkit.explorers.picture import Picture
 from toolkit.training.history import History
 from toolkit.metrics import staleness
 from toolkit.plots.style import color_of, style
-from toolkit.plots.training import curve
+from toolkit.plots.histories import curve
 
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5

@@ -15,7 +15,7 @@ from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import SamplerControls
 from toolkit.explorers.places import Places
 from toolkit.plots.style import style
-from toolkit.thumbnails import Thumbnails
+from toolkit.plots.thumbnails import Thumbnails
 
 _AREAS = '"controls map" "side map" "side charts" "below below"'
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import numpy as np
 
-from toolkit import _checks, maps
+from toolkit import _checks
+from toolkit.plots import projection as maps
 from toolkit.explorers.background import running_loop
 
 _LEAST_FOR_UMAP = 50

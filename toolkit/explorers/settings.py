@@ -15,7 +15,7 @@ from toolkit.explorers.base import PICTURE_WIDTH, Explorer
 from toolkit.explorers.controls import SamplerControls, aligned
 from toolkit.explorers.picture import Picture
 from toolkit.plots.style import FALSE_NEGATIVE, style
-from toolkit.thumbnails import Thumbnails
+from toolkit.plots.thumbnails import Thumbnails
 
 NO_LABELS = "No labels given: false negatives can't be counted."
 

@@ -13,7 +13,7 @@ from toolkit.explorers.background import Newest
 from toolkit.explorers.canvas import Canvas, bundle
 from toolkit.explorers.on_map import MapExplorer, look
 from toolkit.metrics import batch_hardness, false_negative_rate
-from toolkit.plots.hardness import times_chance
+from toolkit.plots.batches import times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK
 from toolkit.proximity.walks import WalkTrace, trace_walk, visit_frequencies
 
@@ -47,7 +47,7 @@ class WalkPlayer(MapExplorer):
     labels : array, shape (N,), optional
         Any kind of label; strings are shown. For the false negatives.
     items : optional
-        What the instances look like: images, strings, or a function that draws one (`toolkit.thumbnails.Thumbnails`).
+        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.thumbnails.Thumbnails`).
     layout : {"umap", "pca"} or array, shape (N, 2)
         The map. UMAP is computed in the background, PCA is shown until then.
     seed : int

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from toolkit.plots.style import FAINT, FALSE_NEGATIVE, INK, color_of, new_axes, styled
-from toolkit.thumbnails import Thumbnails
+from toolkit.plots.thumbnails import Thumbnails
 
 
 @styled
@@ -94,7 +94,7 @@ def thumbnail_grid(
     --------
     >>> import numpy as np
     >>> from toolkit import plots
-    >>> from toolkit.thumbnails import Thumbnails
+    >>> from toolkit.plots.thumbnails import Thumbnails
     >>> images = np.random.default_rng(0).random((10, 28, 28))
     >>> ax = plots.thumbnail_grid(Thumbnails(images), [3, 1, 4], ["three", "one", "four"])
     >>> [text.get_text() for text in ax.texts]
@@ -143,7 +143,7 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
     --------
     >>> import numpy as np
     >>> from toolkit import metrics, plots
-    >>> from toolkit.thumbnails import Thumbnails
+    >>> from toolkit.plots.thumbnails import Thumbnails
     >>> images, labels = np.random.default_rng(0).random((4, 8, 8)), np.array(["cat", "dog", "cat", "dog"])
     >>> found = metrics.hardest_pairs([[0, 1, 2]], images.reshape(4, -1), 1, labels, only_false=True)
     >>> ax = plots.pairs(found, Thumbnails(images), labels)

@@ -24,7 +24,7 @@ def embedding_map(
     Parameters
     ----------
     places : array, shape (N, 2)
-        From `toolkit.maps`.
+        From `toolkit.plots.projection`.
     labels : array, shape (N,), optional
         Any kind; up to 20 of them are written where the instances are.
     values : array, shape (N,), optional
@@ -111,7 +111,8 @@ def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axe
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, maps, plots
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.plots import projection as maps
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> graph = ProximityGraph.build(points, n_candidates=50, n_neighbors=10)
     >>> plots.neighborhood(maps.pca(points), graph, 7).get_title("left")
@@ -154,7 +155,8 @@ def walk(places, trace: WalkTrace, labels=None, step: int | None = None, ax: Axe
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, maps, plots
+    >>> from toolkit import ProximityGraph, plots
+    >>> from toolkit.plots import projection as maps
     >>> from toolkit.proximity.walks import trace_walk
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)

@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from toolkit.thumbnails import Thumbnails, to_rgb
+from toolkit.plots.thumbnails import Thumbnails, to_rgb
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 28, 28), np.uint8)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from toolkit import maps
+from toolkit.plots import projection as maps
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(300) % 3

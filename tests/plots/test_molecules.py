@@ -10,7 +10,7 @@ from toolkit.datasets import graphs
 from toolkit.datasets.graph_views import GraphAugmentation
 from toolkit.plots.molecules import CHANGED, DROPPED
 from toolkit.plots.style import FALSE_NEGATIVE, INK
-from toolkit.thumbnails import Thumbnails
+from toolkit.plots.thumbnails import Thumbnails
 
 MOLECULES = graphs.bundled()
 PICLORAM = 1200  # rings, double bonds, four elements

@@ -11,7 +11,7 @@ from toolkit import plots
 from toolkit.training.comparison import Comparison
 from toolkit.training.history import COLUMNS, History
 from toolkit.metrics import FalseNegatives, Hardness
-from toolkit.plots.hardness import density
+from toolkit.plots.batches import density
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE, OTHERS, color_of
 
 NAMES = ("Uniform", "Random walk", "kNN")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.plots.hardness import draw_prior, times_chance
+from toolkit.plots.batches import draw_prior, times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, styled
 from toolkit.metrics.graph import InDegrees, SameLabelEdges
 
