@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.settings import NO_LABELS, SettingsExplorer
+from toolkit.explorers.slider_base import NO_LABELS, SettingsExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, frontier, hardest_pairs
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import COLORS, INK, RANDOM_WALK

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.settings import NO_LABELS, SettingsExplorer
+from toolkit.explorers.slider_base import NO_LABELS, SettingsExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, hardest_pairs
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import COLORS, KNN, RANDOM_WALK, UNIFORM

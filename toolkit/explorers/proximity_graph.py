@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.canvas import Canvas, bundle
-from toolkit.explorers.on_map import MapExplorer, look
+from toolkit.explorers.map_base import MapExplorer, look
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import coverage
 from toolkit.plots.batches import times_chance

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
 from toolkit.explorers.picture import Picture
-from toolkit.explorers.settings import SettingsExplorer
+from toolkit.explorers.slider_base import SettingsExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import KNN, RANDOM_WALK, UNIFORM, style

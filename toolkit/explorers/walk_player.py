@@ -11,7 +11,7 @@ from toolkit import plots
 from toolkit.proximity import theory
 from toolkit.explorers.background import Newest
 from toolkit.explorers.canvas import Canvas, bundle
-from toolkit.explorers.on_map import MapExplorer, look
+from toolkit.explorers.map_base import MapExplorer, look
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK

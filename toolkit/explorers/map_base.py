@@ -13,7 +13,7 @@ from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import Explorer, close_tree
 from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import SamplerControls
-from toolkit.explorers.places import Places
+from toolkit.explorers.map_positions import Places
 from toolkit.plots.style import style
 from toolkit.plots.thumbnails import Thumbnails
 
