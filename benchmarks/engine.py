@@ -28,9 +28,7 @@ import torch
 
 from benchmarks import published, report
 from toolkit import ProximityGraph, RandomWalkBatchSampler
-from toolkit.engine import linking as _links
-from toolkit.engine import top_k as _top_k
-from toolkit.engine import threads as _threads
+from toolkit.engine import linking, threads, top_k
 from toolkit.metrics import batch_hardness
 from toolkit.proximity.walks import partition_batches, random_states, walk_batches
 
@@ -112,9 +110,9 @@ def thread_time(n: int) -> str:
 
     parts = {
         "product": (torch, "mm"),
-        "selection": (_top_k, "select_top_k"),
-        "gathering": (_links, "_gather_unit"),
-        "all": (_links, "_link_blocks"),
+        "selection": (top_k, "select_top_k"),
+        "gathering": (linking, "_gather_unit"),
+        "all": (linking, "_link_blocks"),
     }
     ProximityGraph.build(points(n), M, K)
     with ExitStack() as stack:

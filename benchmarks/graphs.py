@@ -10,13 +10,12 @@ from torch import nn
 from benchmarks.modality import LOSSES, Modality, main, points, sampler_maker, sampler_name
 from benchmarks.published_graphs import PUBLISHED
 from toolkit import UniformBatchSampler
-from toolkit.models import losses
-from toolkit.training.comparison import UNTRAINED, Comparison, Task
 from toolkit.datasets import graphs
 from toolkit.evaluation import embed_graphs, linear_fold_accuracy, svm_accuracy
-from toolkit.models import MVGRL, GraphCL
+from toolkit.models import MVGRL, GraphCL, losses
 from toolkit.models.graph_encoders import GIN
 from toolkit.presets import GRAPHS, GraphPreset, graph_walk
+from toolkit.training.comparison import UNTRAINED, Comparison, Task
 
 FIXED = "uniform_fixed"
 MVGRLS = ("mvgrl", "mvgrl_heads")  # all of it is trained, or its heads only

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 
 from toolkit import ProximityGraph
-from toolkit.engine import kernels as _kernels
+from toolkit.engine import kernels
 
 
 def published_walk(neighbors, start: int, batch_size: int, restart: float, rng: Random) -> tuple[list[int], int]:
@@ -73,10 +73,10 @@ def components(n_components: int, size: int, n_neighbors: int) -> ProximityGraph
 @contextmanager
 def interpreted():
     """Run the kernels as plain Python: arrays are then checked for their bounds, where compiled code is not."""
-    kernels = {
+    loops = {
         name: kernel.py_func
-        for name, kernel in vars(_kernels).items()
+        for name, kernel in vars(kernels).items()
         if getattr(kernel, "__module__", "") == kernels.__name__ and hasattr(kernel, "py_func")
     }
-    with patch.multiple(_kernels, fetch_to_read=lambda address: None, **kernels), np.errstate(over="ignore"):
-        yield _kernels
+    with patch.multiple(kernels, fetch_to_read=lambda address: None, **loops), np.errstate(over="ignore"):
+        yield kernels

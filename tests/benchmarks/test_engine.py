@@ -12,7 +12,7 @@ from reference import components, cosine
 
 from benchmarks import published, report
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_published_graph_keeps_the_best_of_its_candidates():

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.datasets import _files
 from toolkit.datasets import text as language
-from toolkit.datasets.text import Sentences, text_file
 from toolkit.datasets.lines import Lines, read_lines
+from toolkit.datasets.text import Sentences, text_file
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
 pytest.importorskip("transformers")

@@ -19,7 +19,7 @@ from toolkit.datasets import _files, vision
 
 pytest.importorskip("torchvision")
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 RNG = np.random.default_rng(0)
 
 

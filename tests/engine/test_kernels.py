@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.engine import kernels as _kernels
-from toolkit.samplers.bank import EmbeddingBank
+from toolkit.engine import kernels
 from toolkit.proximity.walks import random_states
+from toolkit.samplers.bank import EmbeddingBank
 
 
 def normal(n: int, d: int, seed: int = 0) -> np.ndarray:

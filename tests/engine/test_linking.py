@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from graph_checks import LAYOUTS, assert_valid, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import cosine, top_k
-from test_graph import LAYOUTS, assert_valid, normal
 
 from toolkit import ProximityGraph, RandomWalkBatchSampler, _checks
-from toolkit.engine import linking as _links
+from toolkit.engine import linking
 from toolkit.engine.linking import candidate_blocks, candidate_slices, link, link_on_device
 
 KINDS = {
@@ -124,7 +124,7 @@ def test_memory_mapped_array(dtype, tmp_path):
 @pytest.mark.parametrize("scores", [linking._SCORES, 2000, 1])
 def test_parts_of_a_block(n, m, k, scores, monkeypatch):
     points = normal(n, 12, seed=n)
-    monkeypatch.setattr(_links, "_SCORES", scores)
+    monkeypatch.setattr(linking, "_SCORES", scores)
     assert_best_candidates(ProximityGraph(*link(*checked(points), m, k, 5, n_threads=2), m), points, seed=5)
 
 
@@ -133,7 +133,7 @@ def test_parts_of_a_block(n, m, k, scores, monkeypatch):
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
 def test_linking_by_torch_operations_alone(n, m, k, scores, dtype, monkeypatch):
     points = (normal(n, 12, seed=n) * 100).astype(dtype)
-    monkeypatch.setattr(_links, "_DEVICE_SCORES", scores)
+    monkeypatch.setattr(linking, "_DEVICE_SCORES", scores)
     links = link_on_device(*checked(points), m, k, seed=4)
     assert_best_candidates(ProximityGraph(*links, m), points, seed=4)
     assert_same_but_for_ties(links, link(*checked(points), m, k, seed=4, n_threads=1), points)

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from toolkit.engine import threads as _threads
+from toolkit.engine import threads
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from reference import cosine
 from scipy.stats import spearmanr
 from torch import nn
 
-from toolkit.datasets.text import Sentences
 from toolkit.datasets.sts import ScoredPairs, sts
+from toolkit.datasets.text import Sentences
 from toolkit.datasets.tokenizers import train_tokenizer
 from toolkit.evaluation.sts import (
     STSScores,

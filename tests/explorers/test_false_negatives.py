@@ -9,8 +9,8 @@ from matplotlib import pyplot as plt
 import toolkit
 from toolkit import plots
 from toolkit.explorers import FalseNegativeExplorer
-from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import frontier, hardest_pairs
+from toolkit.proximity.graph import ProximityGraph
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.permutation(np.arange(600) % 10)

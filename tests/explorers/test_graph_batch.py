@@ -5,9 +5,9 @@ import base64
 import numpy as np
 import pytest
 
-from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers import GraphBatchExplorer
 from toolkit.metrics import batch_hardness, false_negative_rate
+from toolkit.samplers.side_by_side import Draws
 
 N = 120
 RNG = np.random.default_rng(0)

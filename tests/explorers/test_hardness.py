@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from toolkit.samplers import side_by_side as draws_module
 from toolkit.explorers import HardnessExplorer
-from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import frontier
 from toolkit.plots.batches import density
+from toolkit.proximity.graph import ProximityGraph
+from toolkit.samplers import side_by_side as draws_module
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -17,13 +17,13 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from toolkit import ProximityGraph, metrics
-from toolkit.plots import projection as maps
-from toolkit.metrics import graph as structure
-from toolkit.proximity import theory
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
 from toolkit.explorers import map_base as on_map_module
 from toolkit.explorers import walk_player as walk_player_module
 from toolkit.explorers.canvas import FOLDER, bundle
+from toolkit.metrics import graph as structure
+from toolkit.plots import projection as maps
+from toolkit.proximity import theory
 from toolkit.proximity.walks import random_states, trace_walk, visit_frequencies, walk_batches
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import torch
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler, plots
 from toolkit.explorers import TrainingMonitor
 from toolkit.explorers import monitor as module
-from toolkit.training.history import COLUMNS, History
 from toolkit.training import train
+from toolkit.training.history import COLUMNS, History
 
 N, BATCH = 96, 16
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
 LARGEST = 300_000
 DATA = """import warnings
 warnings.filterwarnings("ignore", category=FutureWarning, module="torch")  # torch_geometric's import of torch.jit

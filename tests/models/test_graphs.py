@@ -14,9 +14,9 @@ from torch_geometric.nn import global_add_pool
 
 from toolkit import RandomWalkBatchSampler
 from toolkit.datasets.graphs import TwoViews
-from toolkit.models.losses import dcl, hcl, jsd, nt_xent
 from toolkit.models import MVGRL, GraphCL
 from toolkit.models.graph_encoders import GCN, GIN, sum_pool, weighted_edges
+from toolkit.models.losses import dcl, hcl, jsd, nt_xent
 from toolkit.training import train
 
 SEEDS = st.integers(0, 1000)

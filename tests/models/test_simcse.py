@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from toolkit import RandomWalkBatchSampler
 from toolkit.datasets.text import Sentences
 from toolkit.datasets.tokenizers import train_tokenizer
-from toolkit.models.losses import dcl, hcl
 from toolkit.models import SimCSE
+from toolkit.models.losses import dcl, hcl
 from toolkit.models.text_encoders import pretrained, small_bert
 from toolkit.training import train
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from toolkit.models.losses import hcl, nt_xent
 from toolkit.models import MoCoV3, SimCLR
 from toolkit.models.encoders import SmallConvNet, build_encoder, resnet
+from toolkit.models.losses import hcl, nt_xent
 from toolkit.models.moco import CosineMomentum
 
 

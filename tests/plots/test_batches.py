@@ -8,11 +8,11 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from toolkit import plots
-from toolkit.training.comparison import Comparison
-from toolkit.training.history import COLUMNS, History
 from toolkit.metrics import FalseNegatives, Hardness
 from toolkit.plots.batches import density
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE, OTHERS, color_of
+from toolkit.training.comparison import Comparison
+from toolkit.training.history import COLUMNS, History
 
 NAMES = ("Uniform", "Random walk", "kNN")
 

@@ -8,9 +8,9 @@ from figures import texts
 from matplotlib.colors import to_hex
 
 from toolkit import plots
-from toolkit.training.history import COLUMNS, History
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.plots.thumbnails import Thumbnails
+from toolkit.training.history import COLUMNS, History
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 6, 6), dtype=np.uint8)
 LABELS = np.array(["cat", "dog", "eel"])[np.arange(9) % 3]

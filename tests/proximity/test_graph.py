@@ -3,45 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from graph_checks import LAYOUTS, assert_valid, normal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import cosine, independent_graph, top_k
 from sklearn.neighbors import NearestNeighbors
 
 from toolkit import ProximityGraph, RandomWalkBatchSampler
-from toolkit.engine import nearest as _nearest
-from toolkit.engine import linking as _links
+from toolkit.engine import linking, nearest
 from toolkit.engine.top_k import LANES, select_top_k
 from toolkit.proximity.walks import random_states, walk_batches
-
-LAYOUTS = {
-    "contiguous": lambda points: points,
-    "fortran": np.asfortranarray,
-    "strided": lambda points: np.repeat(np.repeat(points, 2, 0), 3, 1)[::2, ::3],
-    "reversed": lambda points: points[::-1].copy()[::-1],
-    "list": lambda points: points.tolist(),
-    "torch": torch.from_numpy,
-    "torch transposed": lambda points: torch.from_numpy(points.T.copy()).T,
-    "torch with gradient": lambda points: torch.from_numpy(points).requires_grad_(),
-}
-
-
-def normal(n: int, d: int = 8, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(n, d))
-
-
-def assert_valid(graph: ProximityGraph, similarities: np.ndarray) -> None:
-    """Rows hold distinct others, with the similarities that belong to them."""
-    n, k = len(similarities), graph.n_neighbors
-    assert graph.neighbors.shape == graph.similarities.shape == (n, k)
-    assert graph.neighbors.dtype == np.int32
-    assert graph.similarities.dtype == np.float32
-    assert graph.neighbors.min() >= 0
-    assert graph.neighbors.max() < n
-    assert not (graph.neighbors == np.arange(n)[:, None]).any()
-    assert all(len(set(row)) == k for row in graph.neighbors.tolist())
-    np.testing.assert_allclose(graph.similarities, np.take_along_axis(similarities, graph.neighbors, 1), atol=2e-6)
-    assert np.abs(graph.similarities).max() <= 1
 
 
 @settings(max_examples=80)
@@ -113,7 +84,7 @@ def test_narrow_is_the_graph_built_with_fewer_neighbours(n, m, shares, seed):
 
 
 def test_narrow_keeps_the_best_of_equal_rows_and_of_exact_graphs(monkeypatch):
-    monkeypatch.setattr(_links, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(linking, "_ROWS_AT_ONCE", 7)
     points = np.tile(normal(16, 24), (5, 1))
     for graph in (ProximityGraph.build(points, 60, 30), ProximityGraph.exact(points, 30)):
         narrow = graph.narrow(6)
@@ -304,7 +275,7 @@ def test_exact_graph_of_duplicates(k, exact_up_to):
 @pytest.mark.parametrize(("probes", "k", "least"), [(64, 20, 0.98), (8, 20, 0.5), (1, 200, 0.1)])
 def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
     # With one cell looked into, most rows do not find 200 others there and are searched exactly.
-    monkeypatch.setattr(_nearest, "_PROBES", probes)
+    monkeypatch.setattr(nearest, "_PROBES", probes)
     points = clusters.points[:4000]
     graph = ProximityGraph.exact(points, k, exact_up_to=3999)
     similarities = cosine(points)

@@ -9,8 +9,8 @@ import torch
 from reference import components, cosine, interpreted, published_walk
 
 from toolkit import ProximityGraph
+from toolkit.engine import kernels
 from toolkit.proximity import walks
-from toolkit.engine import kernels as _kernels
 from toolkit.proximity.walks import (
     LinearRestart,
     WalkStats,

@@ -12,9 +12,8 @@ from scipy import stats
 from torch import nn
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
-from toolkit.training import results as _results
+from toolkit.training import results, train
 from toolkit.training.comparison import UNTRAINED, Comparison, Task, compare, paired_interval
-from toolkit.training import train
 
 N, STEPS = 48, 6
 LABELS = np.arange(N) % 4
@@ -243,7 +242,7 @@ def test_new_columns_are_refused(tmp_path):
 
 def test_several_processes_may_share_a_file(tmp_path):
     out = tmp_path / "runs.csv"
-    code = "import sys; from toolkit import _results; from pathlib import Path\n"
+    code = "import sys; from toolkit.training import results; from pathlib import Path\n"
     code += "for i in range(50): results.append(Path(sys.argv[1]), {'who': sys.argv[2], 'i': i})"
     writers = [subprocess.Popen([sys.executable, "-c", code, str(out), who]) for who in ("a", "b")]
     assert [writer.wait() for writer in writers] == [0, 0]

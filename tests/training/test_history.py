@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from toolkit import UniformBatchSampler
-from toolkit.training.history import COLUMNS, History
 from toolkit.training import train
+from toolkit.training.history import COLUMNS, History
 
 
 class Data(torch.utils.data.Dataset):

@@ -17,14 +17,14 @@ import torch
 from torch import nn
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
-from toolkit.training.checkpoint import FORMAT
 from toolkit.datasets.vision import Images, TwoViews
 from toolkit.evaluation import knn_probe
-from toolkit.training.history import COLUMNS
 from toolkit.metrics import batch_hardness, coverage, false_negative_rate
 from toolkit.models import MoCoV3, SimCLR
 from toolkit.models.moco import CosineMomentum
 from toolkit.training import train
+from toolkit.training.checkpoint import FORMAT
+from toolkit.training.history import COLUMNS
 
 N, BATCH = 60, 8
 WALK = {"n_candidates": 20, "n_neighbors": 5, "refresh_every": 3}

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from test_training import DATA, assert_same_course, make_model, run
 from torch import nn
+from training.test_loop import DATA, assert_same_course, make_model, run
 
 from toolkit import UniformBatchSampler
-from toolkit.training.stepper import Stepper
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import Indexed, TwoViews
-from toolkit.training.schedules import LARS, warmup_cosine
 from toolkit.training import train
+from toolkit.training.schedules import LARS, warmup_cosine
+from toolkit.training.stepper import Stepper
 
 
 def scheduled(steps=8, optimizer=LARS, **settings):

@@ -28,8 +28,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from toolkit import _checks
-from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets._files import bundled_file, data_root
+from toolkit.datasets.image_views import simclr_augmentation
 
 FASHION_CLASSES = (
     "T-shirt/top",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from toolkit.engine import threads as _threads
+from toolkit.engine import threads
 
 _MIN_BLOCKS = 32  # for the threads to share
 _SCORES = 2**18  # at most so many at once, in each thread: some still lie in its cache when they are read
@@ -134,7 +134,7 @@ def candidate_slices(n: int, size: int, rng: np.random.Generator) -> Iterator[np
 
 def permutation(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return the numbers below n, int32, in random order; six times as fast as numpy's."""
-    from toolkit.engine import kernels as _kernels
+    from toolkit.engine import kernels
 
     return kernels.permutation(n, rng.integers(2**64, dtype=np.uint64))
 

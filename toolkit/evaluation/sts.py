@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from toolkit import _checks
-from toolkit.datasets.text import Sentences
 from toolkit.datasets.sts import ScoredPairs
+from toolkit.datasets.text import Sentences
 from toolkit.evaluation._modes import evaluating
 
 

@@ -27,7 +27,7 @@ class Dashboard(Explorer):
     labels : array, shape (N,), optional
         Of any kind; strings are shown.
     items : optional
-        What the instances look like, as `toolkit.plots.thumbnails.Thumbnails` takes them.
+        What the instances look like, as `toolkit.plots.Thumbnails` takes them.
     history : History or mapping of name to History, optional
         Of trainings; `training.follow` shows one live.
     layout : {"umap", "pca"} or array, shape (N, 2)

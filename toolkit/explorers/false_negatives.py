@@ -30,7 +30,7 @@ class FalseNegativeExplorer(SettingsExplorer):
     labels : array, shape (N,), optional
         Of any kind; shown as they are. Without them the panels say so.
     items : optional
-        What the instances look like, as `toolkit.plots.thumbnails.Thumbnails` takes them.
+        What the instances look like, as `toolkit.plots.Thumbnails` takes them.
     seed : int
         Of all batches drawn.
 

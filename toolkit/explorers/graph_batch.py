@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
-from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import PICTURE_WIDTH, Explorer
 from toolkit.explorers.controls import restart_slider
 from toolkit.explorers.picture import Picture
@@ -15,6 +14,7 @@ from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import style
 from toolkit.plots.thumbnails import Thumbnails
+from toolkit.samplers.side_by_side import Draws
 
 N_SHOWN, COLUMNS = 15, 5
 

@@ -26,7 +26,7 @@ class HardnessExplorer(SettingsExplorer):
     labels : array, shape (N,), optional
         Of any kind, for the false negatives; without them that panel says so.
     items : optional
-        What the instances look like, as `toolkit.plots.thumbnails.Thumbnails` takes them. With them, the most similar pairs
+        What the instances look like, as `toolkit.plots.Thumbnails` takes them. With them, the most similar pairs
         of the walks' batches are shown.
     seed : int
         Of all batches drawn.

@@ -9,13 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import _checks
-from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import Explorer, close_tree
 from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import SamplerControls
 from toolkit.explorers.map_positions import Places
 from toolkit.plots.style import style
 from toolkit.plots.thumbnails import Thumbnails
+from toolkit.samplers.side_by_side import Draws
 
 _AREAS = '"controls map" "side map" "side charts" "below below"'
 

@@ -6,8 +6,8 @@ import ipywidgets as widgets
 import numpy as np
 
 from toolkit import _checks
-from toolkit.plots import projection as maps
 from toolkit.explorers.background import running_loop
+from toolkit.plots import projection as maps
 
 _LEAST_FOR_UMAP = 50
 

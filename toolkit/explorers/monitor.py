@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from toolkit import _checks, plots
 from toolkit.explorers.base import Explorer
 from toolkit.explorers.picture import Picture
-from toolkit.training.history import History
 from toolkit.metrics import staleness
-from toolkit.plots.style import color_of, style
 from toolkit.plots.histories import curve
+from toolkit.plots.style import color_of, style
+from toolkit.training.history import History
 
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5

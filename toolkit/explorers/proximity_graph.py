@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from toolkit import plots
 from toolkit.explorers.canvas import Canvas, bundle
 from toolkit.explorers.map_base import MapExplorer, look
-from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import coverage
-from toolkit.plots.batches import times_chance
 from toolkit.metrics.graph import Candidates, InDegrees, SameLabelEdges, in_degrees, same_label_edges
+from toolkit.plots.batches import times_chance
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import random_states, walk_batches
 
 N_EDGES = 20_000
@@ -43,7 +43,7 @@ class ProximityGraphExplorer(MapExplorer):
     labels : array, shape (N,), optional
         Any kind of label; strings are shown. Without them the panel of same-label edges says so.
     items : optional
-        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.thumbnails.Thumbnails`).
+        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.Thumbnails`).
     layout : {"umap", "pca"} or array, shape (N, 2)
         The map. UMAP is computed in the background, PCA is shown until then.
     seed : int

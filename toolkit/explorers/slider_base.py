@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toolkit import _checks
-from toolkit.samplers.side_by_side import Draws
 from toolkit.explorers.base import PICTURE_WIDTH, Explorer
 from toolkit.explorers.controls import SamplerControls, aligned
 from toolkit.explorers.picture import Picture
 from toolkit.plots.style import FALSE_NEGATIVE, style
 from toolkit.plots.thumbnails import Thumbnails
+from toolkit.samplers.side_by_side import Draws
 
 NO_LABELS = "No labels given: false negatives can't be counted."
 

@@ -8,13 +8,13 @@ import traitlets
 from matplotlib.figure import Figure
 
 from toolkit import plots
-from toolkit.proximity import theory
 from toolkit.explorers.background import Newest
 from toolkit.explorers.canvas import Canvas, bundle
 from toolkit.explorers.map_base import MapExplorer, look
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK
+from toolkit.proximity import theory
 from toolkit.proximity.walks import WalkTrace, trace_walk, visit_frequencies
 
 N_VISITS = 200_000
@@ -47,7 +47,7 @@ class WalkPlayer(MapExplorer):
     labels : array, shape (N,), optional
         Any kind of label; strings are shown. For the false negatives.
     items : optional
-        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.thumbnails.Thumbnails`).
+        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.Thumbnails`).
     layout : {"umap", "pca"} or array, shape (N, 2)
         The map. UMAP is computed in the background, PCA is shown until then.
     seed : int

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from toolkit import _checks
-from toolkit.samplers.side_by_side import Draws
 from toolkit.metrics.false_negatives import false_negative_rate
 from toolkit.metrics.hardness import batch_hardness
+from toolkit.samplers.side_by_side import Draws
 
 
 def frontier(

@@ -6,8 +6,8 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit.engine.linking import candidate_blocks
-from toolkit.proximity.graph import ProximityGraph
 from toolkit.metrics import same_pairs
+from toolkit.proximity.graph import ProximityGraph
 
 
 @dataclass(frozen=True, eq=False)

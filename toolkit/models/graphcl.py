@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolkit.models.losses import nt_xent
 from toolkit.models.graph_encoders import GIN, xavier
+from toolkit.models.losses import nt_xent
 
 
 class GraphCL(nn.Module):
@@ -24,8 +24,8 @@ class GraphCL(nn.Module):
     temperature : float
         Of the loss.
     loss : callable
-        Called with the two views' projections, the temperature and ``within=False``: `toolkit.models.losses.nt_xent`, `dcl`,
-        `hcl`, or a partial of one with other settings.
+        Called with the two views' projections, the temperature and ``within=False``:
+        `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
 
     Examples
     --------

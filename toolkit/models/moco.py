@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolkit import _checks
-from toolkit.models.losses import nt_xent
 from toolkit.models.encoders import build_encoder
+from toolkit.models.losses import nt_xent
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class MoCoV3(nn.Module):
     temperature : float
         Of the loss.
     loss : callable
-        Called with predictions, keys, the temperature and ``within=False``: `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or
-        a partial of one with other settings.
+        Called with predictions, keys, the temperature and ``within=False``:
+        `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
 
     Raises
     ------

@@ -4,15 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolkit.models.losses import jsd
 from toolkit.models.graph_encoders import GCN, weighted_edges
+from toolkit.models.losses import jsd
 
 
 class MVGRL(nn.Module):
     """Two graph encoders, on the edges and on their diffusion, trained to tell each other's nodes from other graphs'.
 
-    The nodes of each view are scored against the graphs of the other one (`toolkit.models.losses.jsd`). Batches are those
-    of `toolkit.datasets.graphs.Graphs.diffused`.
+    The nodes of each view are scored against the graphs of the other one (`toolkit.models.losses.jsd`). Batches are
+    those of `toolkit.datasets.graphs.Graphs.diffused`.
 
     All of it is trained. The authors' code keeps its graph convolutions in a plain list, where their optimiser does not
     find them, and so trains the heads alone: ``model.encoders.requires_grad_(False)`` does the same.

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolkit.models.losses import nt_xent
 from toolkit.models.encoders import build_encoder
+from toolkit.models.losses import nt_xent
 
 
 class SimCLR(nn.Module):

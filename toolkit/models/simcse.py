@@ -31,8 +31,8 @@ class SimCSE(nn.Module):
     temperature : float
         Of the loss.
     loss : callable
-        Called with the projections of the two passes, the temperature and ``within=False``: `toolkit.models.losses.nt_xent`,
-        `dcl`, `hcl`, or a partial of one with other settings.
+        Called with the projections of the two passes, the temperature and ``within=False``:
+        `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
 
     Raises
     ------

@@ -1,14 +1,14 @@
 """Figures: functions that take results and ``ax=None`` and return the `Axes`."""
 
-from toolkit.plots.comparisons import comparison
 from toolkit.plots.batches import false_negatives, frontier, hardness, pickiness
+from toolkit.plots.comparisons import comparison
+from toolkit.plots.graph import candidates, in_degrees, same_label
+from toolkit.plots.histories import accuracies, training, training_panels
 from toolkit.plots.images import batch_grid, pairs, thumbnail_grid
 from toolkit.plots.maps import embedding_map, neighborhood, walk
 from toolkit.plots.molecules import change, molecule
 from toolkit.plots.sentences import batch_sentences
-from toolkit.plots.graph import candidates, in_degrees, same_label
 from toolkit.plots.theory import escape, escape_curve, similar_neighbors, visits, walk_distance
-from toolkit.plots.histories import accuracies, training, training_panels
 
 __all__ = [
     "accuracies",

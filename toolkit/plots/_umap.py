@@ -1,8 +1,8 @@
 """The program that computes a UMAP map, in a process of its own.
 
 UMAP compiles for 20 seconds, in which no other thread of its process gets on, and its parallel loops must not meet
-others in one process. Run by `toolkit.plots.projection` as a file, so that torch isn't loaded: EMBEDDINGS.npy MAP.npy SETTINGS,
-progress on standard output.
+others in one process. Run by `toolkit.plots.projection` as a file, so that torch isn't loaded: EMBEDDINGS.npy MAP.npy
+SETTINGS, progress on standard output.
 """
 
 import json

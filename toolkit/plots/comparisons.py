@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.training.comparison import Comparison
 from toolkit.plots.style import COLORS, FAINT, color_of, new_axes, side_labels, styled
+from toolkit.training.comparison import Comparison
 
 NAMES = {name.lower().replace(" ", "_"): name for name in COLORS}
 LOSS_NAMES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from toolkit.metrics.graph import InDegrees, SameLabelEdges
 from toolkit.plots.batches import draw_prior, times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, styled
-from toolkit.metrics.graph import InDegrees, SameLabelEdges
 
 
 @styled

@@ -6,8 +6,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
 from toolkit import _checks
-from toolkit.proximity.graph import ProximityGraph
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import WalkTrace
 
 SCALE = "viridis_r"

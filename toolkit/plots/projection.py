@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit import _checks
-from toolkit.engine import threads as _threads
+from toolkit.engine import threads
 
 N_NEIGHBORS = 15
 MIN_DIST = 0.1

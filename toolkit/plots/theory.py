@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.proximity import theory
 from toolkit.plots.style import COLORS, FAINT, KNN, OTHERS, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.proximity import theory
 from toolkit.proximity.walks import WalkTrace
 
 

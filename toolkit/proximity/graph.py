@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from toolkit import _checks
-from toolkit.engine import threads as _threads
+from toolkit.engine import threads
 from toolkit.engine.linking import link, link_on_device, narrow
 
 

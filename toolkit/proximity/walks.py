@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from toolkit import _checks
-from toolkit.engine import threads as _threads
+from toolkit.engine import threads
 from toolkit.proximity.graph import ProximityGraph
 
 STEP_KINDS = ("new member", "revisit", "restart", "fresh seed")
@@ -189,7 +189,7 @@ def walk_batches(
     >>> batches.shape, batches[:, 0].tolist(), stats.batches
     ((2, 32), [7, 9], 2)
     """
-    from toolkit.engine import kernels as _kernels
+    from toolkit.engine import kernels
 
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     starts = _checks.indices("starts", starts, graph.n_nodes)
@@ -243,7 +243,7 @@ def partition_batches(
         For B outside [1, N], a restart probability outside [0, 1), and an order with repeated instances or some outside
         [0, N).
     """
-    from toolkit.engine import kernels as _kernels
+    from toolkit.engine import kernels
 
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     order = _checks.indices("order", order, graph.n_nodes)
@@ -277,7 +277,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, restart: floa
     >>> set(trace.nodes[trace.restarted].tolist())
     {7}
     """
-    from toolkit.engine import kernels as _kernels
+    from toolkit.engine import kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
@@ -319,7 +319,7 @@ def visit_frequencies(
     >>> int(frequencies.argmax()), round(float(frequencies.sum()), 6)
     (7, 1.0)
     """
-    from toolkit.engine import kernels as _kernels
+    from toolkit.engine import kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     restart = _checks.restart_probability(restart)

@@ -9,8 +9,8 @@ import torch
 
 from toolkit import _checks
 from toolkit.proximity.graph import ProximityGraph
-from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.proximity.walks import WalkStats, partition_batches, random_states, walk_batches
+from toolkit.samplers.online import OnlineBatchSampler
 
 
 class RandomWalkBatchSampler(OnlineBatchSampler):

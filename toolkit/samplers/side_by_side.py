@@ -6,8 +6,8 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit.proximity.graph import ProximityGraph
-from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
 from toolkit.proximity.walks import WalkStats, random_states, walk_batches
+from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
 
 
 class Draws:

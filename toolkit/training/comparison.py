@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
-from toolkit.training import results as _results
-from toolkit.training.history import History
 from toolkit.samplers.base import BatchSampler
-from toolkit.training import train
+from toolkit.training import results as results_file
+from toolkit.training.history import History
+from toolkit.training.loop import train
 
 UNTRAINED = "untrained"  # in place of a sampler: the model as it is before training
 GROUP = ["set", "model", "loss", "settings"]
@@ -84,7 +84,7 @@ class Comparison:
     @classmethod
     def read(cls, path: str | Path) -> "Comparison":
         """Read the file that `compare` writes."""
-        return cls(results.read(Path(path)))
+        return cls(results_file.read(Path(path)))
 
     def summary(self):
         """Return mean and standard deviation over seeds, one row for each sampler, loss, model and data set."""
@@ -204,11 +204,11 @@ def compare(
     with tqdm(keys, disable=not progress) as bar:
         for key in bar:
             bar.set_postfix_str(f"{task.set} {key['loss']} {key['sampler']} seed {key['seed']}")
-            row = path and results.find(path, key)
+            row = path and results_file.find(path, key)
             if row is None:
                 row = _run(task, key, key["loss"] or losses[0], path)
                 if path:
-                    results.append(path, row)
+                    results_file.append(path, row)
             rows.append(row)
     return Comparison(pd.DataFrame(rows))
 

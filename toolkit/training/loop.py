@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
-from toolkit.training import checkpoint as _checkpoint
-from toolkit.training.stepper import PRECISIONS, Stepper
-from toolkit.training.history import History
 from toolkit.metrics import same_pairs
 from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
+from toolkit.training import checkpoint as checkpoints
+from toolkit.training.history import History
+from toolkit.training.stepper import PRECISIONS, Stepper
 
 
 def train(
@@ -204,15 +204,15 @@ class _Run:
             "staleness": self.history.staleness,
             "last_seen": torch.from_numpy(self.last_seen),
         }
-        checkpoint.write(path, state)
+        checkpoints.write(path, state)
 
     def load(self, path: Path) -> None:
         """Take over a checkpoint; raise, with nothing changed, if it is not one of this run."""
-        state = checkpoint.read(path, self.model.state_dict(), **self.stepper.state_dicts())
+        state = checkpoints.read(path, self.model.state_dict(), **self.stepper.state_dicts())
         try:
             self.sampler.load_state_dict(state["sampler"])
         except ValueError as error:
-            raise ValueError(f"checkpoint is of another run: {error}; {checkpoint.remedy(path)}") from error
+            raise ValueError(f"checkpoint is of another run: {error}; {checkpoints.remedy(path)}") from error
         self.model.load_state_dict(state["model"])
         self.stepper.load(state)
         torch.set_rng_state(state["rng"])
