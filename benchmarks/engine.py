@@ -30,7 +30,7 @@ from benchmarks import published, report
 from toolkit import ProximityGraph, RandomWalkBatchSampler
 from toolkit.engine import linking, threads, top_k
 from toolkit.metrics import batch_hardness
-from toolkit.proximity.walks import partition_batches, random_states, walk_batches
+from toolkit.proximity.walks import partition_batches, walk_batches
 
 DIM, M, K, BATCH, RESTART = 128, 1000, 100, 256, 0.2
 SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167
@@ -80,7 +80,7 @@ def bare_product(n: int) -> None:
 def graph_figures(repeats: int, largest: int) -> Iterator[Figure]:
     """Compare the graph with the published procedure and with the bare matrix product; fit the growth."""
     small = torch.from_numpy(points(SMALL))
-    works = lambda: published.graph(small, M, K), lambda: ProximityGraph.build(small, M, K)
+    works = lambda: published.graph(small, M, K), lambda: ProximityGraph.build(small, n_candidates=M, n_neighbors=K)
     times = report.interleaved(*works, repeats=min(repeats, 3))
     yield ratio("graph_speedup_vs_published", times, ">= 150", f"published graph over ours, N = {SMALL:,}")
     yield over_product("graph_over_matmul", MEDIUM, "<= 1.3", repeats)
@@ -88,7 +88,7 @@ def graph_figures(repeats: int, largest: int) -> Iterator[Figure]:
         yield over_product("imagenet_graph_over_matmul", IMAGENET, "<= 3", 3)
 
     sizes = [size for size in (SMALL, 80_000, LARGE, IMAGENET) if size <= largest]
-    works = [lambda n=n: ProximityGraph.build(points(largest)[:n], M, K) for n in sizes]
+    works = [lambda n=n: ProximityGraph.build(points(largest)[:n], n_candidates=M, n_neighbors=K) for n in sizes]
     times = report.interleaved(*works, repeats=min(repeats, 3))
     meaning = f"x in time ~ N^x, N = {SMALL:,} to {largest:,}; {np.median(times[-1]):.1f} s"
     yield exponent("growth_exponent", sizes, times, "<= 1.05", meaning)
@@ -114,11 +114,11 @@ def thread_time(n: int) -> str:
         "gathering": (linking, "_gather_unit"),
         "all": (linking, "_link_blocks"),
     }
-    ProximityGraph.build(points(n), M, K)
+    ProximityGraph.build(points(n), n_candidates=M, n_neighbors=K)
     with ExitStack() as stack:
         for name, (module, function) in parts.items():
             stack.enter_context(patch.object(module, function, timed(name, getattr(module, function))))
-        ProximityGraph.build(points(n), M, K)
+        ProximityGraph.build(points(n), n_candidates=M, n_neighbors=K)
     total = spent.pop("all")
     shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in spent.most_common())
     return f"Time of all threads in a graph of N = {n:,}: {shares}."
@@ -126,7 +126,7 @@ def thread_time(n: int) -> str:
 
 def over_product(key: str, n: int, target: str, repeats: int) -> Figure:
     """Compare a graph with its bare matrix product."""
-    works = lambda: ProximityGraph.build(points(n), M, K), lambda: bare_product(n)
+    works = lambda: ProximityGraph.build(points(n), n_candidates=M, n_neighbors=K), lambda: bare_product(n)
     times = report.interleaved(*works, repeats=repeats)
     return ratio(key, times, target, f"graph over its matrix product alone, N = {n:,}")
 
@@ -141,12 +141,12 @@ def walk_figures(repeats: int) -> Iterator[Figure]:
     """Compare the walk with the published procedure and with igraph's."""
     import igraph
 
-    graph = ProximityGraph.build(points(SMALL), M, K)
-    starts, states = np.arange(1000), random_states(1000, 0)
-    _, stats = walk_batches(graph, starts, BATCH, RESTART, states=states)
+    graph = ProximityGraph.build(points(SMALL), n_candidates=M, n_neighbors=K)
+    starts = np.arange(1000)
+    _, stats = walk_batches(graph, starts, BATCH, restart=RESTART)
 
     def ours() -> None:
-        walk_batches(graph, starts, BATCH, RESTART, states=states)
+        walk_batches(graph, starts, BATCH, restart=RESTART)
 
     def theirs() -> None:
         for start in range(10):
@@ -182,15 +182,15 @@ def partition_figures() -> Iterator[Figure]:
 
     pixels = vision.bundled().train.pixels.flatten(1).float()
     pixels -= pixels.mean(0)
-    graph = ProximityGraph.build(pixels, M, K)
+    graph = ProximityGraph.build(pixels, n_candidates=M, n_neighbors=K)
     n_batches = graph.n_nodes // BATCH
     first, last = [], []
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(graph.n_nodes)
-        queue, _ = partition_batches(graph, order, BATCH, RESTART, state=random_states(1, seed)[0])
+        queue, _ = partition_batches(graph, order, BATCH, restart=RESTART, seed=seed)
         batches = queue[: n_batches * BATCH].reshape(n_batches, BATCH)
-        first.append(batch_hardness(batches[: n_batches // 5], pixels).mean)
-        last.append(batch_hardness(batches[-(n_batches // 5) :], pixels).mean)
+        first.append(batch_hardness(batches[: n_batches // 5], pixels).value)
+        last.append(batch_hardness(batches[-(n_batches // 5) :], pixels).value)
     each = np.array(last) / first
     meaning = "hardness of a partition's last fifth over its first, bundled images, mean over 20 seeds"
     yield Figure("partition_last_over_first", np.mean(last) / np.mean(first), each.min(), each.max(), "", meaning)
@@ -198,8 +198,8 @@ def partition_figures() -> Iterator[Figure]:
     sizes = [SMALL, 80_000, LARGE]
     steps = []
     for n in sizes:
-        graph = ProximityGraph.build(points(LARGE)[:n], M, K)
-        _, stats = partition_batches(graph, np.arange(n), BATCH, RESTART, state=np.uint64(0))
+        graph = ProximityGraph.build(points(LARGE)[:n], n_candidates=M, n_neighbors=K)
+        _, stats = partition_batches(graph, np.arange(n), BATCH, restart=RESTART)
         steps.append([stats.steps])
     meaning = f"x in steps of a partition ~ N^x, N = {SMALL:,} to {LARGE:,}"
     yield exponent("partition_steps_exponent", sizes, np.array(steps), "", meaning)
@@ -207,10 +207,10 @@ def partition_figures() -> Iterator[Figure]:
 
 def sampler_share(repeats: int) -> Figure:
     """Train as the quickstart does and see what part of the time the sampler takes."""
+    from benchmarks.presets import QUICKSTART as preset
     from toolkit.datasets import vision
     from toolkit.models import SimCLR
     from toolkit.models.encoders import SmallConvNet
-    from toolkit.presets import QUICKSTART as preset
     from toolkit.training import train
 
     data = vision.bundled()
@@ -250,9 +250,9 @@ def peak_memory(n: int) -> Figure:
 
 def print_peak(n: int) -> None:
     """Print how much the peak memory of this process grows by embeddings and graph, over their bytes."""
-    ProximityGraph.build(points(3000), M, K)  # libraries and compiled code are there before
+    ProximityGraph.build(points(3000), n_candidates=M, n_neighbors=K)  # libraries and compiled code are there before
     before = peak_bytes()
-    graph = ProximityGraph.build(points(n), M, K)
+    graph = ProximityGraph.build(points(n), n_candidates=M, n_neighbors=K)
     arrays = points(n).nbytes + graph.neighbors.nbytes + graph.similarities.nbytes
     print((peak_bytes() - before) / arrays)
 

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from benchmarks.modality import LOSSES, Modality, main, points, sampler_maker, sampler_name
+from benchmarks.presets import GRAPHS, GraphPreset, graph_walk
 from benchmarks.published_graphs import PUBLISHED
 from toolkit import UniformBatchSampler
 from toolkit.datasets import graphs
 from toolkit.evaluation import embed_graphs, linear_fold_accuracy, svm_accuracy
 from toolkit.models import MVGRL, GraphCL, losses
 from toolkit.models.graph_encoders import GIN
-from toolkit.presets import GRAPHS, GraphPreset, graph_walk
 from toolkit.training.comparison import UNTRAINED, Comparison, Task
 
 FIXED = "uniform_fixed"

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_maker
+from benchmarks.presets import LANGUAGE, LanguagePreset
 from toolkit.datasets._files import data_root
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.datasets.text import Sentences, text_file
 from toolkit.evaluation.sts import alignment, embed_pairs, sts_spearman, uniformity
 from toolkit.models import SimCSE, losses
 from toolkit.models.text_encoders import small_bert
-from toolkit.presets import LANGUAGE, LanguagePreset
 from toolkit.training.comparison import Task
 from toolkit.training.schedules import warmup_cosine
 

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_maker
+from benchmarks.presets import VISION, VisionPreset
 from toolkit.datasets import vision
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import ImageData, Indexed
 from toolkit.evaluation import embed, knn_accuracy, linear_accuracy
 from toolkit.models import MoCoV3, SimCLR, losses
 from toolkit.models.moco import CosineMomentum
-from toolkit.presets import VISION, VisionPreset
 from toolkit.training.comparison import Task
 from toolkit.training.schedules import warmup_cosine
 

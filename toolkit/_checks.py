@@ -19,13 +19,21 @@ def integer(name: str, value, low: int, high: int | None = None, remedy: str = "
     return int(value)
 
 
-def restart_probability(value, name: str = "restart") -> float:
-    """Return `value` as a float, or raise unless it lies in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
-        raise ValueError(
-            f"{name} must be a number in [0, 1), got {value!r}: a walk that always restarts never leaves its seed"
+def number(name: str, value, interval: str, remedy: str = "") -> float:
+    """Return `value` as a float, or raise unless it is a real number in `interval`, such as ``"[0, 1)"``."""
+    low, high = map(float, interval[1:-1].split(","))
+    real = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.complexfloating))
+    above = real and (value > low or (interval[0] == "[" and value == low))
+    if not (above and (value < high or (interval[-1] == "]" and value == high))):
+        raise (ValueError if real else TypeError)(
+            f"{name} must be a number in {interval}, got {value!r}" + (f": {remedy}" if remedy else "")
         )
     return float(value)
+
+
+def restart_probability(value, name: str = "restart") -> float:
+    """Return `value` as a float, or raise unless it lies in [0, 1)."""
+    return number(name, value, "[0, 1)", "a walk that always restarts never leaves its seed")
 
 
 def choice(name: str, value, allowed: tuple[str, ...]) -> str:
@@ -35,18 +43,24 @@ def choice(name: str, value, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def indices(name: str, values, n: int) -> np.ndarray:
+def size(name: str, value) -> int:
+    """Return the number of instances: `value` itself, or the length of a data set."""
+    return integer(name, len(value) if hasattr(value, "__len__") else value, 2)
+
+
+def indices(name: str, values, n: int, remedy: str = "") -> np.ndarray:
     """Return `values` as a 1-D int64 array, or raise unless all lie in [0, n)."""
+    remedy = f": {remedy}" if remedy else ""
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     if array.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {tuple(array.shape)}")
+        raise ValueError(f"{name} must be one-dimensional, got shape {tuple(array.shape)}{remedy}")
     if not len(array):
         return np.empty(0, np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}{remedy}")
     if array.min() < 0 or array.max() >= n:
         outside = array[(array < 0) | (array >= n)]
-        raise IndexError(f"{name} must lie in [0, {n}), got {outside[0]} ({len(outside)} out of range)")
+        raise IndexError(f"{name} must lie in [0, {n}), got {outside[0]} ({len(outside)} out of range){remedy}")
     return array.astype(np.int64)
 
 
@@ -134,15 +148,50 @@ def shape(name: str, array, expected: tuple[int, ...], meaning: str):
 
 
 def labels(values, n: int, name: str = "labels") -> np.ndarray:
-    """Return one class label per instance as a 1-D int64 array of codes 0, 1, ..., or raise on a wrong shape.
+    """Return the class of each instance as a 1-D int64 array of codes 0, 1, ..., or raise on a wrong shape.
 
-    Labels that are such codes already are not sorted again.
+    Instances without a label (None, NaN, -1) have the code -1. Labels that are such codes already are not sorted again.
     """
-    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    return classes(values, n, name)[0]
+
+
+def classes(values, n: int, name: str = "labels") -> tuple[np.ndarray, np.ndarray]:
+    """Return the codes of `labels`, and the label that each code stands for."""
+    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else _plain(values)
     array = shape(name, array, (n,), "one per instance")
-    if n and array.dtype.kind in "iu" and array.min() >= 0 and array.max() < n and np.bincount(array).all():
-        return array.astype(np.int64, copy=False)
-    return np.unique(array, return_inverse=True)[1]
+    if n and array.dtype.kind in "iu" and array.min() >= -1 and array.max() < n:
+        counts = np.bincount(array.astype(np.int64, copy=False) + 1)[1:]
+        if counts.all():
+            return array.astype(np.int64, copy=False), np.arange(len(counts))
+    known = _known(array, name)
+    codes = np.full(n, -1, np.int64)
+    found, codes[known] = np.unique(array[known], return_inverse=True)
+    return codes, found
+
+
+def _plain(values) -> np.ndarray:
+    """Return labels as an array; a list of texts and None or NaN as objects, of which NumPy would make texts."""
+    array = np.asarray(values)
+    return np.asarray(values, object) if array.dtype.kind in "US" and isinstance(values, Sequence) else array
+
+
+def _known(array: np.ndarray, name: str) -> np.ndarray:
+    """Return which instances have a label, or raise if labels are of several kinds."""
+    if array.dtype.kind in "iu":
+        return array != -1
+    if array.dtype.kind == "f":
+        return ~np.isnan(array) & (array != -1)
+    if array.dtype.kind != "O":
+        return np.ones(len(array), bool)
+    import pandas as pd
+
+    known = ~pd.isna(array)
+    kinds = {type(label) for label in array[known]}
+    if len(kinds) > 1 and not all(issubclass(kind, (int, float, np.number)) for kind in kinds):
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(f"{name} must be of one kind, or None or NaN where there is none, got {names}")
+    known[known] = array[known] != -1
+    return known
 
 
 def sentences(values, n: int, name: str = "texts"):

@@ -7,10 +7,10 @@ import torch
 
 from benchmarks import graphs as benchmark
 from benchmarks import modality, report
+from benchmarks.presets import GRAPHS, MOLECULES, GraphPreset, GraphRun, graph_walk
 from benchmarks.published_graphs import PUBLISHED, SETS
 from toolkit.datasets import graphs
 from toolkit.evaluation import svm
-from toolkit.presets import GRAPHS, MOLECULES, GraphPreset, GraphRun, graph_walk
 from toolkit.training.comparison import Comparison
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from toolkit.engine import kernels
-from toolkit.proximity.walks import random_states
+from toolkit.engine.walking import random_states
 from toolkit.samplers.bank import EmbeddingBank
 
 

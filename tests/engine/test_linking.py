@@ -105,7 +105,10 @@ def test_neighbours_are_the_best_candidates_with_any_number_of_threads(n, d, sha
     # A bfloat16 tensor has a layout already, and integers no gradient.
     if kind != "bfloat16" and not ("int" in kind and "gradient" in layout):
         points = LAYOUTS[layout](points)
-    graph, *others = (ProximityGraph.build(points, m, k, seed, n_threads=threads) for threads in (1, 2, 3))
+    graph, *others = (
+        ProximityGraph.build(points, n_candidates=m, n_neighbors=k, seed=seed, n_threads=threads)
+        for threads in (1, 2, 3)
+    )
     assert_best_candidates(graph, _checks.vectors(points).double().numpy(), seed)
     for other in others:
         np.testing.assert_array_equal(graph.neighbors, other.neighbors)
@@ -117,7 +120,9 @@ def test_neighbours_are_the_best_candidates_with_any_number_of_threads(n, d, sha
 def test_memory_mapped_array(dtype, tmp_path):
     np.save(tmp_path / "points.npy", normal(400, 30).astype(dtype))
     points = np.load(tmp_path / "points.npy", mmap_mode="r")
-    assert_best_candidates(ProximityGraph.build(points, 60, 9, seed=1, n_threads=2), points, seed=1)
+    assert_best_candidates(
+        ProximityGraph.build(points, n_candidates=60, n_neighbors=9, seed=1, n_threads=2), points, seed=1
+    )
 
 
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
@@ -149,11 +154,13 @@ def test_linking_duplicates_by_torch_operations_alone():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_graph_of_embeddings_on_a_gpu(dtype):
     points = torch.from_numpy(normal(3001, 32)).to("cuda", dtype)
-    on_gpu, on_cpu = (ProximityGraph.build(values, 300, 20, seed=2) for values in (points, points.cpu()))
+    on_gpu, on_cpu = (
+        ProximityGraph.build(values, n_candidates=300, n_neighbors=20, seed=2) for values in (points, points.cpu())
+    )
     exact = points.double().cpu().numpy()
     assert_best_candidates(on_gpu, exact, seed=2)
     assert_same_but_for_ties(*((graph.neighbors, graph.similarities) for graph in (on_gpu, on_cpu)), exact)
-    assert ProximityGraph.exact(points, 5).recall == 1
+    assert ProximityGraph.nearest(points, n_neighbors=5).recall == 1
 
 
 @pytest.mark.cuda

@@ -24,7 +24,7 @@ from toolkit.explorers.canvas import FOLDER, bundle
 from toolkit.metrics import graph as structure
 from toolkit.plots import projection as maps
 from toolkit.proximity import theory
-from toolkit.proximity.walks import random_states, trace_walk, visit_frequencies, walk_batches
+from toolkit.proximity.walks import trace_walk, visit_frequencies, walk_batches
 
 RNG = np.random.default_rng(0)
 N = 300
@@ -317,11 +317,11 @@ def explorer():
 
 def test_neighbours_are_those_of_the_graph(explorer):
     explorer.n_neighbors.value, explorer.n_candidates.value, explorer.instance.value = 20, 100, 42
-    graph, detail = ProximityGraph.build(POINTS, 100, 20, seed=0), explorer.canvas.detail
+    graph, detail = ProximityGraph.build(POINTS, n_candidates=100, n_neighbors=20, seed=0), explorer.canvas.detail
     order = np.argsort(-graph.similarities[42], kind="stable")
     np.testing.assert_array_equal(ints(detail["neighbors"]), graph.neighbors[42][order])
     np.testing.assert_allclose(floats(detail["similarities"]), graph.similarities[42][order], atol=1e-6)
-    assert set(ints(detail["candidates"]).tolist()) == set(structure.Candidates(N, 100).of(42).tolist())
+    assert set(ints(detail["candidates"]).tolist()) == set(structure.Candidates(N, n_candidates=100).of(42).tolist())
     same = LABELS[graph.neighbors[42][order]] == LABELS[42]
     assert np.frombuffer(detail["same"], np.uint8).tolist() == same.tolist()
     assert detail["same_rate"] == same.mean()
@@ -346,11 +346,11 @@ def test_colours_follow_what_they_stand_for(explorer):
 
     graph = explorer.graph
     starts = np.random.default_rng(0).permutation(N)[: N // 128]
-    batches, _ = walk_batches(graph, starts, 128, 0.2, states=random_states(len(starts), 0))
+    batches, _ = walk_batches(graph, starts, 128, restart=0.2, seed=0)
     values = {
         "hardness": graph.similarities.mean(1),
         "in-degree": graph.in_degrees(),
-        "exposure": metrics.coverage(batches, N).visits,
+        "exposure": metrics.batch_coverage(batches, N).visits,
     }
     assert explorer.batch_size.value == 128
     for name, expected in values.items():
@@ -391,7 +391,7 @@ def player():
 
 def test_walk_is_that_of_the_function(player):
     player.batch_size.value, player.restart.value, player.instance.value = 32, 0.5, 11
-    trace, sent = trace_walk(player.graph, 11, 32, 0.5, seed=0), player.canvas.walk
+    trace, sent = trace_walk(player.graph, 11, 32, restart=0.5, seed=0), player.canvas.walk
     np.testing.assert_array_equal(ints(sent["nodes"]), trace.nodes)
     np.testing.assert_array_equal(ints(sent["batch"]), trace.batch)
     np.testing.assert_array_equal(np.frombuffer(sent["kinds"], np.uint8), trace.kinds)
@@ -408,9 +408,9 @@ def test_walk_is_that_of_the_function(player):
 def test_theory_is_that_of_the_functions(player):
     player.restart.value, player.instance.value = 0.5, 11
     members, sent = LABELS[11] == LABELS, player.canvas.theory
-    expected = theory.escape(player.graph, members, 0.5)
-    rank = theory.pagerank(player.graph, 11, 0.5)
-    visits = visit_frequencies(player.graph, 11, 0.5, walk_player_module.N_VISITS)
+    expected = theory.escape(player.graph, members, restart=0.5)
+    rank = theory.pagerank(player.graph, 11, restart=0.5)
+    visits = visit_frequencies(player.graph, 11, restart=0.5, n_steps=walk_player_module.N_VISITS)
     rows = {name: share for name, share, _ in sent["rows"]}
     assert rows["long walk"] == pytest.approx(visits[~members].sum())
     assert rows["its PageRank"] == pytest.approx(expected.walk[11], abs=1e-4)

@@ -11,7 +11,7 @@ from toolkit.metrics import graph as structure
 
 POINTS = np.random.default_rng(0).normal(size=(120, 6))
 LABELS = np.arange(120) % 4
-GRAPH = ProximityGraph.build(POINTS, 40, 8, seed=5)
+GRAPH = ProximityGraph.build(POINTS, n_candidates=40, n_neighbors=8, seed=5)
 
 
 def test_in_degrees_are_counted():
@@ -49,8 +49,8 @@ def test_labels_that_never_repeat_have_no_ratio():
 def test_candidates_are_those_the_graph_looked_at(n, m, seed):
     points = np.random.default_rng(seed).normal(size=(n, 5))
     k = min(m, n - 1, 4)
-    graph = ProximityGraph.build(points, m, k, seed)
-    candidates, similarities = structure.Candidates(n, m, seed), cosine(points)
+    graph = ProximityGraph.build(points, n_candidates=m, n_neighbors=k, seed=seed)
+    candidates, similarities = structure.Candidates(n, n_candidates=m, seed=seed), cosine(points)
     for index in (0, n // 2, n - 1):
         found = candidates.of(index)
         assert len(set(found.tolist())) == len(found) == min(m, n - 1)
@@ -71,9 +71,9 @@ def test_worst_ranks_are_counted():
     ("call", "exception", "message"),
     [
         (lambda: structure.same_label_edges(GRAPH, LABELS[1:]), ValueError, r"labels must have shape \(120,\)"),
-        (lambda: structure.Candidates(1, 5), ValueError, "n must be at least 2, got 1"),
-        (lambda: structure.Candidates(10, 0), ValueError, "n_candidates must be at least 1, got 0"),
-        (lambda: structure.Candidates(10, 5).of(10), ValueError, "index must be between 0 and 9, got 10"),
+        (lambda: structure.Candidates(1, n_candidates=5), ValueError, "n must be at least 2, got 1"),
+        (lambda: structure.Candidates(10, n_candidates=0), ValueError, "n_candidates must be at least 1, got 0"),
+        (lambda: structure.Candidates(10, n_candidates=5).of(10), ValueError, "index must be between 0 and 9, got 10"),
         (lambda: structure.worst_neighbor_ranks(GRAPH, POINTS, [120]), IndexError, "rows must lie in"),
     ],
 )

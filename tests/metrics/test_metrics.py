@@ -300,7 +300,7 @@ def test_staleness_is_zero_for_the_same_embeddings_and_that_of_chance_for_others
     assert staleness(graph, clusters.points) == staleness(graph, 3 * clusters.points, 5000) == 0
     others = np.random.default_rng(5).normal(size=(5000, 16))
     assert staleness(graph, others) == pytest.approx(1 - 20 / 200, abs=0.01)
-    assert staleness(ProximityGraph.exact(clusters.points, 10), clusters.points, 5000) < 0.001
+    assert staleness(ProximityGraph.nearest(clusters.points, n_neighbors=10), clusters.points, 5000) < 0.001
 
 
 def test_staleness_survives_a_checkpoint_of_the_sampler(clusters):
@@ -313,7 +313,7 @@ def test_staleness_survives_a_checkpoint_of_the_sampler(clusters):
 
 
 def test_staleness_names_bad_input():
-    graph = ProximityGraph.build(POINTS, 20, 5)
+    graph = ProximityGraph.build(POINTS, n_candidates=20, n_neighbors=5)
     with pytest.raises(ValueError, match="embeddings must be of the graph's 60 instances, got 59"):
         staleness(graph, POINTS[:-1])
     with pytest.raises(ValueError, match="n_rows must be at least 1, got 0"):

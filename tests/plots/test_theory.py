@@ -43,7 +43,7 @@ def test_visits_draws_a_point_for_each_node_seen_and_the_band_of_chance():
 
 @pytest.mark.parametrize("restart", [0.05, 0.9])
 def test_escape_draws_each_share_and_the_bound_or_that_it_says_nothing(restart):
-    result = theory.escape(GRAPH, MEMBERS, restart)
+    result = theory.escape(GRAPH, MEMBERS, restart=restart)
     ax = plots.escape(result, start=3, measured={"this walk": 0.42})
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.42, result.walk[3], result.average])
     names = [label.get_text() for label in ax.get_yticklabels()]
@@ -58,7 +58,7 @@ def test_escape_draws_each_share_and_the_bound_or_that_it_says_nothing(restart):
 
 
 def test_escape_curve_draws_bound_worst_start_and_averages():
-    results = {restart: theory.escape(GRAPH, MEMBERS, restart) for restart in (0.2, 0.5, 0.8)}
+    results = {restart: theory.escape(GRAPH, MEMBERS, restart=restart) for restart in (0.2, 0.5, 0.8)}
     ax = plots.escape_curve(results)
     drawn = [line.get_ydata() for line in ax.lines]
     found = results.values()
@@ -78,14 +78,18 @@ def test_escape_curve_draws_bound_worst_start_and_averages():
 def test_similar_neighbors_draws_exact_bound_and_the_formula_that_is_none():
     n, m, k = 120, 40, 8
     ranks = RNG.integers(1, 120, 120)
-    ax = plots.similar_neighbors(n, m, k, worst_ranks=ranks)
+    ax = plots.similar_neighbors(n, n_candidates=m, n_neighbors=k, worst_ranks=ranks)
     naive, exact, bound, measured = ax.lines[:4]
     shares = exact.get_xdata()
     sizes = np.round(shares * n).astype(int)
-    assert exact.get_ydata() == pytest.approx([theory.all_neighbors_similar(n, int(s), m, k) for s in sizes])
-    assert bound.get_ydata() == pytest.approx([theory.all_neighbors_similar_bound(n, int(s), m, k) for s in sizes])
+    assert exact.get_ydata() == pytest.approx(
+        [theory.all_neighbors_similar(n, int(s), n_candidates=m, n_neighbors=k) for s in sizes]
+    )
+    assert bound.get_ydata() == pytest.approx(
+        [theory.all_neighbors_similar_bound(n, int(s), n_candidates=m, n_neighbors=k) for s in sizes]
+    )
     assert naive.get_ydata() == pytest.approx((1 - (1 - shares) ** m) ** k)
     assert (naive.get_ydata() > exact.get_ydata() + 0.1).any(), "it promises too much"
     assert measured.get_ydata() == pytest.approx([(ranks <= size).mean() for size in sizes[::8]])
     assert "○ measured" in texts(ax)
-    assert "○ measured" not in texts(plots.similar_neighbors(n, m, k))
+    assert "○ measured" not in texts(plots.similar_neighbors(n, n_candidates=m, n_neighbors=k))

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from toolkit import ProximityGraph, RandomWalkBatchSampler
 from toolkit.engine import linking, nearest
 from toolkit.engine.top_k import LANES, select_top_k
-from toolkit.proximity.walks import random_states, walk_batches
+from toolkit.proximity.walks import walk_batches
 
 
 @settings(max_examples=80)
@@ -27,7 +27,7 @@ from toolkit.proximity.walks import random_states, walk_batches
 def test_all_candidates_give_the_exact_nearest_neighbours(n, d, share, dtype, layout, seed):
     k = 1 + round(share * (n - 2))
     points = normal(n, d, seed).astype(dtype)
-    graph = ProximityGraph.build(LAYOUTS[layout](points), n - 1, k, seed)
+    graph = ProximityGraph.build(LAYOUTS[layout](points), n_candidates=n - 1, n_neighbors=k, seed=seed)
     similarities = cosine(points)
     assert_valid(graph, similarities)
     for i, row in enumerate(np.sort(graph.similarities)[:, ::-1]):
@@ -38,7 +38,7 @@ def test_all_candidates_give_the_exact_nearest_neighbours(n, d, share, dtype, la
 @pytest.mark.parametrize(("n", "m", "k"), [(500, 100, 10), (500, 20, 20), (500, 1, 1), (30, 28, 27), (1000, 300, 1)])
 def test_fewer_candidates(n, m, k):
     points = normal(n)
-    graph = ProximityGraph.build(points, m, k, seed=3)
+    graph = ProximityGraph.build(points, n_candidates=m, n_neighbors=k, seed=3)
     assert graph.n_candidates == m
     assert_valid(graph, cosine(points))
     # The K best of M random similarities are on average better than M random ones, unless all are kept.
@@ -77,7 +77,10 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
 def test_narrow_is_the_graph_built_with_fewer_neighbours(n, m, shares, seed):
     points = normal(n, seed=seed)
     k, fewer = sorted(1 + int(share * (min(m, n - 1) - 1)) for share in shares)[::-1]
-    found, expected = ProximityGraph.build(points, m, k).narrow(fewer), ProximityGraph.build(points, m, fewer)
+    found, expected = (
+        ProximityGraph.build(points, n_candidates=m, n_neighbors=k).narrow(fewer),
+        ProximityGraph.build(points, n_candidates=m, n_neighbors=fewer),
+    )
     np.testing.assert_array_equal(found.neighbors, expected.neighbors)
     np.testing.assert_array_equal(found.similarities, expected.similarities)
     assert (found.n_candidates, found.seed) == (expected.n_candidates, expected.seed)
@@ -86,7 +89,10 @@ def test_narrow_is_the_graph_built_with_fewer_neighbours(n, m, shares, seed):
 def test_narrow_keeps_the_best_of_equal_rows_and_of_exact_graphs(monkeypatch):
     monkeypatch.setattr(linking, "_ROWS_AT_ONCE", 7)
     points = np.tile(normal(16, 24), (5, 1))
-    for graph in (ProximityGraph.build(points, 60, 30), ProximityGraph.exact(points, 30)):
+    for graph in (
+        ProximityGraph.build(points, n_candidates=60, n_neighbors=30),
+        ProximityGraph.nearest(points, n_neighbors=30),
+    ):
         narrow = graph.narrow(6)
         assert_valid(narrow, cosine(points))
         best = np.sort(graph.similarities)[:, -6:]
@@ -97,14 +103,14 @@ def test_narrow_keeps_the_best_of_equal_rows_and_of_exact_graphs(monkeypatch):
 @pytest.mark.parametrize("n_neighbors", [0, 11, 2.5])
 def test_narrow_to_a_bad_number_is_refused(n_neighbors):
     with pytest.raises((ValueError, TypeError), match="n_neighbors must be"):
-        ProximityGraph.build(normal(50), 20, 10).narrow(n_neighbors)
+        ProximityGraph.build(normal(50), n_candidates=20, n_neighbors=10).narrow(n_neighbors)
 
 
 @pytest.mark.parametrize(("m", "k"), [(79, 5), (79, 79), (30, 4)])
 def test_duplicate_rows(m, k):
     distinct = normal(16, 24)
     points = np.tile(distinct, (5, 1)) * np.random.default_rng(1).uniform(0.5, 2, size=(80, 1))
-    assert_valid(ProximityGraph.build(points, m, k), cosine(points))
+    assert_valid(ProximityGraph.build(points, n_candidates=m, n_neighbors=k), cosine(points))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -113,7 +119,9 @@ def test_length_of_a_row_does_not_matter(dtype):
     # Powers of two change no digits, also where a sum of squares would overflow or vanish.
     largest = np.finfo(dtype).maxexp - 4
     scaled = np.ldexp(points, np.where(np.arange(50) % 2, largest, -largest + 8)[:, None])
-    plain, graph = (ProximityGraph.build(values.astype(dtype), 20, 5) for values in (points, scaled))
+    plain, graph = (
+        ProximityGraph.build(values.astype(dtype), n_candidates=20, n_neighbors=5) for values in (points, scaled)
+    )
     tolerance = 0.1 if dtype == np.float16 else 1e-6  # small float16 values lose digits
     assert np.abs(graph.similarities.mean() - plain.similarities.mean()) < tolerance
     assert np.isfinite(graph.similarities).all()
@@ -127,13 +135,15 @@ def test_input_is_left_alone(writeable):
     points = normal(50)
     points.flags.writeable = writeable
     before = points.copy()
-    ProximityGraph.build(points, 20, 5)
+    ProximityGraph.build(points, n_candidates=20, n_neighbors=5)
     np.testing.assert_array_equal(points, before)
 
 
 def test_seed_determines_the_graph():
     points = normal(400)
-    first, again, other = (ProximityGraph.build(points, 50, 10, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (
+        ProximityGraph.build(points, n_candidates=50, n_neighbors=10, seed=seed) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first.neighbors, again.neighbors)
     np.testing.assert_array_equal(first.similarities, again.similarities)
     # Two draws of 50 of 399 share an eighth of their candidates.
@@ -148,14 +158,16 @@ def test_shared_candidates_are_as_good_as_independent_draws(clusters):
     def measure(graph):
         degrees = graph.in_degrees()
         assert degrees.sum() == 3000 * k
-        starts, states = np.arange(0, 3000, 3), random_states(1000, 0)
-        batches, _ = walk_batches(graph, starts, 100, 0.2, states=states)
+        starts = np.arange(0, 3000, 3)
+        batches, _ = walk_batches(graph, starts, 100, restart=0.2)
         in_batch = np.mean([similarities[np.ix_(batch, batch)].mean() for batch in batches])
         false = np.mean([labels[batch][:, None] == labels[batch] for batch in batches])
         return degrees.std() / degrees.mean(), (degrees == 0).sum(), graph.similarities.mean(), in_batch, false
 
     similarities = cosine(points)
-    shared = np.array([measure(ProximityGraph.build(points, m, k, seed)) for seed in range(3)])
+    shared = np.array(
+        [measure(ProximityGraph.build(points, n_candidates=m, n_neighbors=k, seed=seed)) for seed in range(3)]
+    )
     independent = np.array([measure(independent_graph(points, m, k, seed)) for seed in range(2)])
     # Measured: cv 0.27 and 0.26, in-batch hardness 0.250 and 0.250 (seeds: 0.002), neighbours 0.504 and 0.504.
     # In-batch false negatives 0.377 and 0.378 (seeds: 0.003).
@@ -170,7 +182,7 @@ def test_shared_candidates_are_as_good_as_independent_draws(clusters):
 
 @pytest.mark.parametrize("m", [19, 20, 1000])
 def test_candidates_are_capped(m):
-    graph = ProximityGraph.build(normal(20), m, 19)
+    graph = ProximityGraph.build(normal(20), n_candidates=m, n_neighbors=19)
     assert graph.n_candidates == 19
     assert repr(graph) == "ProximityGraph(n_nodes=20, n_neighbors=19, n_candidates=19)"
     assert [sorted(row) for row in graph.neighbors.tolist()] == [[j for j in range(20) if j != i] for i in range(20)]
@@ -202,7 +214,7 @@ def spoiled(value, *rows) -> np.ndarray:
 @pytest.mark.parametrize("convert", [np.asarray, torch.as_tensor])
 def test_bad_embeddings(points, parts, convert):
     with pytest.raises((ValueError, TypeError)) as error:
-        ProximityGraph.build(convert(points), 5, 2)
+        ProximityGraph.build(convert(points), n_candidates=5, n_neighbors=2)
     assert all(part in str(error.value) for part in parts)
 
 
@@ -214,7 +226,9 @@ def test_embeddings_that_are_no_numbers(points, dtype):
 
 def test_any_byte_order_will_do():
     points = normal(50).astype(np.float32)
-    graph, other = (ProximityGraph.build(each, 20, 5) for each in (points, points.astype(">f4")))
+    graph, other = (
+        ProximityGraph.build(each, n_candidates=20, n_neighbors=5) for each in (points, points.astype(">f4"))
+    )
     np.testing.assert_array_equal(graph.neighbors, other.neighbors)
 
 
@@ -249,12 +263,12 @@ def test_bad_settings(arguments, exception, message):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_exact_graph(k, dtype):
     points = normal(120, 12).astype(dtype)
-    graph = ProximityGraph.exact(points, k)
+    graph = ProximityGraph.nearest(points, n_neighbors=k)
     assert_valid(graph, cosine(points))
     distances, rows = NearestNeighbors(n_neighbors=k, metric="cosine").fit(points.astype(np.float64)).kneighbors()
     np.testing.assert_array_equal(np.sort(graph.neighbors), np.sort(rows))
     np.testing.assert_allclose(np.sort(graph.similarities), np.sort(1 - distances), atol=2e-6)
-    built = ProximityGraph.build(points, 119, k)
+    built = ProximityGraph.build(points, n_candidates=119, n_neighbors=k)
     np.testing.assert_array_equal(np.sort(graph.neighbors), np.sort(built.neighbors))
     np.testing.assert_allclose(np.sort(graph.similarities), np.sort(built.similarities), atol=1e-6)
     assert graph.recall == built.recall == 1
@@ -266,7 +280,7 @@ def test_exact_graph(k, dtype):
 def test_exact_graph_of_duplicates(k, exact_up_to):
     # With fewer than five neighbours a row itself need not be among its K + 1 nearest.
     points = np.tile(normal(16, 24), (5, 1))
-    graph, similarities = ProximityGraph.exact(points, k, exact_up_to=exact_up_to), cosine(points)
+    graph, similarities = ProximityGraph.nearest(points, n_neighbors=k, exact_up_to=exact_up_to), cosine(points)
     assert_valid(graph, similarities)
     np.fill_diagonal(similarities, -2)
     np.testing.assert_allclose(np.sort(graph.similarities)[:, ::-1], -np.sort(-similarities)[:, :k], atol=2e-6)
@@ -277,7 +291,7 @@ def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
     # With one cell looked into, most rows do not find 200 others there and are searched exactly.
     monkeypatch.setattr(nearest, "_PROBES", probes)
     points = clusters.points[:4000]
-    graph = ProximityGraph.exact(points, k, exact_up_to=3999)
+    graph = ProximityGraph.nearest(points, n_neighbors=k, exact_up_to=3999)
     similarities = cosine(points)
     assert_valid(graph, similarities)
     np.fill_diagonal(similarities, -2)
@@ -288,7 +302,7 @@ def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
     assert least < graph.recall <= 1
     recall = f", recall={graph.recall:.3f}" if graph.recall < 1 else ""
     assert repr(graph) == f"ProximityGraph(n_nodes=4000, n_neighbors={k}, n_candidates=3999{recall})"
-    again, exact = (ProximityGraph.exact(points, k, exact_up_to=limit) for limit in (0, 4000))
+    again, exact = (ProximityGraph.nearest(points, n_neighbors=k, exact_up_to=limit) for limit in (0, 4000))
     np.testing.assert_array_equal(graph.neighbors, again.neighbors)
     assert again.recall == graph.recall
     assert exact.recall == 1
@@ -299,7 +313,7 @@ def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
 
 @pytest.mark.parametrize("n", [2, 5, 10])
 def test_nearly_exact_graph_of_few_points(n):
-    graph = ProximityGraph.exact(normal(n), n - 1, exact_up_to=0, seed=2**80)
+    graph = ProximityGraph.nearest(normal(n), n_neighbors=n - 1, exact_up_to=0, seed=2**80)
     assert_valid(graph, cosine(normal(n)))
 
 
@@ -313,10 +327,15 @@ def double():
 
 def test_default_dtype_does_not_matter(double):
     points = normal(200)
-    graph, sampler = ProximityGraph.build(points, 50, 10), RandomWalkBatchSampler.from_embeddings(points, 20)
+    graph, sampler = (
+        ProximityGraph.build(points, n_candidates=50, n_neighbors=10),
+        RandomWalkBatchSampler.from_embeddings(points, 20),
+    )
     assert sampler.bank.vectors.dtype == torch.float32
     torch.set_default_dtype(torch.float32)
-    np.testing.assert_array_equal(graph.neighbors, ProximityGraph.build(points, 50, 10).neighbors)
+    np.testing.assert_array_equal(
+        graph.neighbors, ProximityGraph.build(points, n_candidates=50, n_neighbors=10).neighbors
+    )
 
 
 def test_scores_that_are_no_numbers_end_all_the_same():
@@ -356,12 +375,12 @@ def test_recall_in_repr():
 )
 def test_bad_settings_of_the_exact_graph(arguments, exception, message):
     with pytest.raises(exception) as error:
-        ProximityGraph.exact(**{"embeddings": normal(20), "n_neighbors": 3} | arguments)
+        ProximityGraph.nearest(**{"embeddings": normal(20), "n_neighbors": 3} | arguments)
     assert message in str(error.value)
 
 
 def test_to_networkx():
-    graph = ProximityGraph.build(normal(40), 20, 5)
+    graph = ProximityGraph.build(normal(40), n_candidates=20, n_neighbors=5)
     digraph = graph.to_networkx()
     assert digraph.is_directed()
     assert sorted(digraph) == list(range(40))

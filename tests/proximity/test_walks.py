@@ -9,14 +9,12 @@ import torch
 from reference import components, cosine, interpreted, published_walk
 
 from toolkit import ProximityGraph
-from toolkit.engine import kernels
-from toolkit.proximity import walks
-from toolkit.proximity.walks import (
+from toolkit.engine import kernels, walking
+from toolkit.engine.walking import fill_batches, max_idle_steps, random_states
+from toolkit.proximity import (
     LinearRestart,
     WalkStats,
-    max_idle_steps,
     partition_batches,
-    random_states,
     trace_walk,
     visit_frequencies,
     walk_batches,
@@ -26,7 +24,9 @@ RING = components(n_components=10, size=12, n_neighbors=3)
 
 
 def random_graph(n: int = 60, m: int = 30, k: int = 6, seed: int = 0) -> ProximityGraph:
-    return ProximityGraph.build(np.random.default_rng(seed).normal(size=(n, 6)), m, k, seed)
+    return ProximityGraph.build(
+        np.random.default_rng(seed).normal(size=(n, 6)), n_candidates=m, n_neighbors=k, seed=seed
+    )
 
 
 def new_members_without_a_link(graph: ProximityGraph, batch: np.ndarray) -> int:
@@ -68,11 +68,11 @@ def threads():
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 @pytest.mark.parametrize("graph", [random_graph(300, 100, 10), RING], ids=["random", "components"])
 def test_walks_in_turn_equal_walks_one_by_one(graph, n_threads, threads, monkeypatch):
-    monkeypatch.setattr(walks, "_MEMBERS_PER_THREAD", 100)
+    monkeypatch.setattr(walking, "_MEMBERS_PER_THREAD", 100)
     threads(n_threads)
     # More batches than take turns at once, some with fresh seeds.
     starts, restarts, states = np.arange(75) % graph.n_nodes, np.linspace(0, 0.95, 75), random_states(75, 2)
-    got, stats = walk_batches(graph, starts, 30, restarts, states=states)
+    got, stats = walk_batches(graph, starts, 30, restart=restarts, seed=2)
     assert torch.get_num_threads() == n_threads
     steps = reseeds = 0
     for start, restart, state, batch in zip(starts, restarts, states, got, strict=True):
@@ -93,7 +93,7 @@ def test_distribution_is_that_of_the_published_walk(restart):
     expected = np.bincount(np.concatenate([batch for batch, _ in published]), minlength=60) / n
     lengths = np.array([steps for _, steps in published])
 
-    batches, stats = walk_batches(graph, np.full(n, start), size, restart, states=random_states(n, 0))
+    batches, stats = walk_batches(graph, np.full(n, start), size, restart=restart, seed=0)
     got = np.bincount(batches.ravel(), minlength=60) / n
     assert stats.reseeds <= n * size * np.exp(-8)  # the published walk has none
     # Two shares of n walks differ by 4 standard errors at one of 60 nodes with probability 0.004.
@@ -111,7 +111,7 @@ def test_long_run_is_personalised_pagerank(restart):
     graph, start, n_steps = random_graph(300, 100, 10), 7, 4_000_000
     rank = nx.pagerank(graph.to_networkx(), alpha=1 - restart, personalization={start: 1}, tol=1e-12, max_iter=2000)
     expected = np.array([rank[node] for node in range(300)])
-    got = visit_frequencies(graph, start, restart, n_steps, seed=0)
+    got = visit_frequencies(graph, start, restart=restart, n_steps=n_steps, seed=0)
     assert got.sum() == pytest.approx(1)
     # The walk begins anew with probability r at each step: steps are correlated at most as (1 - r)^lag, so that
     # variances are at most (2 - r) / r times those of independent draws, and E|x| <= sqrt(var).
@@ -122,9 +122,9 @@ def test_long_run_is_personalised_pagerank(restart):
 
 @pytest.mark.parametrize("restart", [0.0, 0.2, 0.95])
 def test_batches_are_connected_by_the_graph(clusters, restart):
-    graph = ProximityGraph.build(clusters.points[:1000], 100, 10)
+    graph = ProximityGraph.build(clusters.points[:1000], n_candidates=100, n_neighbors=10)
     starts = np.arange(0, 1000, 50)
-    batches, stats = walk_batches(graph, starts, 50, restart, states=random_states(20, 0))
+    batches, stats = walk_batches(graph, starts, 50, restart=restart, seed=0)
     assert batches.dtype == np.int64
     np.testing.assert_array_equal(batches[:, 0], starts)
     assert all(len(set(batch)) == 50 for batch in batches.tolist())
@@ -137,10 +137,10 @@ def test_batches_are_connected_by_the_graph(clusters, restart):
 @pytest.mark.parametrize("restart", [0.0, 0.2, 0.95])
 @pytest.mark.parametrize("n_left", [1000, 510, 37])
 def test_partition_cuts_its_instances_by_connected_walks(clusters, restart, n_left):
-    graph = ProximityGraph.build(clusters.points[:1000], 100, 10)
+    graph = ProximityGraph.build(clusters.points[:1000], n_candidates=100, n_neighbors=10)
     before = graph.neighbors.copy()
     order = np.random.default_rng(0).permutation(1000)[:n_left]
-    queue, stats = partition_batches(graph, order, 50, restart, state=random_states(1, 0)[0])
+    queue, stats = partition_batches(graph, order, 50, restart=restart, seed=0)
     np.testing.assert_array_equal(np.sort(queue), np.sort(order))
     np.testing.assert_array_equal(graph.neighbors, before)
     cut = np.split(queue, np.arange(50, n_left, 50))
@@ -154,39 +154,41 @@ def test_partition_goes_back_to_the_seed_where_no_neighbour_is_left():
     # Node 0 points to 1, 2 and 3, and these only to 4, 5 and 6, which are in other batches.
     neighbors = np.array([[1, 2, 3], *[[4, 5, 6]] * 3, *[[0, 1, 2]] * 4], np.int32)
     graph = ProximityGraph(neighbors, np.zeros((8, 3), np.float32), 3)
-    queue, stats = partition_batches(graph, [0, 7, 1, 2, 3], 4, 0.0, state=random_states(1, 0)[0])
+    queue, stats = partition_batches(graph, [0, 7, 1, 2, 3], 4, restart=0.0, seed=0)
     assert (queue[0], sorted(queue[:4].tolist()), queue[4]) == (0, [0, 1, 2, 3], 7)
     assert stats.reseeds == 0
 
 
 def test_own_walks_do_not_depend_on_each_other():
-    graph, states = random_graph(), random_states(6, 0)
-    together, _ = walk_batches(graph, range(6), 20, 0.2, states=states)
-    for start in range(6):
-        alone, _ = walk_batches(graph, [start], 20, 0.2, states=states[start : start + 1])
-        np.testing.assert_array_equal(alone[0], together[start])
-    other, _ = walk_batches(graph, range(6), 20, 0.2, states=random_states(6, 1))
+    neighbors, starts, states = random_graph().neighbors, np.arange(6), random_states(6, 0)
+    restarts = np.linspace(0.1, 0.9, 6)
+    together, *_ = fill_batches(neighbors, starts, 20, restarts, states)
+    for row in range(6):
+        one = slice(row, row + 1)
+        alone, *_ = fill_batches(neighbors, starts[one], 20, restarts[one], states[one])
+        np.testing.assert_array_equal(alone[0], together[row])
+    other, _ = walk_batches(random_graph(), starts, 20, restart=restarts, seed=1)
     assert not np.array_equal(other, together)
 
 
 def test_restart_probability_of_each_batch():
-    graph, states = random_graph(), random_states(2, 0)
-    mixed, _ = walk_batches(graph, [3, 3], 20, [0.1, 0.9], states=states)
+    graph = random_graph()
+    mixed, _ = walk_batches(graph, [3, 3], 20, restart=[0.1, 0.9])
     for row, restart in enumerate((0.1, 0.9)):
-        alone, _ = walk_batches(graph, [3, 3], 20, restart, states=states)
+        alone, _ = walk_batches(graph, [3, 3], 20, restart=restart)
         np.testing.assert_array_equal(mixed[row], alone[row])
 
 
 @pytest.mark.parametrize("batch_size", [64, 120])
 def test_components_smaller_than_a_batch(batch_size):
     limit = batch_size * max_idle_steps(3, 0.95)
-    batches, stats = walk_batches(RING, [0, 50, 119], batch_size, 0.95, states=random_states(3, 0))
+    batches, stats = walk_batches(RING, [0, 50, 119], batch_size, restart=0.95, seed=0)
     assert all(len(set(batch)) == batch_size for batch in batches.tolist())
     # A component has 12 members, so that a batch needs 6 of them, or all 10.
     assert stats.reseeds >= 3 * (batch_size // 12 + (batch_size % 12 > 0) - 1)
     assert stats.steps <= 3 * limit
 
-    queue, stats = partition_batches(RING, np.arange(120), batch_size, 0.95, state=random_states(1, 0)[0])
+    queue, stats = partition_batches(RING, np.arange(120), batch_size, restart=0.95, seed=0)
     assert sorted(queue.tolist()) == list(range(120))
     assert stats.reseeds > 0
     assert stats.steps <= 2 * limit
@@ -195,8 +197,8 @@ def test_components_smaller_than_a_batch(batch_size):
 @pytest.mark.parametrize("restart", [0.0, 0.2])
 def test_batch_of_everything(restart):
     graph = random_graph()
-    batches, _ = walk_batches(graph, [5], 60, restart, states=random_states(1, 0))
-    queue, stats = partition_batches(graph, np.arange(60), 60, restart, state=random_states(1, 0)[0])
+    batches, _ = walk_batches(graph, [5], 60, restart=restart, seed=0)
+    queue, stats = partition_batches(graph, np.arange(60), 60, restart=restart, seed=0)
     assert sorted(batches[0].tolist()) == sorted(queue.tolist()) == list(range(60))
     assert stats.batches == 1
 
@@ -205,7 +207,7 @@ def test_batch_of_everything(restart):
 @pytest.mark.parametrize("graph", [random_graph(), RING], ids=["random", "components"])
 def test_trace_explains_the_batch(graph, restart):
     trace = trace_walk(graph, start=7, batch_size=30, restart=restart, seed=4)
-    batches, stats = walk_batches(graph, [7], 30, restart, states=random_states(1, 4))
+    batches, stats = walk_batches(graph, [7], 30, restart=restart, seed=4)
     np.testing.assert_array_equal(trace.batch, batches[0])
     np.testing.assert_array_equal(trace.nodes[trace.new_member], trace.batch[1:])
     assert (trace.n_steps, trace.reseeded.sum()) == (stats.steps, stats.reseeds)
@@ -237,9 +239,9 @@ def test_late_batches_of_a_partition_stay_hard(clusters):
     similarities = cosine(clusters.points)
     by_position = np.empty((4, 50))
     for seed in range(4):
-        graph = ProximityGraph.build(clusters.points, 500, 50, seed)
+        graph = ProximityGraph.build(clusters.points, n_candidates=500, n_neighbors=50, seed=seed)
         order = np.random.default_rng(seed).permutation(5000)
-        queue, _ = partition_batches(graph, order, 100, 0.2, state=random_states(1, seed)[0])
+        queue, _ = partition_batches(graph, order, 100, restart=0.2, seed=seed)
         for position, batch in enumerate(queue.reshape(50, 100)):
             by_position[seed, position] = (similarities[np.ix_(batch, batch)].sum() - 100) / 9900
     first, last = by_position[:, :10].mean(), by_position[:, -10:].mean()
@@ -251,8 +253,8 @@ def test_late_batches_of_a_partition_stay_hard(clusters):
 @pytest.mark.parametrize(("restart", "limit"), [(0.05, 700), (0.2, 700), (0.5, 1600)])
 def test_partition_takes_linear_time(clusters, restart, limit):
     def steps_per_batch(n):
-        graph = ProximityGraph.build(clusters.points[:n], 500, 50)
-        _, stats = partition_batches(graph, np.arange(n), 100, restart, state=random_states(1, 0)[0])
+        graph = ProximityGraph.build(clusters.points[:n], n_candidates=500, n_neighbors=50)
+        _, stats = partition_batches(graph, np.arange(n), 100, restart=restart, seed=0)
         return stats.steps / stats.batches
 
     few, many = steps_per_batch(1250), steps_per_batch(5000)
@@ -272,17 +274,16 @@ def test_stats_add_up():
 
 
 GRAPH = random_graph()
-STATES = random_states(1, 0)
 
 
 @pytest.mark.parametrize("restart", [1.0, -0.1, float("nan"), 2])
 @pytest.mark.parametrize(
     "call",
     [
-        lambda restart: walk_batches(GRAPH, [0], 5, restart, states=STATES),
-        lambda restart: partition_batches(GRAPH, [0, 1, 2], 2, restart, state=STATES[0]),
-        lambda restart: trace_walk(GRAPH, 0, 5, restart),
-        lambda restart: visit_frequencies(GRAPH, 0, restart),
+        lambda restart: walk_batches(GRAPH, [0], 5, restart=restart),
+        lambda restart: partition_batches(GRAPH, [0, 1, 2], 2, restart=restart),
+        lambda restart: trace_walk(GRAPH, 0, 5, restart=restart),
+        lambda restart: visit_frequencies(GRAPH, 0, restart=restart),
     ],
     ids=["walk_batches", "partition_batches", "trace_walk", "visit_frequencies"],
 )
@@ -295,18 +296,18 @@ def test_bad_restart(call, restart):
 @pytest.mark.parametrize(
     ("call", "exception", "message"),
     [
-        (lambda: walk_batches(GRAPH, [0], 61, states=STATES), ValueError, "batch_size must be between 1 and 60"),
-        (lambda: walk_batches(GRAPH, [0], 0, states=STATES), ValueError, "batch_size must be between 1 and 60, got 0"),
-        (lambda: walk_batches(GRAPH, [60], 5, states=STATES), IndexError, "starts must lie in [0, 60), got 60"),
-        (lambda: walk_batches(GRAPH, [-1], 5, states=STATES), IndexError, "starts must lie in [0, 60), got -1"),
-        (lambda: walk_batches(GRAPH, [0.5], 5, states=STATES), TypeError, "starts must be integers"),
-        (lambda: walk_batches(GRAPH, [[0]], 5, states=STATES), ValueError, "starts must be one-dimensional"),
-        (lambda: walk_batches(GRAPH, [0, 1, 2], 5, states=STATES), ValueError, "states"),
-        (lambda: walk_batches(GRAPH, [0], 5, [0.1, 0.2], states=STATES), ValueError, "restart"),
-        (lambda: partition_batches(GRAPH, [0, 1], 61, state=STATES[0]), ValueError, "batch_size"),
-        (lambda: partition_batches(GRAPH, [0, 60], 2, state=STATES[0]), IndexError, "order must lie in [0, 60), got"),
-        (lambda: partition_batches(GRAPH, [0, 1, 1], 2, state=STATES[0]), ValueError, "order"),
-        (lambda: partition_batches(GRAPH, [0, 1], 2, [0.1, 0.2], state=STATES[0]), ValueError, "restart"),
+        (lambda: walk_batches(GRAPH, [0], 61), ValueError, "batch_size must be between 1 and 60"),
+        (lambda: walk_batches(GRAPH, [0], 0), ValueError, "batch_size must be between 1 and 60, got 0"),
+        (lambda: walk_batches(GRAPH, [60], 5), IndexError, "starts must lie in [0, 60), got 60"),
+        (lambda: walk_batches(GRAPH, [-1], 5), IndexError, "starts must lie in [0, 60), got -1"),
+        (lambda: walk_batches(GRAPH, [0.5], 5), TypeError, "starts must be integers"),
+        (lambda: walk_batches(GRAPH, [[0]], 5), ValueError, "starts must be one-dimensional"),
+        (lambda: walk_batches(GRAPH, [0], 5, seed=-1), ValueError, "seed must be at least 0, got -1"),
+        (lambda: walk_batches(GRAPH, [0], 5, restart=[0.1, 0.2]), ValueError, "restart"),
+        (lambda: partition_batches(GRAPH, [0, 1], 61), ValueError, "batch_size"),
+        (lambda: partition_batches(GRAPH, [0, 60], 2), IndexError, "order must lie in [0, 60), got"),
+        (lambda: partition_batches(GRAPH, [0, 1, 1], 2), ValueError, "order"),
+        (lambda: partition_batches(GRAPH, [0, 1], 2, restart=[0.1, 0.2]), ValueError, "restart"),
         (lambda: trace_walk(GRAPH, 60, 5), IndexError, "start must lie in [0, 60), got 60"),
         (lambda: trace_walk(GRAPH, 0, 61), ValueError, "batch_size must be between 1 and 60, got 61"),
         (lambda: trace_walk(GRAPH, 0, 5, seed=1.5), TypeError, "seed must be an integer at least 0, got 1.5"),

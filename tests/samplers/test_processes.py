@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import toolkit
 from toolkit import ProximityGraph, RandomWalkBatchSampler
-from toolkit.proximity.walks import random_states, walk_batches
+from toolkit.proximity.walks import walk_batches
 
 PACKAGE = Path(toolkit.__file__).parent
 # Python 3.12 and later warn of every fork beside other threads, and torch's own are always there.
@@ -44,9 +44,9 @@ class Points(Dataset):
 
 
 def link_and_walk(points, **settings) -> np.ndarray:
-    graph = ProximityGraph.build(points, 100, 10, **settings)
+    graph = ProximityGraph.build(points, n_candidates=100, n_neighbors=10, **settings)
     # More than 50,000 members: enough for a second thread.
-    return walk_batches(graph, np.arange(len(points)), 150, states=random_states(len(points), 0))[0]
+    return walk_batches(graph, np.arange(len(points)), 150, seed=0)[0]
 
 
 def train(refresh: str) -> None:
@@ -55,7 +55,7 @@ def train(refresh: str) -> None:
     torch.manual_seed(0)
     points = torch.randn(600, 16)
     link_and_walk(points, n_threads=2)
-    ProximityGraph.exact(points, 10)
+    ProximityGraph.nearest(points, n_neighbors=10)
     torch.randn(500, 500) @ torch.randn(500, 500)
     sampler = RandomWalkBatchSampler(
         600, 50, n_candidates=100, n_neighbors=10, refresh_every=4, refresh=refresh, warmup_epochs=1
@@ -92,9 +92,9 @@ def test_forked_workers_after_threads(refresh):
 BUILD = """
 import numpy as np
 import toolkit
-from toolkit.proximity.walks import random_states, walk_batches
+from toolkit.proximity.walks import walk_batches
 graph = toolkit.ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
-batches, _ = walk_batches(graph, [7, 9], 32, states=random_states(2, 0))
+batches, _ = walk_batches(graph, [7, 9], 32, seed=0)
 print(toolkit.__path__[0], batches.shape)
 """
 
@@ -108,7 +108,7 @@ def unwritable(tmp_path):
     return copy
 
 
-@pytest.mark.parametrize("home", ["home", "site/toolkit/graph.py"])
+@pytest.mark.parametrize("home", ["home", "site/toolkit/proximity/graph.py"])
 def test_unwritable_installation(home, unwritable, tmp_path):
     # A home that is a file cannot be written to either.
     places = {"HOME": str(tmp_path / home), "NUMBA_CACHE_DIR": None, "XDG_CACHE_HOME": None}

@@ -2,11 +2,19 @@
 
 import numpy as np
 
+EXACT_UP_TO = 50_000  # instances
 _PROBES = 64
 _RECALL_ROWS = 1000
 
 
-def nearest(unit: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the k nearest others of all rows, int64 (N, k), their similarities, and the share that are true ones."""
+    if len(unit) <= EXACT_UP_TO:
+        return *exact_neighbors(unit, np.arange(len(unit)), k), 1.0
+    return approximate_neighbors(unit, k, seed)
+
+
+def exact_neighbors(unit: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the k nearest others of some rows of `unit`, int64 (n, k), and their cosine similarities (n, k)."""
     import faiss
 
@@ -14,7 +22,7 @@ def nearest(unit: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.
     return _others(rows, found, similarities)
 
 
-def nearly_nearest(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+def approximate_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Return about the k nearest others of all rows, their similarities, and which share of the true ones they are.
 
     A k-means makes 4 sqrt(N) cells, of which a search looks into the nearest 64. The share (recall) is taken over
@@ -33,9 +41,9 @@ def nearly_nearest(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.
     # Where those cells hold too few, the rest is -1.
     short = np.flatnonzero((found < 0).any(1))
     if len(short):
-        found[short], similarities[short] = nearest(unit, short, k)
+        found[short], similarities[short] = exact_neighbors(unit, short, k)
     sample = np.random.default_rng(seed).permutation(n)[:_RECALL_ROWS]
-    true, _ = nearest(unit, sample, k)
+    true, _ = exact_neighbors(unit, sample, k)
     shares = [np.isin(ours, exact).mean() for ours, exact in zip(found[sample], true, strict=True)]
     return found, similarities, float(np.mean(shares))
 

@@ -1,4 +1,4 @@
-"""What all explorers share: their layout, errors that show, an end that leaves nothing behind."""
+"""What all explorers share: data and sliders, layout, visible errors, full clean-up on close."""
 
 import base64
 import html
@@ -6,14 +6,21 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 import ipywidgets as widgets
+import numpy as np
+
+from toolkit import _checks
+from toolkit.explorers.controls import DEFAULTS, SamplerControls
+from toolkit.plots.thumbnails import Thumbnails
+from toolkit.samplers.side_by_side import SideBySide
 
 PICTURE_WIDTH = "540px"
+FEWEST = 32  # instances
 
 
 class Explorer(widgets.VBox):
     """Controls on the left, a picture on the right, a line of live numbers and one for errors beneath it.
 
-    A subclass calls `_arrange` and `_observe`, writes `_respond` and `_png`.
+    A subclass makes its controls, then calls `_start`; it writes `_respond` and `png`.
 
     Attributes
     ----------
@@ -21,18 +28,19 @@ class Explorer(widgets.VBox):
         The live numbers; the error of the last change, if it failed.
     """
 
-    def _arrange(
+    def _start(
         self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], beneath: Sequence[widgets.Widget] = ()
     ) -> None:
-        """Lay out the controls and the picture, with more below both."""
+        """Lay out the controls and the picture, with more below both, and show the present settings."""
         self.numbers = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self.message = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self._paused = self._late = False
         self._lock = threading.RLock()
         super().__init__([self._rows(controls, view), *beneath])
+        self._respond(None)
 
     def _rows(self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget]) -> widgets.Widget:
-        """Return the controls beside the picture, with the numbers and errors beneath it."""
+        """Return the controls next to the picture, with the numbers and errors beneath it."""
         right = widgets.VBox([*view, self.numbers, self.message])
         return widgets.HBox([widgets.VBox(controls), right], layout=widgets.Layout(flex_flow="row wrap"))
 
@@ -40,8 +48,8 @@ class Explorer(widgets.VBox):
         """Show the present settings, after the control `moved`, or several (None), changed."""
         raise NotImplementedError
 
-    def _png(self) -> bytes:
-        """Return the picture, for pages without JavaScript."""
+    def png(self) -> bytes:
+        """Return the picture, as pages without JavaScript show it."""
         raise NotImplementedError
 
     def _changed(self, moved: widgets.Widget | None = None) -> None:
@@ -82,12 +90,54 @@ class Explorer(widgets.VBox):
             self._changed()
 
     def close(self) -> None:
-        """End the widget and all it consists of; nothing stays in the kernel."""
+        """End the widget and all that it made, shown or not; nothing stays in the kernel."""
+        for part in list(vars(self).values()):
+            if isinstance(part, widgets.Widget):
+                part.close() if isinstance(part, Explorer) else close_tree(part)
         close_tree(self)
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"image/png": base64.b64encode(self._png()).decode()}
+        return bundle | {"image/png": base64.b64encode(self.png()).decode()}
+
+
+class DataExplorer(Explorer):
+    """An explorer of embeddings, with the sampler's sliders.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d), or SideBySide
+        N >= 32. A `SideBySide` object is shared, with its graph.
+    labels : array, shape (N,), optional
+        Labels of one kind; None, NaN or -1 where there is none.
+    items : optional
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    seed : int
+        Random seed.
+    **settings
+        Initial values of the sliders: n_candidates, n_neighbors, restart, batch_size.
+
+    Attributes
+    ----------
+    controls : SamplerControls
+    restart, n_neighbors, n_candidates, batch_size, reset : widgets
+    thumbnails : Thumbnails
+    """
+
+    _defaults = DEFAULTS
+
+    def __init__(self, embeddings, labels=None, items=None, *, seed: int = 0, **settings) -> None:
+        self._samples = SideBySide.of(embeddings, seed)
+        n = _checks.integer("number of embeddings", self._samples.n, FEWEST)
+        self._codes, self._names = (None, []) if labels is None else _checks.classes(labels, n)
+        self._labels = None if labels is None else np.array([*map(str, self._names), "no label"])[self._codes]
+        self.thumbnails = Thumbnails(items, n)
+        self.controls = SamplerControls(n, self._changed, self._defaults, **settings)
+        self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
+        self.reset = self.controls.reset
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n={self._samples.n}, labels={self._codes is not None})"
 
 
 def close_tree(widget: widgets.Widget) -> None:

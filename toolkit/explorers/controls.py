@@ -1,29 +1,65 @@
 """The sampler's settings as sliders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import ipywidgets as widgets
+import traitlets
+
+from toolkit import _checks
 
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 DEFAULTS = {"restart": 0.2, "n_neighbors": 100, "n_candidates": 1000, "batch_size": 256}
+WIDTH, NAME_WIDTH = "262px", "92px"
 
 
-def aligned() -> dict:
-    """Return the layout and style of sliders that stand beneath each other."""
-    return {"layout": widgets.Layout(width="242px"), "style": {"description_width": "94px"}}
+def control_layout() -> dict:
+    """Return layout and style of a control in the column; each needs its own, which is closed with it."""
+    return {"layout": widgets.Layout(width=WIDTH), "style": {"description_width": NAME_WIDTH}}
 
 
-def restart_slider(**options) -> widgets.FloatSlider:
-    """Return a slider for the restart probability."""
-    return widgets.FloatSlider(
-        min=0,
-        max=0.95,
-        step=0.05,
-        description="restart",
-        tooltip="Probability of jumping back to the seed. Higher: the batch stays closer to it.",
-        **options,
-    )
+class SizeSlider(widgets.SelectionSlider):
+    """A slider over some whole numbers, to which any other that it is given is added.
+
+    Parameters
+    ----------
+    sizes : iterable of int
+    least, most : int
+        Range of the values it may be given.
+    """
+
+    def __init__(self, sizes, least: int, most: int, **options) -> None:
+        self._range = least, most
+        super().__init__(options=sorted(sizes), **options)
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal) -> int:
+        value = _checks.integer(self.description, proposal.value, *self._range)
+        if value not in self.options:
+            self._initializing_traits_ = True  # or the new options would move the slider to the first of them
+            try:
+                self.options = sorted({*self.options, value})
+            finally:
+                self._initializing_traits_ = False
+        return value
+
+    def set_default(self, wanted: int) -> None:
+        """Go to the largest option that is at most `wanted`."""
+        self.value = max(size for size in self.options if size <= max(wanted, self.options[0]))
+
+
+class RestartSlider(widgets.FloatSlider):
+    """A slider for the restart probability; values in [0, 1) between and beyond its steps are kept."""
+
+    def __init__(self, value: float, **options) -> None:
+        tooltip = "Probability of jumping back to the seed. Higher: the batch stays closer to it."
+        super().__init__(value, min=0, max=0.95, step=0.05, description="restart", tooltip=tooltip, **options)
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal) -> float:
+        value = _checks.restart_probability(proposal.value)
+        self.max = max(self.max, value)
+        return value
 
 
 class SamplerControls(widgets.VBox):
@@ -36,43 +72,85 @@ class SamplerControls(widgets.VBox):
     on_change : callable
         Called after each change, with the slider that moved, or None after a reset. Where one slider takes another
         along, once.
+    defaults : mapping of name to value
+        Initial values of settings that are not given; less for few instances.
+    n_candidates, n_neighbors, restart, batch_size : optional
+        Initial values, which the reset button restores.
 
     Attributes
     ----------
     restart, n_neighbors, n_candidates, batch_size, reset : widgets
+
+    Raises
+    ------
+    TypeError, ValueError
+        For values out of range, and more neighbours than candidates.
     """
 
-    def __init__(self, n: int, on_change: Callable) -> None:
+    def __init__(
+        self,
+        n: int,
+        on_change: Callable,
+        defaults: Mapping = DEFAULTS,
+        *,
+        n_candidates: int | None = None,
+        n_neighbors: int | None = None,
+        restart: float | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        given = {"restart": restart, "n_candidates": n_candidates, "n_neighbors": n_neighbors, "batch_size": batch_size}
+        self._defaults = defaults
+        self._given = {name: value for name, value in given.items() if value is not None}
+        self._check(n, **self._given)
         self._on_change = on_change
         self._updating = False
-        self._start = dict(DEFAULTS)
-        wide = aligned()
-        self.restart = restart_slider(**wide)
         sizes = [size for size in SIZES if size < n - 1] + [n - 1]
-        self.n_neighbors = widgets.SelectionSlider(
-            options=sizes,
+        self.restart = RestartSlider(defaults["restart"], **control_layout())
+        self.n_neighbors = SizeSlider(
+            sizes,
+            1,
+            n - 1,
             description="n_neighbors",
             tooltip="Candidates kept as neighbours (K). Fewer: harder batches.",
-            **wide,
+            **control_layout(),
         )
-        self.n_candidates = widgets.SelectionSlider(
-            options=sizes,
+        self.n_candidates = SizeSlider(
+            sizes,
+            1,
+            n - 1,
             description="n_candidates",
             tooltip="Random candidates per instance (M). More: harder batches, more false negatives.",
-            **wide,
+            **control_layout(),
         )
-        self.batch_size = widgets.SelectionSlider(
-            options=[size for size in BATCH_SIZES if size <= n // 2],
+        self.batch_size = SizeSlider(
+            [size for size in BATCH_SIZES if size <= n // 2],
+            2,
+            n,
             description="batch_size",
             tooltip="Instances per batch (B).",
-            **wide,
+            **control_layout(),
         )
-        self.reset = widgets.Button(description="Reset", tooltip="Back to the settings at the start")
-        self._set_defaults()
+        self.reset = widgets.Button(
+            description="Reset", tooltip="Back to the initial settings", layout=widgets.Layout(width=WIDTH)
+        )
+        self._go_back()
         for control in self.sliders:
             control.observe(self._on_slider, "value")
         self.reset.on_click(self._on_reset)
         super().__init__([*self.sliders, self.reset])
+
+    @staticmethod
+    def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size=None) -> None:
+        """Refuse initial values out of range before there are widgets."""
+        if n_candidates is not None:
+            _checks.integer("n_candidates", n_candidates, 1, n - 1)
+        if n_neighbors is not None:
+            most = n - 1 if n_candidates is None else n_candidates
+            _checks.integer("n_neighbors", n_neighbors, 1, most, "no more neighbours than candidates")
+        if restart is not None:
+            _checks.restart_probability(restart)
+        if batch_size is not None:
+            _checks.integer("batch_size", batch_size, 2, n)
 
     @property
     def sliders(self) -> tuple[widgets.Widget, ...]:
@@ -84,23 +162,23 @@ class SamplerControls(widgets.VBox):
         """The settings by name, as the samplers take them."""
         return {control.description: control.value for control in self.sliders}
 
-    def _set_defaults(self) -> None:
-        self.restart.value = self._start["restart"]
-        for control in (self.n_candidates, self.n_neighbors, self.batch_size):
-            wanted = max(self._start[control.description], control.options[0])
-            control.value = max(size for size in control.options if size <= wanted)
-
-    def set_start(self, **settings) -> None:
-        """Set the settings to start with, and to come back to, without calling `on_change`."""
-        self._start |= settings
-        self._updating = True
-        try:
-            self._set_defaults()
-        finally:
-            self._updating = False
+    def _go_back(self) -> None:
+        """Go to the initial settings: those that were given, and defaults that fit them."""
+        self.restart.value = self._given.get("restart", self._defaults["restart"])
+        for control in (self.batch_size, self.n_candidates, self.n_neighbors):
+            name = control.description
+            if name in self._given:
+                control.value = self._given[name]
+            else:
+                control.set_default(self._defaults[name])
+        self._keep_order(self.n_neighbors if "n_neighbors" in self._given else self.n_candidates)
 
     def _on_reset(self, _button) -> None:
-        self.set_start()
+        self._updating = True
+        try:
+            self._go_back()
+        finally:
+            self._updating = False
         self._on_change(None)
 
     def _on_slider(self, change) -> None:
@@ -115,8 +193,8 @@ class SamplerControls(widgets.VBox):
             return
         follower = self.n_neighbors if moved is self.n_candidates else self.n_candidates
         leader = self.n_candidates if follower is self.n_neighbors else self.n_neighbors
-        self._updating = True
+        updating, self._updating = self._updating, True
         try:
             follower.value = leader.value
         finally:
-            self._updating = False
+            self._updating = updating

@@ -9,9 +9,9 @@ from toolkit.explorers.hardness import HardnessExplorer
 from toolkit.explorers.monitor import TrainingMonitor
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.walk_player import WalkPlayer
+from toolkit.samplers.side_by_side import SideBySide
 
 TIGHT = "-4px -13px"  # a tab's own padding leaves too little room in a notebook of 900 pixels
-SHARED = ("n_candidates", "n_neighbors", "restart", "batch_size")
 
 
 class Dashboard(Explorer):
@@ -22,48 +22,53 @@ class Dashboard(Explorer):
 
     Parameters
     ----------
-    embeddings : array or tensor, shape (N, d)
+    embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Of any kind; strings are shown.
+        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
-        What the instances look like, as `toolkit.plots.Thumbnails` takes them.
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     history : History or mapping of name to History, optional
-        Of trainings; `training.follow` shows one live.
-    layout : {"umap", "pca"} or array, shape (N, 2)
-        The map. UMAP is computed in the background, PCA is shown until then.
-    seed : int
-        Of all that is drawn.
+        Histories of trainings; `training.follow` shows one live.
+    projection : {"umap", "pca"} or array, shape (N, 2)
+        Positions on the map. UMAP is computed in the background; PCA is shown until then.
+    **settings
+        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
 
     Attributes
     ----------
     graph, walk, hardness, false_negatives, training : explorers
     tabs : widgets.Tab
+    numbers, message : widgets.HTML
+        Those of the tab in sight.
 
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
-        row, and another layout.
+        For embeddings with NaN, Inf or zero rows, fewer than 32 of them, labels or items that are not one per row, and
+        settings out of range.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit.explorers import Dashboard
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
-    >>> dashboard = Dashboard(points, labels=np.arange(200) % 10, layout="pca")
+    >>> dashboard = Dashboard(points, labels=np.arange(200) % 10, projection="pca")
     >>> dashboard.hardness.restart.value = 0.5
     >>> dashboard.walk.restart.value
     0.5
     """
 
-    def __init__(self, embeddings, labels=None, items=None, history=None, layout="umap", seed: int = 0) -> None:
-        self._links: list[traitlets.link] = []
-        self.graph = ProximityGraphExplorer(embeddings, labels, items, layout, seed)
-        self.walk = WalkPlayer(embeddings, labels, items, layout, seed)
-        self.hardness = HardnessExplorer(embeddings, labels, items, seed)
-        self.false_negatives = FalseNegativeExplorer(embeddings, labels, items, seed)
+    def __init__(
+        self, embeddings, labels=None, items=None, *, history=None, projection="umap", seed: int = 0, **settings
+    ) -> None:
+        samples = SideBySide.of(embeddings, seed)
         self.training = TrainingMonitor(history)
+        self.graph = ProximityGraphExplorer(samples, labels, items, projection=projection, **settings)
+        settings = self.graph.controls.settings
+        self.walk = WalkPlayer(samples, labels, items, projection=projection, **settings)
+        self.hardness = HardnessExplorer(samples, labels, items, **settings)
+        self.false_negatives = FalseNegativeExplorer(samples, labels, items, **settings)
         titled = {
             "Graph": self.graph,
             "Walk": self.walk,
@@ -71,28 +76,23 @@ class Dashboard(Explorer):
             "False negatives": self.false_negatives,
             "Training": self.training,
         }
-        for explorer in titled.values():
-            explorer.layout.margin = TIGHT
-        self.tabs = widgets.Tab(list(titled.values()), titles=list(titled))
-        self._show_tab()
-        self._link()
-        self.tabs.observe(lambda change: self._show_tab(), "selected_index")
-        widgets.VBox.__init__(self, [self.tabs])
-
-    def _link(self) -> None:
-        self.walk.controls.set_start(batch_size=self.hardness.batch_size.value)
-        self._links.append(traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value")))
+        self._explorers = list(titled.values())
+        boxes = [widgets.Box([explorer], layout=widgets.Layout(margin=TIGHT)) for explorer in self._explorers]
+        self.tabs = widgets.Tab(boxes, titles=list(titled))
+        self._links = [traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value"))]
         for explorer in (self.graph, self.walk, self.false_negatives):
-            for name in SHARED:
-                ends = (getattr(one, name) for one in (self.hardness, explorer))
+            for ends in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
                 self._links.append(traitlets.link(*((end, "value") for end in ends)))
         self.false_negatives.batch.observe(self._select_seed, "value")
+        self._show_tab()
+        self.tabs.observe(lambda change: self._show_tab(), "selected_index")
+        widgets.VBox.__init__(self, [self.tabs])
 
     def _select_seed(self, change) -> None:
         self.graph.instance.value = int(self.false_negatives.batches[change["new"] - 1][0])
 
     def _show_tab(self) -> None:
-        for explorer in self.tabs.children:
+        for explorer in self._explorers:
             if explorer is self._selected:
                 explorer.resume()
             else:
@@ -100,11 +100,29 @@ class Dashboard(Explorer):
 
     @property
     def _selected(self) -> Explorer:
-        return self.tabs.children[self.tabs.selected_index or 0]
+        return self._explorers[self.tabs.selected_index or 0]
 
-    def _png(self) -> bytes:
-        """Return the picture of the tab in sight."""
-        return self._selected._png()
+    @property
+    def numbers(self) -> widgets.HTML:
+        """The live numbers of the tab in sight."""
+        return self._selected.numbers
+
+    @property
+    def message(self) -> widgets.HTML:
+        """The error of the last change in the tab in sight."""
+        return self._selected.message
+
+    def pause(self) -> None:
+        """Do nothing on changes until `resume`."""
+        self._selected.pause()
+
+    def resume(self) -> None:
+        """Follow changes again in the tab in sight."""
+        self._selected.resume()
+
+    def png(self) -> bytes:
+        """Return the picture of the tab in sight, as pages without JavaScript show it."""
+        return self._selected.png()
 
     def close(self) -> None:
         """End all explorers; nothing stays in the kernel."""

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from toolkit import _checks, plots
 from toolkit.explorers.base import Explorer
 from toolkit.explorers.picture import Picture
-from toolkit.metrics import staleness
+from toolkit.metrics import graph_staleness
 from toolkit.plots.histories import curve
 from toolkit.plots.style import color_of, style
 from toolkit.training.history import History
@@ -98,13 +98,12 @@ class TrainingMonitor(Explorer):
             figure = Figure(figsize=(7, 4.4), dpi=120, layout="none")
         self._picture = Picture(figure)
         self._image = widgets.Image(format="png", layout=widgets.Layout(width="600px", max_width="100%"))
-        self._arrange([self.window, self.stop], [self._image])
-        self.numbers.layout.max_width = self.message.layout.max_width = "600px"
         self.window.observe(lambda change: self._changed(change["owner"]), "value")
         self.stop.on_click(self._on_stop)
         for control in (self.stop, self.window):
             _hear_while_busy(control)
-        self._respond()
+        self._start([self.window, self.stop], [self._image])
+        self.numbers.layout.max_width = self.message.layout.max_width = "600px"
 
     def follow(self, name: str, sampler=None, staleness_every: int = 20) -> Callable[[History], bool]:
         """Return what to give to `train` as ``on_step``, to show the run live under a name and let the button stop it.
@@ -126,7 +125,7 @@ class TrainingMonitor(Explorer):
                 self._stopping.clear()
                 self.stop.description, self.stop.disabled = "Stop training", False
             if getattr(sampler, "graph", None) is not None and len(history) % staleness_every == 0:
-                history.staleness.append((len(history), staleness(sampler.graph, sampler.bank.vectors)))
+                history.staleness.append((len(history), graph_staleness(sampler.graph, sampler.bank.vectors).value))
             stopped = self._stopping.is_set()
             if stopped or len(history) == history.steps:
                 self.stop.description, self.stop.disabled = "Stopped" if stopped else "Stop training", True
@@ -184,8 +183,8 @@ class TrainingMonitor(Explorer):
                 line.set_data(steps, values)
         return True
 
-    def _png(self) -> bytes:
-        """Draw what came in since the last frame, too."""
+    def png(self) -> bytes:
+        """Return the picture, with what came in since the last frame."""
         self._changed()
         return self._image.value
 

@@ -9,12 +9,20 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.canvas import Canvas, bundle
-from toolkit.explorers.map_base import MapExplorer, look
-from toolkit.metrics import coverage
-from toolkit.metrics.graph import Candidates, InDegrees, SameLabelEdges, in_degrees, same_label_edges
+from toolkit.explorers.controls import control_layout
+from toolkit.explorers.map_base import MapExplorer
+from toolkit.metrics import (
+    Candidates,
+    InDegrees,
+    SameLabelEdges,
+    batch_coverage,
+    in_degrees,
+    same_label,
+    same_label_edges,
+)
 from toolkit.plots.batches import times_chance
 from toolkit.proximity.graph import ProximityGraph
-from toolkit.proximity.walks import random_states, walk_batches
+from toolkit.proximity.walks import walk_batches
 
 N_EDGES = 20_000
 N_TEXTS = 40
@@ -38,16 +46,16 @@ class ProximityGraphExplorer(MapExplorer):
 
     Parameters
     ----------
-    embeddings : array or tensor, shape (N, d)
+    embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Any kind of label; strings are shown. Without them the panel of same-label edges says so.
+        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
-        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.Thumbnails`).
-    layout : {"umap", "pca"} or array, shape (N, 2)
-        The map. UMAP is computed in the background, PCA is shown until then.
-    seed : int
-        Of the graph.
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    projection : {"umap", "pca"} or array, shape (N, 2)
+        Positions on the map. UMAP is computed in the background; PCA is shown until then.
+    **settings
+        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
 
     Attributes
     ----------
@@ -60,15 +68,15 @@ class ProximityGraphExplorer(MapExplorer):
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
-        row, and another layout.
+        For embeddings with NaN, Inf or zero rows, fewer than 32 of them, labels, items or positions that are not one
+        per row, another projection, and settings out of range.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit.explorers import ProximityGraphExplorer
     >>> points = np.random.default_rng(0).normal(size=(1000, 8))
-    >>> explorer = ProximityGraphExplorer(points, labels=np.arange(1000) % 10, layout="pca")
+    >>> explorer = ProximityGraphExplorer(points, labels=np.arange(1000) % 10, projection="pca")
     >>> explorer.n_neighbors.value, explorer.instance.value = 50, 7
     >>> explorer.graph
     ProximityGraph(n_nodes=1000, n_neighbors=50, n_candidates=999)
@@ -76,21 +84,18 @@ class ProximityGraphExplorer(MapExplorer):
 
     _canvas_class = GraphCanvas
 
-    def __init__(self, embeddings, labels=None, items=None, layout="umap", seed: int = 0) -> None:
+    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
+        super().__init__(embeddings, labels, items, projection=projection, **settings)
         self.graph: ProximityGraph | None = None
         self.degrees: InDegrees | None = None
         self.same_label: SameLabelEdges | None = None
         self._shown_colors = None
-        super().__init__(embeddings, labels, items, layout, seed)
-
-    def _controls(self) -> list[widgets.Widget]:
-        choices = ["label"] if self._codes is not None else []
         self.color_by = widgets.Dropdown(
-            options=[*choices, "hardness", "in-degree", "exposure"],
+            options=[*(["label"] if self._codes is not None else []), "hardness", "in-degree", "exposure"],
             description="colour",
             tooltip="Hardness: mean similarity to the neighbours. In-degree: how often it is somebody's neighbour. "
             "Exposure: how often it is in a batch in an epoch of random walks.",
-            **look(),
+            **control_layout(),
         )
         self.candidates = widgets.Checkbox(
             value=True,
@@ -108,15 +113,13 @@ class ProximityGraphExplorer(MapExplorer):
         )
         for control in (self.color_by, self.candidates, self.edges):
             control.observe(lambda change: self._changed(change["owner"]), "value")
-        self.reset = self.controls.reset
-        self.reset.layout.width = "262px"
         switches = widgets.HBox([self.candidates, self.edges], layout=widgets.Layout(margin="0 0 0 84px"))
-        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.places.control]
-        return [*shown, switches, self.reset]
+        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.positions.control]
+        self._start([*shown, switches, self.reset], [self.canvas])
 
     def _respond(self, moved) -> None:
         began = time.perf_counter()
-        graph = self._draws.graph(self.n_neighbors.value, self.n_candidates.value)
+        graph = self._samples.graph(n_candidates=self.n_candidates.value, n_neighbors=self.n_neighbors.value)
         if graph is not self.graph:
             self._show_graph(graph, began)
         self._show_colors()
@@ -127,22 +130,24 @@ class ProximityGraphExplorer(MapExplorer):
     def _show_graph(self, graph: ProximityGraph, began: float) -> None:
         degrees = in_degrees(graph)
         same = None if self._codes is None else same_label_edges(graph, self._codes)
-        self._random = Candidates(self._draws.n, graph.n_candidates, self._draws.seed)
+        self._random = Candidates(self._samples.n, n_candidates=graph.n_candidates, seed=self._samples.seed)
         low, high = int(degrees.counts.min()), int(degrees.counts.max()) + 1
         counts, _ = np.histogram(degrees.counts, min(_BINS, high - low), (low, high))
         self.canvas.stats = {
             "counts": counts.tolist(),
             "range": {"low": low, "high": high},
-            "degree_title": f"In-degree varies by {degrees.cv:.0%} around {graph.n_neighbors}",
-            "label_title": "Same label at both ends" if same is None else f"{same.rate:.0%} of edges join equal labels",
+            "degree_title": f"In-degree varies by {degrees.value:.0%} around {graph.n_neighbors}",
+            "label_title": "Same label at both ends"
+            if same is None
+            else f"{same.value:.0%} of edges join equal labels",
             "prior": None if same is None else same.prior,
-            "same_rate": None if same is None else same.rate,
+            "same_rate": None if same is None else same.value,
         }
         self.graph, self.degrees, self.same_label = graph, degrees, same
         words = [f"K / M = <b>{graph.n_neighbors / graph.n_candidates:.0%}</b>"]
         words.append(f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>")
         if same is not None:
-            words.append(f"same-label edges <b>{same.rate:.1%}</b>{times_chance(same, ', {}')}")
+            words.append(f"same-label edges <b>{same.value:.1%}</b>{times_chance(same, ', {}')}")
         words.append(f"nobody's neighbour {degrees.unreachable:.1%}")
         words.append(f"{1000 * (time.perf_counter() - began):.0f} ms")
         self._show_numbers([words])
@@ -168,14 +173,13 @@ class ProximityGraphExplorer(MapExplorer):
         if name == "in-degree":
             return self.degrees.counts, "in-degree", "{:.0f}"
         restart, size = self._batches()
-        starts = np.random.default_rng(self._draws.seed).permutation(self._draws.n)[: self._draws.n // size]
-        states = random_states(len(starts), self._draws.seed)
-        batches, _ = walk_batches(self.graph, starts, size, restart, states=states)
+        starts = np.random.default_rng(self._samples.seed).permutation(self._samples.n)[: self._samples.n // size]
+        batches, _ = walk_batches(self.graph, starts, size, restart=restart, seed=self._samples.seed)
         title = f"batches of {size} in an epoch that hold it, restart {restart:g}"
-        return coverage(batches, self._draws.n).visits, title, "{:.0f}"
+        return batch_coverage(batches, self._samples.n).visits, title, "{:.0f}"
 
     def _strongest_edges(self) -> bytes:
-        rows = np.arange(self._draws.n)
+        rows = np.arange(self._samples.n)
         if len(rows) > N_EDGES:
             rows = np.random.default_rng(0).permutation(len(rows))[:N_EDGES]
         ends = self.graph.neighbors[rows, self.graph.similarities[rows].argmax(1)]
@@ -187,7 +191,7 @@ class ProximityGraphExplorer(MapExplorer):
         index = self.instance.value
         order = np.argsort(-self.graph.similarities[index], kind="stable")
         candidates = self._random.of(index)
-        vectors = self._draws.vectors
+        vectors = self._samples.vectors
         similarities = (vectors[candidates.astype(np.int64)] @ vectors[index]).numpy()
         neighbors = self.graph.neighbors[index][order], self.graph.similarities[index][order]
         return *neighbors, candidates, similarities
@@ -201,7 +205,7 @@ class ProximityGraphExplorer(MapExplorer):
         if self._codes is None:
             lines.append("no labels given")
         else:
-            same = (self._codes[neighbors] == self._codes[index]).astype(np.uint8)
+            same = same_label(self._codes, neighbors, index).astype(np.uint8)
             lines.append(f"same label: {same.sum()} of {len(same)} neighbours")
         texts = []
         if self.thumbnails.kind == "text":
@@ -233,11 +237,11 @@ class ProximityGraphExplorer(MapExplorer):
         captions = ["★", *(f"{value:.2f}" for value in similarities[:14])]
         framed = np.zeros(len(shown), bool)
         if self._codes is not None:
-            captions = [f"{text} {self._names[self._codes[i]]}" for i, text in zip(shown, captions, strict=True)]
-            framed[1:] = self._codes[shown[1:]] == self._codes[index]
+            captions = [f"{text} {self._labels[i]}" for i, text in zip(shown, captions, strict=True)]
+            framed[1:] = same_label(self._codes, shown[1:], index)
         plots.thumbnail_grid(self.thumbnails, shown, captions, framed, 3, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])
-        plots.neighborhood(self.places.shown, self.graph, index, self._labels, ax)
+        plots.neighborhood(self.positions.shown, self.graph, index, self._labels, ax)
         settings = f"K = {self.graph.n_neighbors}, M = {self.graph.n_candidates}"
         figure.text(0.02, 0.96, f"{ax.get_title(loc='left')}; {settings}", fontsize=11)
         ax.set_title("", loc="left")
@@ -249,7 +253,7 @@ class ProximityGraphExplorer(MapExplorer):
             parts[2].set_axis_off()
             parts[2].text(0, 0.5, "No labels given:\nsame-label edges\ncan't be counted.", va="center", fontsize=9)
         else:
-            own = SameLabelEdges(self.same_label.per_node[[index]], self.same_label.prior)
+            own = SameLabelEdges(self.same_label.values[[index]], self.same_label.prior)
             plots.same_label({"all": self.same_label, f"#{index}": own}, parts[2])
             parts[2].set_xlim(0, 1.4)
         for part in parts[:2]:

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from toolkit import plots
 from toolkit.explorers.background import Newest
 from toolkit.explorers.canvas import Canvas, bundle
-from toolkit.explorers.map_base import MapExplorer, look
-from toolkit.metrics import batch_hardness, false_negative_rate
+from toolkit.explorers.controls import DEFAULTS, control_layout
+from toolkit.explorers.map_base import MapExplorer
+from toolkit.metrics import batch_hardness, false_negative_rate, same_label
 from toolkit.plots.batches import times_chance
-from toolkit.plots.style import COLORS, RANDOM_WALK
+from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of
 from toolkit.proximity import theory
 from toolkit.proximity.walks import WalkTrace, trace_walk, visit_frequencies
 
@@ -42,16 +43,16 @@ class WalkPlayer(MapExplorer):
 
     Parameters
     ----------
-    embeddings : array or tensor, shape (N, d)
+    embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Any kind of label; strings are shown. For the false negatives.
+        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
-        What the instances look like: images, strings, or a function that draws one (`toolkit.plots.Thumbnails`).
-    layout : {"umap", "pca"} or array, shape (N, 2)
-        The map. UMAP is computed in the background, PCA is shown until then.
-    seed : int
-        Of the graph and the walk.
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    projection : {"umap", "pca"} or array, shape (N, 2)
+        Positions on the map. UMAP is computed in the background; PCA is shown until then.
+    **settings
+        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
 
     Attributes
     ----------
@@ -67,47 +68,44 @@ class WalkPlayer(MapExplorer):
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
-        row, and another layout.
+        For embeddings with NaN, Inf or zero rows, fewer than 32 of them, labels, items or positions that are not one
+        per row, another projection, and settings out of range.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit.explorers import WalkPlayer
     >>> points = np.random.default_rng(0).normal(size=(1000, 8))
-    >>> player = WalkPlayer(points, labels=np.arange(1000) % 10, layout="pca")
+    >>> player = WalkPlayer(points, labels=np.arange(1000) % 10, projection="pca")
     >>> player.batch_size.value, player.restart.value = 32, 0.5
     >>> len(player.trace.batch), player.step == player.trace.n_steps
     (32, True)
     """
 
     _canvas_class = WalkCanvas
+    _defaults = DEFAULTS | {"batch_size": 64}
 
-    def __init__(self, embeddings, labels=None, items=None, layout="umap", seed: int = 0) -> None:
+    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
+        super().__init__(embeddings, labels, items, projection=projection, **settings)
         self.trace: WalkTrace | None = None
         self.escape: theory.Escape | None = None
         self.visits = self.pagerank = None
         self._newest = Newest()
-        super().__init__(embeddings, labels, items, layout, seed)
         if self._codes is not None:
             self.canvas.show_classes(self._codes)
         else:
-            self.canvas.palette, self.canvas.shade = [COLORS["Uniform"]], bytes(self._draws.n)
-
-    def _controls(self) -> list[widgets.Widget]:
+            self.canvas.palette, self.canvas.shade = [color_of(UNIFORM)], bytes(self._samples.n)
         several = self._codes is not None and len(self._names) > 1
         self.region = widgets.Dropdown(
             options=[*([_SEED_LABEL] if several else []), _NEAREST],
             description="region",
             tooltip="How much of its time does the walk spend outside of it? All instances with the seed's label, or "
             "the tenth of all instances that is most similar to the seed.",
-            **look(),
+            **control_layout(),
         )
         self.region.observe(lambda change: self._changed(change["owner"]), "value")
-        self.reset = self.controls.reset
-        self.reset.layout.width = "262px"
-        self.controls.set_start(batch_size=min(64, self.batch_size.options[-1]))
-        return [*self.controls.sliders, self.instance, self.region, self.places.control, self.reset]
+        controls = [*self.controls.sliders, self.instance, self.region, self.positions.control, self.reset]
+        self._start(controls, [self.canvas])
 
     @property
     def step(self) -> int:
@@ -120,12 +118,12 @@ class WalkPlayer(MapExplorer):
 
     def _respond(self, moved) -> None:
         began = time.perf_counter()
-        graph = self._draws.graph(self.n_neighbors.value, self.n_candidates.value)
+        graph = self._samples.graph(n_candidates=self.n_candidates.value, n_neighbors=self.n_neighbors.value)
         start, size, restart = self.instance.value, self.batch_size.value, self.restart.value
-        trace = trace_walk(graph, start, size, restart, self._draws.seed)
+        trace = trace_walk(graph, start, size, restart=restart, seed=self._samples.seed)
         members = self._region(start)
-        same = np.zeros(size, np.uint8) if self._codes is None else self._codes[trace.batch] == self._codes[start]
-        depth = trace.distances(self._draws.vectors)
+        same = np.zeros(size, bool) if self._codes is None else same_label(self._codes, trace.batch, start)
+        depth = trace.distances(self._samples.vectors)
         texts = [self.thumbnails.text(int(i)) for i in trace.batch] if self.thumbnails.kind == "text" else []
         self.graph, self.trace = graph, trace
         self.canvas.walk = {
@@ -146,22 +144,22 @@ class WalkPlayer(MapExplorer):
         self._newest.submit(self._work, self._show_theory)
 
     def _region(self, start: int) -> np.ndarray:
-        if self.region.value == _SEED_LABEL:
-            return self._codes == self._codes[start]
-        similarities = (self._draws.vectors @ self._draws.vectors[start]).numpy()
-        members = np.zeros(self._draws.n, bool)
-        members[np.argsort(-similarities, kind="stable")[: self._draws.n // 10]] = True
+        if self.region.value == _SEED_LABEL and self._codes[start] >= 0:
+            return same_label(self._codes, np.arange(self._samples.n), start)
+        similarities = (self._samples.vectors @ self._samples.vectors[start]).numpy()
+        members = np.zeros(self._samples.n, bool)
+        members[np.argsort(-similarities, kind="stable")[: self._samples.n // 10]] = True
         members[start] = True
         return members
 
     def _show_words(self, seconds: float) -> None:
         trace = self.trace
-        words = [f"hardness <b>{batch_hardness([trace.batch], self._draws.vectors).mean:.3f}</b>"]
+        words = [f"hardness <b>{batch_hardness([trace.batch], self._samples.vectors).value:.3f}</b>"]
         if self._codes is None:
             words.append("no labels given: false negatives can't be counted")
         else:
             found = false_negative_rate([trace.batch], self._codes)
-            words.append(f"false negatives <b>{found.rate:.1%}</b>{times_chance(found, ', {}')}")
+            words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         counts = (
             f"{trace.restarted.sum()} restarts, {(trace.kinds == 1).sum()} revisits, {trace.reseeded.sum()} reseeds"
         )
@@ -170,9 +168,16 @@ class WalkPlayer(MapExplorer):
         self._show_numbers([words])
 
     def _theory(self, graph, start: int, members: np.ndarray, restart: float):
-        visits = visit_frequencies(graph, start, restart, N_VISITS, self._draws.seed)
-        rank = theory.pagerank(graph, start, restart, tolerance=_TOLERANCE)
-        return start, restart, members, visits, rank, theory.escape(graph, members, restart, _TOLERANCE)
+        visits = visit_frequencies(graph, start, restart=restart, n_steps=N_VISITS, seed=self._samples.seed)
+        rank = theory.pagerank(graph, start, restart=restart, tolerance=_TOLERANCE)
+        return (
+            start,
+            restart,
+            members,
+            visits,
+            rank,
+            theory.escape(graph, members, restart=restart, tolerance=_TOLERANCE),
+        )
 
     def _show_theory(self, result) -> None:
         self._attempt(lambda: self._send_theory(*result()))
@@ -182,11 +187,7 @@ class WalkPlayer(MapExplorer):
         self._measured_escape = float(visits[~members].sum())
         top = np.argsort(-rank, kind="stable")[:N_RANKED]
         apart = np.abs(visits - rank).sum() / 2
-        name = (
-            self.region.value
-            if self.region.value == _NEAREST
-            else f"{self.region.value} ({self._names[self._codes[start]]})"
-        )
+        name = self.region.value if self.region.value == _NEAREST else f"{self.region.value} ({self._labels[start]})"
         self.canvas.theory = {
             "restart": restart,
             "visits": visits[top].astype(np.float32).tobytes(),
@@ -196,9 +197,9 @@ class WalkPlayer(MapExplorer):
             "visit_title": f"A walk of {N_VISITS:,} steps visits nodes as PageRank says, but for {apart:.1%}",
             "escape_title": f"Steps outside the region: {name}",
             "rows": [
-                ["long walk", self._measured_escape, COLORS[RANDOM_WALK]],
+                ["long walk", self._measured_escape, color_of(RANDOM_WALK)],
                 ["its PageRank", float(escape.walk[start]), "#56B4E9"],
-                ["undirected, lazy", escape.average, "#7F7F7F"],
+                ["undirected, lazy", escape.average, color_of(UNIFORM)],
             ],
             "bound": min(escape.bound, 1e6),
             "bound_text": f"{escape.bound:.1f}" if np.isfinite(escape.bound) else "infinite",
@@ -223,14 +224,14 @@ class WalkPlayer(MapExplorer):
         shown = trace.batch[: 1 + trace.new_member[:step].sum()][:54]
         framed = np.zeros(len(shown), bool)
         if self._codes is not None:
-            framed[1:] = self._codes[shown[1:]] == self._codes[trace.start]
+            framed[1:] = same_label(self._codes, shown[1:], trace.start)
         plots.thumbnail_grid(self.thumbnails, shown, None, framed, 6, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])
-        plots.walk(self.places.shown, trace, self._labels, step, ax)
+        plots.walk(self.positions.shown, trace, self._labels, step, ax)
         settings = f"restart {self.restart.value:g}, K = {self.graph.n_neighbors}, M = {self.graph.n_candidates}"
         figure.text(0.02, 0.96, f"{ax.get_title(loc='left')}; {settings}", fontsize=11)
         ax.set_title("", loc="left")
-        distance = plots.walk_distance(trace, self._draws.vectors, step, figure.add_subplot(outer[1, 1]))
+        distance = plots.walk_distance(trace, self._samples.vectors, step, figure.add_subplot(outer[1, 1]))
         distance.set_title(distance.get_title(loc="left"), loc="left", fontsize=9, pad=3)
         beneath = outer[2, 1].subgridspec(1, 2, wspace=0.45)
         visits, escape = (figure.add_subplot(beneath[0, i]) for i in range(2))

@@ -1,20 +1,44 @@
-"""What is in batches, as a sampler yields them: hardness, false negatives, coverage. How stale a graph is."""
+"""What is in batches: hardness, false negatives, coverage and their trade-off; what a proximity graph is like."""
 
-from toolkit.metrics.coverage import Coverage, coverage
-from toolkit.metrics.false_negatives import FalseNegatives, false_negative_rate, same_pairs
-from toolkit.metrics.frontier import frontier
+from toolkit.metrics.coverage import Coverage, batch_coverage
+from toolkit.metrics.false_negatives import (
+    FalseNegatives,
+    class_prior,
+    false_negative_rate,
+    same_label,
+    same_label_share,
+)
+from toolkit.metrics.frontier import Frontier, hardness_frontier
+from toolkit.metrics.graph import (
+    Candidates,
+    InDegrees,
+    SameLabelEdges,
+    in_degrees,
+    same_label_edges,
+    worst_neighbor_ranks,
+)
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
-from toolkit.metrics.staleness import staleness
+from toolkit.metrics.staleness import Staleness, graph_staleness
 
 __all__ = [
+    "Candidates",
     "Coverage",
     "FalseNegatives",
+    "Frontier",
     "Hardness",
+    "InDegrees",
+    "SameLabelEdges",
+    "Staleness",
+    "batch_coverage",
     "batch_hardness",
-    "coverage",
+    "class_prior",
     "false_negative_rate",
-    "frontier",
+    "graph_staleness",
     "hardest_pairs",
-    "same_pairs",
-    "staleness",
+    "hardness_frontier",
+    "in_degrees",
+    "same_label",
+    "same_label_edges",
+    "same_label_share",
+    "worst_neighbor_ranks",
 ]

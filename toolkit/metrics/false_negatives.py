@@ -5,46 +5,38 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolkit import _checks
-from toolkit.metrics._interval import interval
+from toolkit._result import Result
 
 
 @dataclass(frozen=True, eq=False)
-class FalseNegatives:
+class FalseNegatives(Result):
     """Share of in-batch pairs whose members have the same label.
 
     Attributes
     ----------
-    per_batch : float64 array, shape (n,)
-        Share in each batch.
+    values : float64 array, shape (n,)
+        Share in each batch, of the pairs whose labels are known; NaN where there is none.
     prior : float
-        Share among all pairs of the data set: what uniform batches have on average.
+        Share among all pairs of the data set: the mean to expect of uniform batches.
+    n_unlabelled : int
+        Instances of the data set without a label. Their pairs count as neither true nor false.
     """
 
-    per_batch: np.ndarray = field(repr=False)
-    prior: float
+    column = "false_negative_rate"
+    row = "batch"
 
-    @property
-    def rate(self) -> float:
-        """Mean over the batches."""
-        return float(self.per_batch.mean())
+    values: np.ndarray = field(repr=False)
+    prior: float
+    n_unlabelled: int = 0
 
     @property
     def over_chance(self) -> float:
         """Rate over the prior; NaN if no label occurs twice."""
-        return self.rate / self.prior if self.prior > 0 else float("nan")
-
-    def interval(self) -> tuple[float, float]:
-        """Return the 95 % interval of the rate over batches."""
-        return interval(self.per_batch)
-
-    def to_frame(self):
-        """Return a pandas frame with one row per batch."""
-        import pandas as pd
-
-        return pd.DataFrame({"false_negative_rate": self.per_batch}).rename_axis("batch")
+        return self.value / self.prior if self.prior > 0 else float("nan")
 
     def __repr__(self) -> str:
-        return f"FalseNegatives(rate={self.rate:.3f}, prior={self.prior:.3f}, batches={len(self.per_batch)})"
+        missing = f", n_unlabelled={self.n_unlabelled}" if self.n_unlabelled else ""
+        return f"FalseNegatives(value={self.value:.3f}, prior={self.prior:.3f}, batches={len(self.values)}{missing})"
 
 
 def false_negative_rate(batches, labels) -> FalseNegatives:
@@ -55,25 +47,41 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     batches : sequence of int sequences
         Two or more distinct indices each.
     labels : array, shape (N,)
-        Any kind of label. Only a diagnostic: samplers never see it.
+        Labels of one kind; None, NaN or -1 where there is none. Only a diagnostic: samplers never see it.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        For batches with less than two members or with indices outside [0, N).
+        For batches with fewer than two members or with indices outside [0, N), labels of several kinds, and fewer than
+        two known labels.
 
     Examples
     --------
     >>> false_negative_rate([[0, 1, 2]], ["cat", "cat", "dog", "dog"])
-    FalseNegatives(rate=0.333, prior=0.333, batches=1)
+    FalseNegatives(value=0.333, prior=0.333, batches=1)
+    >>> false_negative_rate([[0, 1, 2]], ["cat", "cat", None, "dog"])
+    FalseNegatives(value=1.000, prior=0.333, batches=1, n_unlabelled=1)
     """
     codes = _checks.labels(labels, len(labels))
     batches = _checks.batches(batches, len(codes))
-    shares = [same_pairs(np.bincount(codes[batch])) for batch in batches]
-    return FalseNegatives(np.array(shares), same_pairs(np.bincount(codes)))
+    shares = np.array([same_label_share(codes[batch]) for batch in batches])
+    return FalseNegatives(shares, class_prior(codes), int((codes < 0).sum()))
 
 
-def same_pairs(counts: np.ndarray) -> float:
-    """Return the share of pairs within a class, given how many instances each class has."""
+def class_prior(codes: np.ndarray) -> float:
+    """Return the share of pairs with the same label among all instances, or raise if fewer than two have one."""
+    if (codes >= 0).sum() < 2:
+        raise ValueError(f"labels must be known of 2 instances or more, got {(codes >= 0).sum()} of {len(codes)}")
+    return same_label_share(codes)
+
+
+def same_label_share(codes: np.ndarray) -> float:
+    """Return the share of pairs of instances with the same code, those without a label (-1) left out; NaN of none."""
+    counts = np.bincount(codes + 1)[1:]
     n = counts.sum()
-    return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+    return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
+
+
+def same_label(codes: np.ndarray, first, second) -> np.ndarray:
+    """Return whether instances `first` and `second` (indices) have the same label; not if either has none."""
+    return (codes[first] == codes[second]) & (codes[first] >= 0)

@@ -1,40 +1,87 @@
-"""The frontier: what hardness costs in false negatives, over the settings of the sampler."""
+"""The frontier: what hardness costs in false negatives, over the settings of the random walk."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from toolkit import _checks
+from toolkit._result import Result
 from toolkit.metrics.false_negatives import false_negative_rate
 from toolkit.metrics.hardness import batch_hardness
-from toolkit.samplers.side_by_side import Draws
+from toolkit.samplers.registry import SAMPLERS
+from toolkit.samplers.side_by_side import WALK, SideBySide
 
 
-def frontier(
+@dataclass(frozen=True, eq=False)
+class Frontier(Result):
+    """Hardness and false-negative rate of each sampler, and of the random walk at each setting.
+
+    Attributes
+    ----------
+    points : DataFrame
+        One row per setting: sampler (its label), n_candidates, n_neighbors, restart, hardness, false_negative_rate,
+        false_negative_half (half the 95 % interval), prior. Samplers other than the walk come without settings.
+    """
+
+    points: object = field(repr=False)
+
+    @property
+    def value(self) -> float:
+        """Rank correlation of hardness and false-negative rate over the points: 1 if harder always costs more."""
+        return float(self._correlation().statistic)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the confidence interval of the rank correlation (Fisher's transformation)."""
+        low, high = self._correlation().confidence_interval(level)
+        return float(low), float(high)
+
+    def _correlation(self):
+        from scipy.stats import pearsonr, rankdata
+
+        return pearsonr(*(rankdata(self.points[name]) for name in ("hardness", "false_negative_rate")))
+
+    def to_frame(self):
+        """Return the points, a pandas frame."""
+        return self.points.copy()
+
+    @property
+    def walks(self):
+        """The rows of the random walk."""
+        return self.points[self.points.sampler == SAMPLERS[WALK].label]
+
+    @property
+    def references(self):
+        """The rows of all other samplers."""
+        return self.points[self.points.sampler != SAMPLERS[WALK].label]
+
+    def __repr__(self) -> str:
+        return f"Frontier(value={self.value:.2f}, points={len(self.points)})"
+
+
+def hardness_frontier(
     embeddings,
     labels,
     batch_size: int = 256,
-    neighbors: Sequence[tuple[int, int]] = ((100, 200), (100, 500), (100, 1000), (20, 1000)),
+    *,
+    graphs: Sequence[tuple[int, int]] = ((200, 100), (500, 100), (1000, 100), (1000, 20)),
     restarts: Sequence[float] = (0.05, 0.2, 0.5, 0.8),
     n_batches: int = 20,
     seed: int = 0,
-):
-    """Return hardness and false-negative rate of random-walk batches over their settings, and of both references.
+) -> Frontier:
+    """Return hardness and false-negative rate of the random walk over its settings, and of the other samplers.
 
     Parameters
     ----------
     embeddings : array or tensor, shape (N, d)
     labels : array, shape (N,)
+        Labels of one kind; None, NaN or -1 where there is none.
     batch_size : int
-    neighbors : sequence of (n_neighbors, n_candidates)
+    graphs : sequence of (n_candidates, n_neighbors)
     restarts : sequence of float
     n_batches : int
         Batches per setting, at most N // B. All settings use the same seeds.
     seed : int
-
-    Returns
-    -------
-    DataFrame
-        One row per setting: sampler, n_neighbors, n_candidates, restart, hardness, false_negative_rate,
-        false_negative_half (half the 95 % interval), prior. References come without settings.
 
     Raises
     ------
@@ -45,34 +92,33 @@ def frontier(
     --------
     >>> import numpy as np
     >>> points, labels = np.random.default_rng(0).normal(size=(500, 8)), np.arange(500) % 5
-    >>> table = frontier(points, labels, 32, neighbors=[(10, 100)], restarts=[0.2, 0.5], n_batches=5)
-    >>> table.sampler.tolist()
+    >>> found = hardness_frontier(points, labels, 32, graphs=[(100, 10)], restarts=[0.2, 0.5], n_batches=5)
+    >>> found.points.sampler.tolist()
     ['Uniform', 'kNN', 'Random walk', 'Random walk']
     """
     import pandas as pd
 
-    draws = Draws(embeddings, n_batches, seed)
-    codes = _checks.labels(labels, draws.n)
-    rows = []
+    some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
+    codes = _checks.labels(labels, some.n)
 
-    def measure(sampler: str, batches, **settings) -> None:
-        found = false_negative_rate(batches, codes)
-        rows.append(
-            {
-                "sampler": sampler,
-                **settings,
-                "hardness": batch_hardness(batches, draws.vectors).mean,
-                "false_negative_rate": found.rate,
-                "false_negative_half": found.interval()[1] - found.rate,
-                "prior": found.prior,
-            }
-        )
+    def measure(sampler: str, batches, n_candidates=np.nan, n_neighbors=np.nan, restart=np.nan) -> dict:
+        rates = false_negative_rate(batches, codes)
+        return {
+            "sampler": sampler,
+            "n_candidates": n_candidates,
+            "n_neighbors": n_neighbors,
+            "restart": restart,
+            "hardness": batch_hardness(batches, some.vectors).value,
+            "false_negative_rate": rates.value,
+            "false_negative_half": rates.interval()[1] - rates.value,
+            "prior": rates.prior,
+        }
 
-    measure("Uniform", draws.uniform(batch_size))
-    measure("kNN", draws.knn(batch_size))
-    for n_neighbors, n_candidates in neighbors:
-        graph = draws.graph(n_neighbors, n_candidates)
+    rows = [measure(label, batches) for label, batches in some.references(batch_size).items()]
+    for n_candidates, n_neighbors in graphs:
         for restart in restarts:
-            settings = {"n_neighbors": n_neighbors, "n_candidates": graph.n_candidates, "restart": restart}
-            measure("Random walk", draws.walks(batch_size, **settings)[0], **settings)
-    return pd.DataFrame(rows)
+            settings = {"n_candidates": n_candidates, "n_neighbors": n_neighbors, "restart": restart}
+            walks, _ = some.walks(batch_size, **settings)
+            settings["n_candidates"] = min(n_candidates, some.n - 1)
+            rows.append(measure(SAMPLERS[WALK].label, walks, **settings))
+    return Frontier(pd.DataFrame(rows))

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolkit import _checks
+from toolkit._result import Result, mean_interval
 from toolkit.engine.linking import candidate_blocks
-from toolkit.metrics import same_pairs
+from toolkit.metrics.false_negatives import class_prior, same_label
 from toolkit.proximity.graph import ProximityGraph
 
 
 @dataclass(frozen=True, eq=False)
-class InDegrees:
+class InDegrees(Result):
     """How often each instance is somebody's neighbour.
 
     Attributes
@@ -19,61 +20,62 @@ class InDegrees:
     counts : int64 array, shape (N,)
     """
 
+    column = "in_degree"
+    row = "index"
+
     counts: np.ndarray = field(repr=False)
 
     @property
-    def cv(self) -> float:
-        """Standard deviation over mean. Random candidates alone, all kept or not by chance, give about 1 / sqrt(K)."""
+    def values(self) -> np.ndarray:
+        """The counts."""
+        return self.counts
+
+    @property
+    def value(self) -> float:
+        """Coefficient of variation: standard deviation over mean. Random neighbours give about 1 / sqrt(K)."""
         return float(self.counts.std() / self.counts.mean())
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the confidence interval of the coefficient of variation (jackknife)."""
+        n, counts = len(self.counts), self.counts.astype(float)
+        means = (counts.sum() - counts) / (n - 1)
+        deviations = np.sqrt(np.maximum((np.square(counts).sum() - np.square(counts)) / (n - 1) - means**2, 0))
+        return mean_interval(n * self.value - (n - 1) * deviations / means, level)
 
     @property
     def unreachable(self) -> float:
-        """Share of instances that are nobody's neighbour: no walk finds them but as its seed."""
+        """Share of instances that are nobody's neighbour: a walk visits them only as its seed."""
         return float((self.counts == 0).mean())
 
-    def to_frame(self):
-        """Return a pandas frame with one row per instance."""
-        import pandas as pd
-
-        return pd.DataFrame({"in_degree": self.counts}).rename_axis("index")
-
     def __repr__(self) -> str:
-        return f"InDegrees(cv={self.cv:.2f}, max={self.counts.max()}, unreachable={self.unreachable:.3f})"
+        return f"InDegrees(value={self.value:.2f}, max={self.counts.max()}, unreachable={self.unreachable:.3f})"
 
 
 @dataclass(frozen=True, eq=False)
-class SameLabelEdges:
+class SameLabelEdges(Result):
     """Share of edges between instances with the same label: the false negatives one step away.
 
     Attributes
     ----------
-    per_node : float64 array, shape (N,)
-        Share of each instance's own edges.
+    values : float64 array, shape (N,)
+        Share of each instance's own edges, of those whose labels are known; NaN where there is none.
     prior : float
         Share among all pairs of the data set.
     """
 
-    per_node: np.ndarray = field(repr=False)
+    column = "same_label_share"
+    row = "index"
+
+    values: np.ndarray = field(repr=False)
     prior: float
 
     @property
-    def rate(self) -> float:
-        """Share of all edges."""
-        return float(self.per_node.mean())
-
-    @property
     def over_chance(self) -> float:
-        """Rate over the prior; NaN if no label occurs twice."""
-        return self.rate / self.prior if self.prior > 0 else float("nan")
-
-    def to_frame(self):
-        """Return a pandas frame with one row per instance."""
-        import pandas as pd
-
-        return pd.DataFrame({"same_label_share": self.per_node}).rename_axis("index")
+        """Share over the prior; NaN if no label occurs twice."""
+        return self.value / self.prior if self.prior > 0 else float("nan")
 
     def __repr__(self) -> str:
-        return f"SameLabelEdges(rate={self.rate:.3f}, prior={self.prior:.3f})"
+        return f"SameLabelEdges(value={self.value:.3f}, prior={self.prior:.3f})"
 
 
 def in_degrees(graph: ProximityGraph) -> InDegrees:
@@ -84,9 +86,9 @@ def in_degrees(graph: ProximityGraph) -> InDegrees:
     >>> import numpy as np
     >>> from toolkit import ProximityGraph
     >>> in_degrees(ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3))
-    InDegrees(cv=0.00, max=3, unreachable=0.000)
+    InDegrees(value=0.00, max=3, unreachable=0.000)
     """
-    return InDegrees(graph.in_degrees())
+    return InDegrees(graph.in_degree_counts())
 
 
 def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
@@ -96,12 +98,12 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     ----------
     graph : ProximityGraph
     labels : array, shape (N,)
-        Any kind of label.
+        Labels of one kind; None, NaN or -1 where there is none.
 
     Raises
     ------
-    ValueError
-        For labels that are not one per instance.
+    TypeError, ValueError
+        For labels that are not one per instance, labels of several kinds, and fewer than two known labels.
 
     Examples
     --------
@@ -109,11 +111,13 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     >>> from toolkit import ProximityGraph
     >>> graph = ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3)
     >>> same_label_edges(graph, ["cat", "cat", "dog", "dog"])
-    SameLabelEdges(rate=0.333, prior=0.333)
+    SameLabelEdges(value=0.333, prior=0.333)
     """
     codes = _checks.labels(labels, graph.n_nodes)
-    same = codes[graph.neighbors] == codes[:, None]
-    return SameLabelEdges(same.mean(1), same_pairs(np.bincount(codes)))
+    same = same_label(codes, np.arange(len(codes))[:, None], graph.neighbors)
+    known = (codes[graph.neighbors] >= 0).sum(1) * (codes >= 0)
+    shares = np.divide(same.sum(1), known, out=np.full(len(codes), np.nan), where=known > 0)
+    return SameLabelEdges(shares, class_prior(codes))
 
 
 class Candidates:
@@ -137,19 +141,20 @@ class Candidates:
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph
-    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(500, 8)), 100, 10, seed=3)
-    >>> candidates = Candidates(500, 100, seed=3)
+    >>> points = np.random.default_rng(0).normal(size=(500, 8))
+    >>> graph = ProximityGraph.build(points, n_candidates=100, n_neighbors=10, seed=3)
+    >>> candidates = Candidates(500, n_candidates=100, seed=3)
     >>> len(candidates.of(7)), set(graph.neighbors[7].tolist()) <= set(candidates.of(7).tolist())
     (100, True)
     """
 
-    def __init__(self, n: int, n_candidates: int, seed: int = 0) -> None:
+    def __init__(self, n: int, *, n_candidates: int, seed: int = 0) -> None:
         self.n = _checks.integer("n", n, 2)
-        width = min(_checks.integer("n_candidates", n_candidates, 1), n - 1)
-        _checks.integer("seed", seed, 0)
-        blocks = list(candidate_blocks(n, width, seed))
+        width = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
+        seed = _checks.integer("seed", seed, 0)
+        blocks = list(candidate_blocks(self.n, width, seed))
         self._shared = [shared for _, shared in blocks]
-        self._block = np.empty(n, np.int32)
+        self._block = np.empty(self.n, np.int32)
         for number, (rows, _) in enumerate(blocks):
             self._block[rows] = number
 
@@ -187,7 +192,7 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     >>> import numpy as np
     >>> from toolkit import ProximityGraph
     >>> points = np.random.default_rng(0).normal(size=(100, 8))
-    >>> worst_neighbor_ranks(ProximityGraph.exact(points, 10), points, [0, 7]).tolist()
+    >>> worst_neighbor_ranks(ProximityGraph.nearest(points, n_neighbors=10), points, [0, 7]).tolist()
     [10, 10]
     """
     unit = _checks.embeddings(embeddings).cpu()

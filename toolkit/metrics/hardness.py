@@ -7,45 +7,33 @@ import numpy as np
 import torch
 
 from toolkit import _checks
-from toolkit.metrics._interval import interval
+from toolkit._result import Result
+from toolkit.metrics.false_negatives import same_label
 
 _ROWS_AT_ONCE = 2**14
 
 
 @dataclass(frozen=True, eq=False)
-class Hardness:
+class Hardness(Result):
     """Cosine similarity of in-batch pairs: of an anchor and its negatives.
 
     Attributes
     ----------
-    per_batch : float64 array, shape (n,)
+    values : float64 array, shape (n,)
         Mean over the pairs of each batch.
     histogram : int64 array, shape (200,)
         Pairs of all batches in 200 equal bins from -1 to 1 (`edges`).
     """
 
-    per_batch: np.ndarray = field(repr=False)
-    histogram: np.ndarray = field(repr=False)
-
+    column = "hardness"
+    row = "batch"
     edges = np.linspace(-1, 1, 201)
 
-    @property
-    def mean(self) -> float:
-        """Mean over the batches."""
-        return float(self.per_batch.mean())
-
-    def interval(self) -> tuple[float, float]:
-        """Return the 95 % interval of the mean over batches."""
-        return interval(self.per_batch)
-
-    def to_frame(self):
-        """Return a pandas frame with one row per batch."""
-        import pandas as pd
-
-        return pd.DataFrame({"hardness": self.per_batch}).rename_axis("batch")
+    values: np.ndarray = field(repr=False)
+    histogram: np.ndarray = field(repr=False)
 
     def __repr__(self) -> str:
-        return f"Hardness(mean={self.mean:.3f}, batches={len(self.per_batch)})"
+        return f"Hardness(value={self.value:.3f}, batches={len(self.values)})"
 
 
 def batch_hardness(batches, embeddings) -> Hardness:
@@ -60,12 +48,12 @@ def batch_hardness(batches, embeddings) -> Hardness:
     Raises
     ------
     ValueError, IndexError
-        For an index out of range, a batch of less than two, and NaN, Inf or zero embeddings of a member.
+        For an index out of range, a batch of fewer than two, and NaN, Inf or zero embeddings of a member.
 
     Examples
     --------
     >>> batch_hardness([[0, 1], [0, 2]], [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
-    Hardness(mean=0.500, batches=2)
+    Hardness(value=0.500, batches=2)
     """
     from toolkit.engine.kernels import pair_histogram
 
@@ -114,7 +102,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     least = -2.0
     for batch, scores in _similarities(batches, embeddings):
         if only_false:
-            scores[codes[batch, None] != codes[batch]] = -2
+            scores[~same_label(codes, batch[:, None], batch)] = -2
         i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
         i, j = i[i < j], j[i < j]
         if len(i) > n_pairs:
@@ -127,7 +115,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
     frame = pd.DataFrame([(*pair, score) for pair, score in rows], columns=["first", "second", "similarity"])
     if codes is not None:
-        frame["same_label"] = codes[frame["first"].to_numpy(int)] == codes[frame["second"].to_numpy(int)]
+        frame["same_label"] = same_label(codes, *(frame[name].to_numpy(int) for name in ("first", "second")))
     return frame
 
 

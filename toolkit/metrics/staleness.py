@@ -1,23 +1,45 @@
-"""Staleness: how far embeddings left a graph behind."""
+"""Staleness: how far embeddings have moved since a graph was built."""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from toolkit import _checks
+from toolkit._result import Result
 from toolkit.proximity.graph import ProximityGraph
 
 
-def staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> float:
-    """Return the share of a graph's neighbours that it would not choose anew: how far embeddings left it behind.
+@dataclass(frozen=True, eq=False)
+class Staleness(Result):
+    """Share of a graph's neighbours that present embeddings would replace.
 
-    For some random instances the candidates of then are ranked by the embeddings of now. 0: their neighbours are the
-    same; 1 - K / M: the old ones are no better than random candidates.
+    Attributes
+    ----------
+    values : float64 array, shape (n,)
+        Share of each instance looked at.
+    """
+
+    column = "staleness"
+    row = "number"
+
+    values: np.ndarray = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"Staleness(value={self.value:.3f}, instances={len(self.values)})"
+
+
+def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Staleness:
+    """Return the share of a graph's neighbours that a rebuild from the same candidates would replace.
+
+    The candidates of some random instances are ranked by the present embeddings. 0: their neighbours are the same;
+    1 - K / M: the old ones are no better than random candidates.
 
     Parameters
     ----------
     graph : ProximityGraph
     embeddings : array or tensor, shape (N, d)
     n_rows : int
-        Instances to look at, at least.
+        Least number of instances to look at.
 
     Raises
     ------
@@ -29,9 +51,9 @@ def staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> float:
     >>> import numpy as np
     >>> points = np.random.default_rng(0).normal(size=(500, 8))
     >>> graph = ProximityGraph.build(points, n_candidates=100, n_neighbors=10)
-    >>> staleness(graph, points)
+    >>> graph_staleness(graph, points).value
     0.0
-    >>> 0 < staleness(graph, points + 0.1) < 0.9
+    >>> 0 < graph_staleness(graph, points + 0.1).value < 0.9
     True
     """
     from toolkit.engine.linking import link_some
@@ -39,7 +61,7 @@ def staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> float:
     vectors = _checks.vectors(embeddings)
     if len(vectors) != graph.n_nodes:
         raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(vectors)}")
-    _checks.integer("n_rows", n_rows, 1)
+    n_rows = _checks.integer("n_rows", n_rows, 1)
     rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows)
     kept = np.isin(*(rows[:, None] * graph.n_nodes + found for found in (graph.neighbors[rows], fresh)))
-    return 1 - float(kept.mean())
+    return Staleness(1 - kept.mean(1))

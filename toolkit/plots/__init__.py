@@ -1,6 +1,6 @@
 """Figures: functions that take results and ``ax=None`` and return the `Axes`."""
 
-from toolkit.plots.batches import false_negatives, frontier, hardness, pickiness
+from toolkit.plots.batches import false_negatives, false_negatives_by_ratio, frontier, hardness
 from toolkit.plots.comparisons import comparison
 from toolkit.plots.graph import candidates, in_degrees, same_label
 from toolkit.plots.histories import accuracies, training, training_panels
@@ -9,8 +9,10 @@ from toolkit.plots.maps import embedding_map, neighborhood, walk
 from toolkit.plots.molecules import change, molecule
 from toolkit.plots.sentences import batch_sentences
 from toolkit.plots.theory import escape, escape_curve, similar_neighbors, visits, walk_distance
+from toolkit.plots.thumbnails import Thumbnails
 
 __all__ = [
+    "Thumbnails",
     "accuracies",
     "batch_grid",
     "batch_sentences",
@@ -21,13 +23,13 @@ __all__ = [
     "escape",
     "escape_curve",
     "false_negatives",
+    "false_negatives_by_ratio",
     "frontier",
     "hardness",
     "in_degrees",
     "molecule",
     "neighborhood",
     "pairs",
-    "pickiness",
     "same_label",
     "similar_neighbors",
     "thumbnail_grid",

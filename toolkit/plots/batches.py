@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.metrics import FalseNegatives, Hardness
-from toolkit.plots.style import COLORS, FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
+from toolkit.metrics import FalseNegatives, Frontier, Hardness
+from toolkit.plots.style import FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
 
 
 def density(result: Hardness) -> np.ndarray:
@@ -36,15 +36,15 @@ def hardness(results: Mapping[str, Hardness], ax: Axes | None = None) -> Axes:
         color = color_of(name, i)
         ax.stairs(density(result), Hardness.edges, fill=True, color=color, alpha=0.25, label=name)
         ax.stairs(density(result), Hardness.edges, color=color, linewidth=1.5)
-        ax.axvline(result.mean, color=color, linewidth=1.2, linestyle=(0, (2, 2)))
-    side_labels(ax, {name: f"{name}\nmean {result.mean:.2f}" for name, result in results.items()})
+        ax.axvline(result.value, color=color, linewidth=1.2, linestyle=(0, (2, 2)))
+    side_labels(ax, {name: f"{name}\nmean {result.value:.2f}" for name, result in results.items()})
     used = np.flatnonzero(sum(result.histogram for result in results.values()))
     ax.set_xlim(Hardness.edges[used[0]], Hardness.edges[used[-1] + 1])
     ax.set_ylim(bottom=0)
     ax.set_xlabel("cosine similarity of in-batch pairs")
     ax.set_ylabel("density")
     if {UNIFORM, RANDOM_WALK} <= results.keys():
-        gain = results[RANDOM_WALK].mean - results[UNIFORM].mean
+        gain = results[RANDOM_WALK].value - results[UNIFORM].value
         ax.set_title(f"Pairs in random-walk batches are {abs(gain):.2f} {'more' if gain > 0 else 'less'} similar")
     return ax
 
@@ -69,11 +69,11 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
     prior = next(iter(results.values())).prior
     for i, (name, result) in enumerate(results.items()):
         low, high = result.interval()
-        ax.barh(i, result.rate, color=color_of(name, i), alpha=0.85, height=0.6)
+        ax.barh(i, result.value, color=color_of(name, i), alpha=0.85, height=0.6)
         ax.plot([low, high], [i, i], color="black", linewidth=1.5)
-        edge = max(result.rate, high if np.isfinite(high) else 0)
+        edge = max(result.value, high if np.isfinite(high) else 0)
         ax.annotate(
-            f"{result.rate:.1%}" + times_chance(result, "  ({})"),
+            f"{result.value:.1%}" + times_chance(result, "  ({})"),
             (edge, i),
             xytext=(6, 0),
             textcoords="offset points",
@@ -82,55 +82,46 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
     draw_prior(ax, prior)
     ax.set_yticks(range(len(results)), list(results))
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.6 * max(prior, *(result.rate for result in results.values())) or 1)
+    ax.set_xlim(0, 1.6 * max(prior, *(result.value for result in results.values())) or 1)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.set_xlabel("share of in-batch pairs with the same label")
-    if {UNIFORM, RANDOM_WALK} <= results.keys() and results[UNIFORM].rate > 0:
-        ratio = results[RANDOM_WALK].rate / results[UNIFORM].rate
+    if {UNIFORM, RANDOM_WALK} <= results.keys() and results[UNIFORM].value > 0:
+        ratio = results[RANDOM_WALK].value / results[UNIFORM].value
         ax.set_title(f"Random walk: {ratio:.1f} × the false negatives of uniform batches", pad=20)
     return ax
 
 
 @styled
-def frontier(points, ax: Axes | None = None) -> Axes:
+def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     """Draw false-negative rate against hardness as the restart probability and K / M vary.
 
     Parameters
     ----------
-    points : DataFrame
-        From `toolkit.metrics.frontier`. One line per (K, M), one mark per restart probability; uniform and kNN batches
-        are its ends.
+    result : Frontier
+        One line per (M, K), one mark per restart probability; the other samplers are squares.
     ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 4.4))
-    walks = points[points.sampler == RANDOM_WALK]
-    settings = list(walks.groupby(["n_neighbors", "n_candidates"], sort=False))
-    settings.sort(key=lambda item: item[1].hardness.mean())
-    for i, ((k, m), line) in enumerate(settings):
-        shade = 0.35 + 0.65 * i / max(len(settings) - 1, 1)
-        ax.errorbar(
-            line.hardness,
-            line.false_negative_rate,
-            yerr=line.false_negative_half,
-            color=COLORS[RANDOM_WALK],
-            alpha=shade,
-            marker="o",
-            markersize=4,
-            elinewidth=1,
-        )
+    walks = result.walks
+    lines = [line for _, line in walks.groupby(["n_candidates", "n_neighbors"], sort=False)]
+    lines.sort(key=lambda line: line.hardness.mean())
+    look = {"color": color_of(RANDOM_WALK), "marker": "o", "markersize": 4, "elinewidth": 1}
+    for i, line in enumerate(lines):
+        shade = 0.35 + 0.65 * i / max(len(lines) - 1, 1)
+        ax.errorbar(line.hardness, line.false_negative_rate, yerr=line.false_negative_half, alpha=shade, **look)
         end = line.iloc[-1]
         ax.annotate(
-            f"K / M = {k:.0f} / {m:.0f}",
+            f"K / M = {end.n_neighbors:.0f} / {end.n_candidates:.0f}",
             (end.hardness, end.false_negative_rate),
             xytext=(7, -5),
             textcoords="offset points",
             va="top",
-            color=COLORS[RANDOM_WALK],
+            color=color_of(RANDOM_WALK),
             fontsize=9,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
-    for _, point in points[points.sampler != RANDOM_WALK].iterrows():
-        at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler)
+    for i, point in enumerate(result.references.itertuples()):
+        at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler, i)
         below = point.sampler == UNIFORM
         ax.plot(*at, marker="s", markersize=8, color=color)
         ax.annotate(
@@ -142,43 +133,33 @@ def frontier(points, ax: Axes | None = None) -> Axes:
             va="top" if below else "bottom",
             color=color,
         )
-    draw_prior(ax, points.prior.iloc[0], vertical=False)
+    draw_prior(ax, walks.prior.iloc[0], vertical=False)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.margins(x=0.12, y=0.12)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     ax.set_ylabel("false negatives (share of pairs)")
-    low, high = walks.restart.min(), walks.restart.max()
-    rank = points[["hardness", "false_negative_rate"]].rank().corr().iloc[0, 1]
-    ax.set_title(f"Harder batches hold {'more' if rank > 0 else 'no more'} false negatives")
-    ax.text(0.02, 0.97, f"marks: restart {low:g} to {high:g}", transform=ax.transAxes, va="top", fontsize=9)
+    ax.set_title(f"Harder batches hold {'more' if result.value > 0 else 'no more'} false negatives")
+    restarts = f"marks: restart {walks.restart.min():g} to {walks.restart.max():g}"
+    ax.text(0.02, 0.97, restarts, transform=ax.transAxes, va="top", fontsize=9)
     return ax
 
 
 @styled
-def pickiness(points, ax: Axes | None = None) -> Axes:
+def false_negatives_by_ratio(result: Frontier, ax: Axes | None = None) -> Axes:
     """Draw the false-negative rate of walks against K / M, with 95 % intervals and the class prior on both axes.
 
     Parameters
     ----------
-    points : DataFrame
-        From `toolkit.metrics.frontier`, of one restart probability; uniform and kNN batches are left out.
+    result : Frontier
+        At one restart probability; samplers other than the walk are left out.
     ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 3.8))
-    walks = points[points.sampler == RANDOM_WALK].copy()
-    walks["share"] = walks.n_neighbors / walks.n_candidates
-    walks = walks.sort_values("share")
+    walks = result.walks.assign(ratio=lambda rows: rows.n_neighbors / rows.n_candidates).sort_values("ratio")
     prior = walks.prior.iloc[0]
-    ax.errorbar(
-        walks.share,
-        walks.false_negative_rate,
-        yerr=walks.false_negative_half,
-        color=COLORS[RANDOM_WALK],
-        marker="o",
-        markersize=5,
-        elinewidth=1.2,
-    )
+    look = {"color": color_of(RANDOM_WALK), "marker": "o", "markersize": 5, "elinewidth": 1.2}
+    ax.errorbar(walks.ratio, walks.false_negative_rate, yerr=walks.false_negative_half, **look)
     ax.axvline(prior, color=FAINT, linewidth=1, linestyle=":", zorder=0)
     ax.annotate(
         "K / M = class prior",
@@ -194,13 +175,13 @@ def pickiness(points, ax: Axes | None = None) -> Axes:
     ax.texts[-1].set(ha="left", x=3)
     ax.texts[-1].xy = (0, prior)
     ax.set_xscale("log")
-    ax.set_xticks(walks.share, [f"{share:.3g}" for share in walks.share])
+    ax.set_xticks(walks.ratio, [f"{ratio:.3g}" for ratio in walks.ratio])
     ax.minorticks_off()
     ax.set_ylim(bottom=0)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.set_xlabel("K / M: share of all instances that can be neighbours")
     ax.set_ylabel("false negatives (share of pairs)")
-    cost = np.interp(np.log(2 * prior), np.log(walks.share), walks.false_negative_rate) / prior
+    cost = np.interp(np.log(2 * prior), np.log(walks.ratio), walks.false_negative_rate) / prior
     ax.set_title(f"At K / M of twice the class prior: {cost:.1f} × chance")
     return ax
 

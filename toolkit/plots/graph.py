@@ -23,10 +23,10 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.metrics import graph as structure
-    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(200, 8)), 50, 10)
-    >>> plots.in_degrees(structure.in_degrees(graph)).get_xlabel()
+    >>> from toolkit import ProximityGraph, metrics, plots
+    >>> points = np.random.default_rng(0).normal(size=(200, 8))
+    >>> graph = ProximityGraph.build(points, n_candidates=50, n_neighbors=10)
+    >>> plots.in_degrees(metrics.in_degrees(graph)).get_xlabel()
     "in-degree (how often an instance is somebody's neighbour)"
     """
     ax = new_axes(ax, figsize=(6.4, 2.8))
@@ -55,7 +55,7 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
         )
     ax.set(xlabel="in-degree (how often an instance is somebody's neighbour)", ylabel="instances")
     lost = f"{result.unreachable:.1%} are nobody's neighbour" if result.unreachable else "all are somebody's neighbour"
-    ax.set_title(f"In-degrees vary by {result.cv:.0%}; {lost}")
+    ax.set_title(f"In-degrees vary by {result.value:.0%}; {lost}")
     return ax
 
 
@@ -100,22 +100,21 @@ def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) ->
     Examples
     --------
     >>> import numpy as np
-    >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.metrics import graph as structure
+    >>> from toolkit import ProximityGraph, metrics, plots
     >>> graph = ProximityGraph.build(np.eye(4) + 0.1, n_candidates=3, n_neighbors=3)
-    >>> ax = plots.same_label({"M = 3": structure.same_label_edges(graph, [0, 0, 1, 1])})
+    >>> ax = plots.same_label({"M = 3": metrics.same_label_edges(graph, [0, 0, 1, 1])})
     >>> ax.get_xlabel()
     'share of edges between instances with the same label'
     """
     ax = new_axes(ax, figsize=(6.4, 0.9 + 0.42 * len(results)))
     for i, (name, result) in enumerate(results.items()):
-        ax.barh(i, result.rate, color=COLORS[RANDOM_WALK], height=0.6, label=name)
-        text = f"{result.rate:.0%}" + times_chance(result, "  ({})")
-        ax.annotate(text, (result.rate, i), (5, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.barh(i, result.value, color=COLORS[RANDOM_WALK], height=0.6, label=name)
+        text = f"{result.value:.0%}" + times_chance(result, "  ({})")
+        ax.annotate(text, (result.value, i), (5, 0), textcoords="offset points", va="center", fontsize=9)
     draw_prior(ax, next(iter(results.values())).prior)
     ax.set_yticks(range(len(results)), list(results))
     ax.invert_yaxis()
-    ax.set_xlim(0, min(1.4 * max(result.rate for result in results.values()) or 1, 1.3))
+    ax.set_xlim(0, min(1.4 * max(result.value for result in results.values()) or 1, 1.3))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.set_xlabel("share of edges between instances with the same label")
     return ax

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 import matplotlib as mpl
 from cycler import cycler
 
-UNIFORM, KNN, RANDOM_WALK = "Uniform", "kNN", "Random walk"
-COLORS = {UNIFORM: "#7F7F7F", KNN: "#D55E00", RANDOM_WALK: "#0072B2"}
+from toolkit.samplers.registry import SAMPLERS
+
+UNIFORM, KNN, RANDOM_WALK = (SAMPLERS[name].label for name in ("uniform", "knn", "random_walk"))
+COLORS = {kind.label: kind.color for kind in SAMPLERS.values()}
 FALSE_NEGATIVE = "#D55E00"
 INK, FAINT = "#222222", "#999999"
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -75,7 +77,7 @@ def new_axes(ax, **figure):
 
 def color_of(name: str, position: int = 0) -> str:
     """Return the fixed colour of a sampler, by the start of its name, or one of the free colours."""
-    fixed = [color for sampler, color in COLORS.items() if name.lower().startswith(sampler.lower())]
+    fixed = [kind.color for kind in SAMPLERS.values() if name.lower().startswith(kind.label.lower())]
     return fixed[0] if fixed else OTHERS[position % len(OTHERS)]
 
 

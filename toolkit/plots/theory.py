@@ -109,7 +109,8 @@ def escape(
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
     >>> from toolkit.proximity import theory
-    >>> graph, members = ProximityGraph.build(np.eye(6) + 0.1, 5, 2), np.arange(6) < 3
+    >>> graph = ProximityGraph.build(np.eye(6) + 0.1, n_candidates=5, n_neighbors=2)
+    >>> members = np.arange(6) < 3
     >>> ax = plots.escape(theory.escape(graph, members, restart=0.5), start=0)
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['PageRank', 'undirected, lazy', 'its bound']
@@ -149,8 +150,9 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
     >>> from toolkit.proximity import theory
-    >>> graph, members = ProximityGraph.build(np.eye(6) + 0.1, 5, 2), np.arange(6) < 3
-    >>> ax = plots.escape_curve({restart: theory.escape(graph, members, restart) for restart in (0.2, 0.5)})
+    >>> graph = ProximityGraph.build(np.eye(6) + 0.1, n_candidates=5, n_neighbors=2)
+    >>> members = np.arange(6) < 3
+    >>> ax = plots.escape_curve({restart: theory.escape(graph, members, restart=restart) for restart in (0.2, 0.5)})
     >>> ax.get_xlabel()
     'restart probability'
     """
@@ -174,7 +176,7 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
 
 
 @styled
-def similar_neighbors(n: int, n_candidates: int, n_neighbors: int, worst_ranks=None, ax: Axes | None = None) -> Axes:
+def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_ranks=None, ax: Axes | None = None) -> Axes:
     """Draw the probability that all neighbours are among the S most similar instances, over S / N (Proposition 1).
 
     Parameters
@@ -188,15 +190,16 @@ def similar_neighbors(n: int, n_candidates: int, n_neighbors: int, worst_ranks=N
     Examples
     --------
     >>> from toolkit import plots
-    >>> plots.similar_neighbors(8000, 1000, 100).get_xlabel()
+    >>> plots.similar_neighbors(8000, n_candidates=1000, n_neighbors=100).get_xlabel()
     'S / N: share of the data set that counts as similar'
     """
     ax = new_axes(ax, figsize=(6.4, 3.4))
     centre = n_neighbors / n_candidates
     sizes = np.unique(np.linspace(1, min(4 * centre, 1) * (n - 1), 160).astype(int))
     shares = sizes / n
-    exact = [theory.all_neighbors_similar(n, int(s), n_candidates, n_neighbors) for s in sizes]
-    bound = [theory.all_neighbors_similar_bound(n, int(s), n_candidates, n_neighbors) for s in sizes]
+    graph = {"n_candidates": n_candidates, "n_neighbors": n_neighbors}
+    exact = [theory.all_neighbors_similar(n, int(size), **graph) for size in sizes]
+    bound = [theory.all_neighbors_similar_bound(n, int(size), **graph) for size in sizes]
     naive = (1 - (1 - shares) ** n_candidates) ** n_neighbors
     ax.plot(shares, naive, color=COLORS[KNN], linestyle="--", linewidth=1.3)
     ax.plot(shares, exact, color=COLORS[RANDOM_WALK], linewidth=2.2)

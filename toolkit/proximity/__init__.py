@@ -1,6 +1,7 @@
 """The method: the proximity graph, batches by walking on it, and what theory says of both."""
 
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.schedules import LinearRestart
 from toolkit.proximity.theory import (
     Escape,
     all_neighbors_similar,
@@ -10,10 +11,8 @@ from toolkit.proximity.theory import (
     pagerank,
 )
 from toolkit.proximity.walks import (
-    LinearRestart,
     WalkStats,
     WalkTrace,
-    max_idle_steps,
     partition_batches,
     trace_walk,
     visit_frequencies,
@@ -30,7 +29,6 @@ __all__ = [
     "all_neighbors_similar_bound",
     "conductance",
     "escape",
-    "max_idle_steps",
     "pagerank",
     "partition_batches",
     "trace_walk",

@@ -8,6 +8,8 @@ from toolkit import _checks
 from toolkit.engine import threads
 from toolkit.engine.linking import link, link_on_device, narrow
 
+DEFAULT_CANDIDATES = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class ProximityGraph:
@@ -25,7 +27,7 @@ class ProximityGraph:
     n_candidates : int
         Candidates looked at per instance (M), after the cap at N - 1.
     recall : float
-        Share of the K most similar candidates that the neighbours are: 1 but for approximate search (`exact`).
+        Share of the K most similar candidates that are neighbours: 1.0 unless the search was approximate (`nearest`).
     seed : int
         The candidates follow from it, N and M.
 
@@ -49,26 +51,33 @@ class ProximityGraph:
 
     @classmethod
     def build(
-        cls, embeddings, n_candidates: int = 1000, n_neighbors: int = 100, seed: int = 0, n_threads: int | None = None
+        cls,
+        embeddings,
+        *,
+        n_candidates: int | None = None,
+        n_neighbors: int | None = None,
+        seed: int = 0,
+        n_threads: int | None = None,
     ) -> "ProximityGraph":
         """Link each instance to its most similar random candidates.
 
-        Each instance's candidates are a uniform draw without itself and without repetition, and all instances are
+        Each instance's candidates are uniform, without itself and without replacement, and all instances are
         candidates equally often. Blocks of at most M / 2 random instances share theirs, so that the work is a few
-        matrix products. Beside the embeddings and the graph, this takes little memory.
+        matrix products. On top of the embeddings and the graph, this takes little memory.
 
         Parameters
         ----------
         embeddings : array or tensor, shape (N, d)
             Any real dtype, also a memory-mapped array; rows need not be normalised.
-        n_candidates : int
-            Random candidates per instance (M). Capped at N - 1, which gives the exact nearest neighbours.
-        n_neighbors : int
-            Candidates kept per instance (K), at most M.
+        n_candidates : int, optional
+            Random candidates per instance (M), by default 1,000. Capped at N - 1, which gives the exact nearest
+            neighbours.
+        n_neighbors : int, optional
+            Candidates kept per instance (K), at most M; by default a tenth of them.
         seed : int
-            Determines the candidates, and so the graph, with any number of threads.
+            Random seed of the candidates. The graph follows from it, with any number of threads.
         n_threads : int, optional
-            By default as many as torch uses. Embeddings on another device are linked there.
+            Number of threads, by default as many as torch uses. Embeddings on another device are linked there.
 
         Raises
         ------
@@ -76,15 +85,9 @@ class ProximityGraph:
             For K > M, N < 2, a wrong shape, or NaN, Inf and zero rows (the first are named).
         """
         vectors = _checks.vectors(embeddings)
-        n = _checks.integer("number of embeddings", len(vectors), 2)
-        n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), n - 1)
-        n_neighbors = _checks.integer(
-            "n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates (at most N - 1)"
-        )
-        _checks.integer("seed", seed, 0)
-        if n_threads is None:
-            n_threads = threads.n_cores()
-        _checks.integer("n_threads", n_threads, 1)
+        n_candidates, n_neighbors = graph_size(len(vectors), n_candidates, n_neighbors)
+        seed = _checks.integer("seed", seed, 0)
+        n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1)
         norms = _checks.norms(vectors)
         if vectors.device.type == "cpu":
             links = link(vectors, norms, n_candidates, n_neighbors, seed, n_threads)
@@ -93,23 +96,22 @@ class ProximityGraph:
         return cls(*links, n_candidates, seed=seed)
 
     @classmethod
-    def exact(cls, embeddings, n_neighbors: int = 100, *, exact_up_to: int = 50_000, seed: int = 0) -> "ProximityGraph":
+    def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
         """Link each instance to its nearest neighbours of all: the limit M = N - 1, through faiss.
 
-        A walk on this graph gives the hardest batches, full of false negatives, and can be shut in for good: it is
-        here to compare with. The exact search takes time in proportion to the square of N.
+        A walk on this graph gives the hardest batches, full of false negatives, and can get trapped: it is a baseline.
+        Up to 50,000 instances the search is exact and takes time in proportion to the square of N. Above, it is
+        approximate, by inverted lists, and `recall` is the share of the true neighbours found, over 1,000 random
+        instances.
 
         Parameters
         ----------
         embeddings : array or tensor, shape (N, d)
             As for `build`.
-        n_neighbors : int
-            Neighbours kept per instance (K), at most N - 1.
-        exact_up_to : int
-            Above so many instances the search is approximate, by inverted lists. `recall` then says which share of
-            the true neighbours was found, over 1,000 random instances.
+        n_neighbors : int, optional
+            Neighbours kept per instance (K), at most N - 1; by default 100.
         seed : int
-            Determines the lists.
+            Random seed of the inverted lists.
 
         Raises
         ------
@@ -121,21 +123,20 @@ class ProximityGraph:
         >>> import numpy as np
         >>> from toolkit import ProximityGraph
         >>> points = np.random.default_rng(0).normal(size=(500, 8))
-        >>> ProximityGraph.exact(points, n_neighbors=10)
+        >>> ProximityGraph.nearest(points, n_neighbors=10)
         ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=499)
         """
-        from toolkit.engine.nearest import nearest, nearly_nearest
+        from toolkit.engine.nearest import nearest_neighbors
 
         vectors = _checks.vectors(embeddings)
         n = _checks.integer("number of embeddings", len(vectors), 2)
-        _checks.integer("n_neighbors", n_neighbors, 1, n - 1, "no more neighbours than other instances")
-        _checks.integer("exact_up_to", exact_up_to, 0)
-        _checks.integer("seed", seed, 0)
+        default = min(DEFAULT_CANDIDATES // 10, n - 1)
+        n_neighbors = _checks.integer(
+            "n_neighbors", default if n_neighbors is None else n_neighbors, 1, n - 1, "no more than other instances"
+        )
+        seed = _checks.integer("seed", seed, 0)
         unit = np.ascontiguousarray(_checks.embeddings(vectors).cpu().numpy())
-        if n <= exact_up_to:
-            neighbors, similarities, recall = *nearest(unit, np.arange(n), n_neighbors), 1.0
-        else:
-            neighbors, similarities, recall = nearly_nearest(unit, n_neighbors, seed)
+        neighbors, similarities, recall = nearest_neighbors(unit, n_neighbors, seed)
         return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n - 1, recall)
 
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
@@ -162,10 +163,11 @@ class ProximityGraph:
         >>> wide = ProximityGraph.build(points, n_candidates=100, n_neighbors=50)
         >>> wide.narrow(10)
         ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=100)
-        >>> bool((wide.narrow(10).neighbors == ProximityGraph.build(points, 100, 10).neighbors).all())
+        >>> built = ProximityGraph.build(points, n_candidates=100, n_neighbors=10)
+        >>> bool((wide.narrow(10).neighbors == built.neighbors).all())
         True
         """
-        _checks.integer("n_neighbors", n_neighbors, 1, self.n_neighbors, "no more than the graph has")
+        n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, self.n_neighbors, "no more than the graph has")
         neighbors, similarities = narrow(self.neighbors, self.similarities, n_neighbors)
         return replace(self, neighbors=neighbors, similarities=similarities)
 
@@ -179,7 +181,7 @@ class ProximityGraph:
         """Out-neighbours of each instance (K)."""
         return self.neighbors.shape[1]
 
-    def in_degrees(self) -> np.ndarray:
+    def in_degree_counts(self) -> np.ndarray:
         """Count how often each instance is somebody's neighbour; int64, shape (N,)."""
         return np.bincount(self.neighbors.ravel(), minlength=self.n_nodes)
 
@@ -207,3 +209,22 @@ class ProximityGraph:
         recall = f", recall={self.recall:.3f}" if self.recall < 1 else ""
         sizes = f"n_nodes={self.n_nodes}, n_neighbors={self.n_neighbors}, n_candidates={self.n_candidates}"
         return f"ProximityGraph({sizes}{recall})"
+
+
+def graph_size(n: int, n_candidates: int | None = None, n_neighbors: int | None = None) -> tuple[int, int]:
+    """Return M and K of a graph of `n` instances: those given, checked, or defaults that fit.
+
+    M is 1,000 by default and at most N - 1; K is a tenth of M by default, at least 1.
+
+    Examples
+    --------
+    >>> graph_size(8000), graph_size(90), graph_size(8000, n_candidates=200)
+    ((1000, 100), (89, 8), (200, 20))
+    """
+    n = _checks.integer("number of embeddings", n, 2)
+    wanted = DEFAULT_CANDIDATES if n_candidates is None else n_candidates
+    n_candidates = min(_checks.integer("n_candidates", wanted, 1), n - 1)
+    if n_neighbors is None:
+        return n_candidates, max(n_candidates // 10, 1)
+    remedy = "no more neighbours than candidates (at most N - 1)"
+    return n_candidates, _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, remedy)

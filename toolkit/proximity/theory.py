@@ -11,19 +11,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolkit import _checks
+from toolkit._result import Result
 from toolkit.proximity.graph import ProximityGraph
 
 _MAX_ITERATIONS = 2000
 
 
-def all_neighbors_similar(
-    n: int, n_similar: int, n_candidates: int, n_neighbors: int, replacement: bool = False
-) -> float:
+def all_neighbors_similar(n: int, n_similar: int, *, n_candidates: int, n_neighbors: int) -> float:
     """Return the probability that all neighbours of an instance are among its `n_similar` most similar others.
 
     They are if at least K of the M random candidates are. This is the exact form of Proposition 1: P[Hypergeometric(N
-    - 1, S, M) >= K] for candidates drawn without repetition, as `ProximityGraph.build` draws them, and P[Bin(M, S / N)
-    >= K] for the published code, which draws with repetition. It turns from 0 to 1 sharply where S / N = K / M.
+    - 1, S, M) >= K] for candidates drawn without replacement, as `ProximityGraph.build` draws them. It turns from 0 to
+    1 sharply where S / N = K / M.
 
     Parameters
     ----------
@@ -33,23 +32,19 @@ def all_neighbors_similar(
         S, less than N.
     n_candidates, n_neighbors : int
         M and K.
-    replacement : bool
-        Whether candidates are drawn with repetition.
 
     Examples
     --------
-    >>> [round(all_neighbors_similar(50_000, s, 1000, 100), 3) for s in (4000, 5000, 6000)]
+    >>> [round(all_neighbors_similar(50_000, s, n_candidates=1000, n_neighbors=100), 3) for s in (4000, 5000, 6000)]
     [0.013, 0.516, 0.98]
     """
-    from scipy.stats import binom, hypergeom
+    from scipy.stats import hypergeom
 
     _check_sizes(n, n_similar, n_candidates, n_neighbors)
-    if replacement:
-        return float(binom.sf(n_neighbors - 1, n_candidates, n_similar / n))
     return float(hypergeom.sf(n_neighbors - 1, n - 1, n_similar, min(n_candidates, n - 1)))
 
 
-def all_neighbors_similar_bound(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> float:
+def all_neighbors_similar_bound(n: int, n_similar: int, *, n_candidates: int, n_neighbors: int) -> float:
     """Return a lower bound of `all_neighbors_similar` in closed form: (1 - p^floor(M / K))^K with p = (N - S) / N.
 
     Cut the M candidates into K groups: if each holds a similar instance, K of them are similar. That needs independent
@@ -58,7 +53,7 @@ def all_neighbors_similar_bound(n: int, n_similar: int, n_candidates: int, n_nei
 
     Examples
     --------
-    >>> [round(all_neighbors_similar_bound(50_000, s, 1000, 100), 3) for s in (5000, 20_000)]
+    >>> [round(all_neighbors_similar_bound(50_000, s, n_candidates=1000, n_neighbors=100), 3) for s in (5000, 20_000)]
     [0.0, 0.545]
     """
     _check_sizes(n, n_similar, n_candidates, n_neighbors)
@@ -66,7 +61,7 @@ def all_neighbors_similar_bound(n: int, n_similar: int, n_candidates: int, n_nei
 
 
 def pagerank(
-    graph: ProximityGraph, start, restart: float = 0.2, *, undirected: bool = False, tolerance: float = 1e-9
+    graph: ProximityGraph, start, *, restart: float = 0.2, undirected: bool = False, tolerance: float = 1e-9
 ) -> np.ndarray:
     """Return the personalised PageRank of `start`: the share of steps a long walk spends at each node.
 
@@ -91,13 +86,13 @@ def pagerank(
     Raises
     ------
     IndexError, TypeError, ValueError
-        For a restart probability outside [0, 1), and a start that is no instance or no weight of each.
+        For a restart probability outside [0, 1), and a start that is neither an index nor N weights.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph
-    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
+    >>> graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), n_candidates=100, n_neighbors=10)
     >>> rank = pagerank(graph, start=7, restart=0.5)
     >>> int(rank.argmax()), bool(rank[7] >= 0.5), round(float(rank.sum()), 6)
     (7, True, 1.0)
@@ -134,28 +129,34 @@ def conductance(graph: ProximityGraph, members) -> float:
     """
     members = _region(members, graph.n_nodes)
     crossing = (members[graph.neighbors] != members[:, None]).sum()
-    degrees = graph.n_neighbors + graph.in_degrees()
+    degrees = graph.n_neighbors + graph.in_degree_counts()
     inside = degrees[members].sum()
     return float(crossing / min(inside, degrees.sum() - inside))
 
 
 @dataclass(frozen=True, eq=False)
-class Escape:
-    """Share of its steps that a long walk spends outside a region, and what Proposition 2 says of it.
+class Escape(Result):
+    """Share of its steps that a long walk spends outside a region, and what Proposition 2 says about it.
 
     Attributes
     ----------
     members : bool array, shape (N,)
-        The region.
+        Instances in the region.
     walk : float64 array, shape (N,)
-        Of the walk that fills batches, by start. Nothing bounds it.
+        Share for the walk that fills batches, by start. Nothing bounds it.
     undirected : float64 array, shape (N,)
-        Of the proposition's walk (`pagerank` with ``undirected=True``), by start. Single starts may exceed the bound.
+        Share for the proposition's walk (`pagerank` with ``undirected=True``), by start. Single starts may exceed the
+        bound.
     average : float
-        Of the proposition's walk, over all starts in the region, weighted by degree. It never exceeds the bound.
+        Share for the proposition's walk, over all starts in the region, weighted by degree. It never exceeds the bound.
     bound : float
-        (1 - restart) / (2 restart) times the conductance. At 1 and more it says nothing.
+        (1 - restart) / (2 restart) times the conductance. At 1 and more it is vacuous.
+    values : float64 array
+        Share for the walk that fills batches, by start in the region.
     """
+
+    column = "share_outside"
+    row = "start"
 
     members: np.ndarray = field(repr=False)
     walk: np.ndarray = field(repr=False)
@@ -164,13 +165,24 @@ class Escape:
     bound: float
 
     @property
+    def values(self) -> np.ndarray:
+        return self.walk[self.members]
+
+    @property
     def worst(self) -> float:
         """Share for the proposition's walk from the start in the region that escapes most."""
         return float(self.undirected[self.members].max())
 
+    def to_frame(self):
+        """Return a pandas frame with one row per start in the region: both walks' shares."""
+        import pandas as pd
 
-def escape(graph: ProximityGraph, members, restart: float = 0.2, tolerance: float = 1e-9) -> Escape:
-    """Return how much of its time a walk spends outside of a region, beside the conductance bound (Proposition 2).
+        shares = {"walk": self.walk, "undirected": self.undirected}
+        return pd.DataFrame(shares).rename_axis(self.row)[self.members]
+
+
+def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: float = 1e-9) -> Escape:
+    """Return how much of its time a walk spends outside of a region, next to the conductance bound (Proposition 2).
 
     Parameters
     ----------
@@ -192,14 +204,14 @@ def escape(graph: ProximityGraph, members, restart: float = 0.2, tolerance: floa
     >>> import numpy as np
     >>> from toolkit import ProximityGraph
     >>> points = np.random.default_rng(0).normal(size=(300, 8)) + 3 * np.eye(8)[np.arange(300) % 2]
-    >>> graph = ProximityGraph.build(points, 100, 10)
+    >>> graph = ProximityGraph.build(points, n_candidates=100, n_neighbors=10)
     >>> found = escape(graph, np.arange(300) % 2 == 0, restart=0.2)
     >>> found.average <= found.bound < found.worst
     True
     """
     members = _region(members, graph.n_nodes)
     restart = _checks.restart_probability(restart)
-    degrees = graph.n_neighbors + graph.in_degrees()
+    degrees = graph.n_neighbors + graph.in_degree_counts()
     walk, undirected = (
         _share_outside(step, members, restart, tolerance) for step in (_mean(graph), _lazy_undirected_mean(graph))
     )
@@ -241,7 +253,9 @@ def _start_weights(start, n: int) -> np.ndarray:
         return weights
     weights = _checks.shape("start", np.asarray(start, np.float64), (n,), "one weight per instance")
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
-        raise ValueError("start must be weights of at least 0, and some above, got others")
+        raise ValueError(
+            f"start must be finite and non-negative with a positive sum, got min {weights.min()}, sum {weights.sum()}"
+        )
     return weights / weights.sum()
 
 
@@ -271,7 +285,7 @@ def _step(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
 def _lazy_undirected_step(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
     forwards = _links(graph)
     backwards = forwards.T
-    degrees = graph.n_neighbors + graph.in_degrees()
+    degrees = graph.n_neighbors + graph.in_degree_counts()
 
     def step(rank: np.ndarray) -> np.ndarray:
         shares = rank / degrees
@@ -289,5 +303,5 @@ def _mean(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
 def _lazy_undirected_mean(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
     forwards = _links(graph)
     backwards = forwards.T
-    degrees = graph.n_neighbors + graph.in_degrees()
+    degrees = graph.n_neighbors + graph.in_degree_counts()
     return lambda values: values / 2 + (forwards @ values + backwards @ values) / (2 * degrees)

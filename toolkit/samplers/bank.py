@@ -17,11 +17,10 @@ class EmbeddingBank:
         self.known = np.zeros(n, bool)
         self.vectors: torch.Tensor | None = None
 
-    def update(self, indices, embeddings) -> None:
-        """Store the embeddings (B, d) of the instances `indices` (B,)."""
-        if self._write_at_once(indices, embeddings):
+    def update(self, rows: np.ndarray, embeddings) -> None:
+        """Store the embeddings (B, d) of the instances `rows`, int64 (B,) in [0, n)."""
+        if self._write_at_once(rows, embeddings):
             return
-        rows = _checks.indices("indices", indices, self.n)
         vectors = _checks.vectors(embeddings, rows=rows)
         norms = _checks.norms(vectors, rows=rows)
         dim = vectors.shape[1] if self.vectors is None else self.vectors.shape[1]
@@ -35,7 +34,7 @@ class EmbeddingBank:
             self.vectors[rows] = (vectors / norms[:, None]).float()
         self.known[rows] = True
 
-    def _write_at_once(self, indices, embeddings) -> bool:
+    def _write_at_once(self, rows: np.ndarray, embeddings) -> bool:
         """Store ordinary embeddings by one compiled loop; return whether they were.
 
         In a training step each tensor operation, however small, takes longer than that.
@@ -44,15 +43,12 @@ class EmbeddingBank:
 
         if self.vectors is None or not isinstance(embeddings, torch.Tensor):
             return False
-        rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
         vectors = embeddings.detach()
         ordinary = (
-            rows.dtype == np.int64
-            and vectors.dtype == torch.float32
+            vectors.dtype == torch.float32
             and vectors.device.type == self.vectors.device.type == "cpu"
             and vectors.is_contiguous()
-            and vectors.shape == (*rows.shape, self.vectors.shape[1])
-            and rows.ndim == 1
+            and vectors.shape == (len(rows), self.vectors.shape[1])
         )
         if not ordinary or not scatter_unit(vectors.numpy(), rows, self.vectors.numpy()):
             return False

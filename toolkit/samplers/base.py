@@ -1,5 +1,7 @@
 """What all batch samplers share: epochs, exact length, resume in mid-epoch."""
 
+import inspect
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 
@@ -14,11 +16,11 @@ class BatchSampler(Sampler):
     """Yield lists of `batch_size` distinct indices; a subclass plans them.
 
     Iterating to the end moves on to the next epoch by itself; `set_epoch` goes to any other. An epoch left early
-    starts again from its first batch.
+    starts again from its first batch. A subclass keeps each argument of its constructor as an attribute of that name.
     """
 
     def __init__(self, n: int, batch_size: int, drop_last: bool, seed: int) -> None:
-        self.n = _checks.integer("n", n, 2)
+        self.n = _checks.size("n", n)
         self.batch_size = _checks.integer(
             "batch_size", batch_size, 2, self.n, "a batch holds distinct instances of the data set"
         )
@@ -28,6 +30,26 @@ class BatchSampler(Sampler):
         self._position = 0  # batches of this epoch yielded so far
         self._resumed = False
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
+
+    @classmethod
+    def from_embeddings(cls, embeddings, batch_size: int, **settings) -> "BatchSampler":
+        """Return a sampler for known embeddings (N, d), which it uses from the first batch on if it uses any.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For NaN, Inf or zero rows (the first are named), and for wrong settings.
+        """
+        return cls(len(_checks.vectors(embeddings)), batch_size, **settings)
+
+    def update(self, indices, embeddings) -> None:
+        """Take note of the embeddings that a training step computed; a sampler that uses none ignores them."""
+
+    @property
+    def settings(self) -> dict:
+        """Arguments by name with which the constructor makes such a sampler, `n` left out."""
+        names = list(inspect.signature(type(self)).parameters)[1:]
+        return {name: getattr(self, name) for name in names}
 
     def __len__(self) -> int:
         """Return the exact number of batches in an epoch."""
@@ -94,19 +116,19 @@ class BatchSampler(Sampler):
         self._resumed = True
 
     def _config(self) -> dict:
-        """Return the settings that a state must agree with."""
-        return {
-            "sampler": type(self).__name__,
-            "n": self.n,
-            "batch_size": self.batch_size,
-            "drop_last": self.drop_last,
-            "seed": self.seed,
-        }
+        """Return what a state must agree with: numbers and strings only, the same in another process."""
+        settings = {name: _portable(value) for name, value in self.settings.items()}
+        return {"sampler": type(self).__name__, "n": self.n, **settings}
 
     def _rng(self, *purpose: int) -> np.random.Generator:
         """Return a generator that follows from (seed, epoch) and the numbers given."""
         return np.random.default_rng([self.seed, self.epoch, *purpose])
 
     def __repr__(self) -> str:
-        settings = {name: value for name, value in self._config().items() if name != "sampler"}
+        settings = {"n": self.n, **self.settings}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+
+
+def _portable(value):
+    """Return a setting, or what identifies a function in another process."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value)) if callable(value) else value

@@ -1,4 +1,4 @@
-"""The hardest batches there are: an instance and its nearest neighbours."""
+"""Very hard batches: an instance and its nearest neighbours."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from toolkit.samplers.online import OnlineBatchSampler
 class KNNBatchSampler(OnlineBatchSampler):
     """Batches of a random instance and its B - 1 nearest neighbours in cosine similarity, exact through faiss.
 
-    The paper's second reference sampler: as hard as can be, and full of false negatives. An epoch is N // B
-    batches, whose first members are drawn without repetition; batches may overlap.
+    The paper's second reference sampler: very hard, and full of false negatives. An epoch is N // B batches, whose
+    first members are drawn without replacement; batches may overlap.
 
     Parameters
     ----------
-    n : int
-        Size of the data set (N).
+    n : int or data set
+        Number of instances (N), or the data set itself.
     batch_size : int
         Instances per batch (B), at most N.
     refresh_every : int
@@ -22,7 +22,7 @@ class KNNBatchSampler(OnlineBatchSampler):
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     seed : int
-        Batches follow from (seed, epoch) and the embeddings.
+        Random seed. Batches follow from (seed, epoch) and the embeddings.
 
     Examples
     --------
@@ -36,16 +36,16 @@ class KNNBatchSampler(OnlineBatchSampler):
     """
 
     def __init__(
-        self, n: int, batch_size: int = 256, *, refresh_every: int = 100, warmup_epochs: int = 1, seed: int = 0
+        self, n: int, batch_size: int, *, refresh_every: int = 100, warmup_epochs: int = 1, seed: int = 0
     ) -> None:
         super().__init__(n, batch_size, True, refresh_every, warmup_epochs, seed)
 
     def _build(self) -> None:
         """Exact search needs no index."""
 
-    def _draw(self, planned: np.ndarray) -> np.ndarray:
-        from toolkit.engine.nearest import nearest
+    def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
+        from toolkit.engine.nearest import exact_neighbors
 
         starts = self._rng(1).permutation(self.n)[self._chunk()]
-        others, _ = nearest(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1)
+        others, _ = exact_neighbors(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1)
         return np.column_stack([starts, others]).ravel()

@@ -2,14 +2,18 @@
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from toolkit import _checks
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.base import BatchSampler
 
 _CHUNK = 65_536
+_WRAP = "wrap the outermost data set in toolkit.datasets.Indexed, and hand the indices of each batch to `update`"
+_NO_INDEX = f"the data set's items must begin with their index: {_WRAP}"
 
 
 class OnlineBatchSampler(BatchSampler):
@@ -17,7 +21,7 @@ class OnlineBatchSampler(BatchSampler):
 
     The index is rebuilt when it is `refresh_every` batches old, counted as they are yielded, and embeddings have
     changed since. DataLoader workers draw a few batches ahead, so that a rebuild then uses embeddings that
-    are as many batches older.
+    are as many batches older. A subclass writes `_plan_batches`, and `_build` if it has an index.
 
     Raises
     ------
@@ -31,18 +35,20 @@ class OnlineBatchSampler(BatchSampler):
         super().__init__(n, batch_size, drop_last, seed)
         self.refresh_every = _checks.integer("refresh_every", refresh_every, 1)
         self.warmup_epochs = _checks.integer("warmup_epochs", warmup_epochs, 0)
-        self.bank = EmbeddingBank(n)
+        self.bank = EmbeddingBank(self.n)
         self._changed = False  # embeddings came in since the index was built
         self._age = 0  # batches yielded since then
         self._builds = 0
+        self._yielded: np.ndarray | None = np.zeros(self.n, bool)  # None once a warning was given
+        self._awaiting = False  # a batch was yielded since the last update
 
     @classmethod
-    def from_embeddings(cls, embeddings, batch_size: int = 256, **settings):
-        """Build the sampler for known embeddings (N, d): no warm-up. `update` may still change them.
+    def from_embeddings(cls, embeddings, batch_size: int, **settings) -> "OnlineBatchSampler":
+        """Return a sampler for known embeddings (N, d): no warm-up. `update` may still change them.
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             For NaN, Inf or zero rows (the first are named), and for wrong settings.
         """
         settings.setdefault("warmup_epochs", 0)
@@ -59,13 +65,22 @@ class OnlineBatchSampler(BatchSampler):
         """Whether batches are still uniform."""
         return self._builds == 0 or self.epoch < self.warmup_epochs
 
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in super().__iter__():
+            if self._yielded is not None:
+                self._yielded[batch] = True
+            self._awaiting = True
+            yield batch
+
     def update(self, indices, embeddings) -> None:
-        """Store the embeddings that a training step computed.
+        """Store the embeddings that a training step computed, or those of any instances, encoded again.
+
+        Warns once if the indices of a step are not those that the sampler yielded.
 
         Parameters
         ----------
         indices : int array or tensor, shape (B,)
-            Which instances, in [0, N).
+            Instances, in [0, N).
         embeddings : array or tensor, shape (B, d)
             Any real dtype, any device; gradients are ignored, rows are normalised.
 
@@ -74,16 +89,27 @@ class OnlineBatchSampler(BatchSampler):
         IndexError, TypeError, ValueError
             For an index out of range, and for NaN, Inf or zero rows.
         """
-        self.bank.update(indices, embeddings)
+        rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
+        rows = _checks.indices("indices", rows, self.n, _NO_INDEX)
+        self.bank.update(rows, embeddings)
+        if self._awaiting and self._yielded is not None and not self._yielded[rows].all():
+            strange = rows[~self._yielded[rows]]
+            self._yielded = None
+            warnings.warn(
+                f"{type(self).__name__}.update got {len(strange)} of {len(rows)} indices that it did not yield, as "
+                f"{strange[:3].tolist()}: a Subset or ConcatDataset of sets that return their own indices? {_WRAP}",
+                stacklevel=2,
+            )
+        self._awaiting = False
         self._changed = True
 
     def _plan(self) -> None:
         due = self._builds == 0 or (self._outdated and self._age >= self.refresh_every)
         if due and self.epoch >= self.warmup_epochs and self.bank.complete:
             self._refresh()
-            self._queue = self._draw(self._queue)
+            self._queue = self._plan_batches(self._queue)
         elif len(self._queue) == 0:
-            self._queue = self._draw_uniform() if self.warming_up else self._draw(self._queue)
+            self._queue = self._plan_uniform() if self.warming_up else self._plan_batches(self._queue)
         self._age += 1
 
     @property
@@ -98,28 +124,37 @@ class OnlineBatchSampler(BatchSampler):
         self._changed = False
         self._age = 0
 
-    def _draw_uniform(self) -> np.ndarray:
+    def _plan_uniform(self) -> np.ndarray:
         """Plan the whole epoch uniformly, instances without an embedding first."""
-        if self.epoch >= max(self.warmup_epochs, 1) and not self.bank.known.any():
-            warnings.warn(
-                f"{type(self).__name__} is in epoch {self.epoch} and got no embeddings, so that its batches stay "
-                "uniform: call sampler.update(indices, embeddings) in each training step",
-                stacklevel=4,
-            )
+        self._warn_of_gaps()
         order = self._rng().permutation(self.n)
         return order[np.argsort(self.bank.known[order], kind="stable")]
+
+    def _warn_of_gaps(self) -> None:
+        """Warn if embeddings are missing that the epochs so far should have brought."""
+        missing = np.flatnonzero(~self.bank.known)
+        # The first epoch leaves out the remainder of N / B, with which the second begins.
+        remainder = self.n % self.batch_size if self.drop_last and self.epoch == 1 else 0
+        if self.epoch < max(self.warmup_epochs, 1) or len(missing) <= remainder:
+            return
+        warnings.warn(
+            f"{type(self).__name__} has no embedding of {len(missing)} of {self.n} instances, such as "
+            f"{missing[:3].tolist()}, so batches stay uniform in epoch {self.epoch}. Usual causes: no call of "
+            "sampler.update(indices, embeddings) in each training step; a data set that returns other indices (Subset, "
+            f"ConcatDataset) or a collate_fn that drops items; epochs that end early. {_WRAP}",
+            stacklevel=6,
+        )
 
     def _chunk(self) -> range:
         """Return the numbers of the batches to plan at once."""
         return range(self._position, min(self._position + self.refresh_every, len(self)))
 
-    @abstractmethod
     def _build(self) -> None:
-        """Build the index from the bank."""
+        """Build an index from the bank, if there is one."""
 
     @abstractmethod
-    def _draw(self, planned: np.ndarray) -> np.ndarray:
-        """Plan batches from the index; `planned` are those that it replaces (none at the start of an epoch)."""
+    def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
+        """Return planned batches, one after the other; `planned` are those to replace (none at an epoch's start)."""
 
     def state_dict(self) -> dict:
         """Return what is needed to go on in mid-epoch with the same batches, the embeddings included."""
@@ -135,9 +170,3 @@ class OnlineBatchSampler(BatchSampler):
         super().load_state_dict(state)
         self.bank.load_state_dict(state["bank"])
         self._changed, self._age, self._builds = state["changed"], state["age"], state["builds"]
-
-    def _config(self) -> dict:
-        return super()._config() | {
-            "refresh_every": self.refresh_every,
-            "warmup_epochs": self.warmup_epochs,
-        }

@@ -1,6 +1,5 @@
 """BatchSampler: batches by random walk with restart on a proximity graph."""
 
-import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -8,8 +7,9 @@ import numpy as np
 import torch
 
 from toolkit import _checks
-from toolkit.proximity.graph import ProximityGraph
-from toolkit.proximity.walks import WalkStats, partition_batches, random_states, walk_batches
+from toolkit.engine.walking import cut_into_batches, fill_batches, random_states
+from toolkit.proximity.graph import ProximityGraph, graph_size
+from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.online import OnlineBatchSampler
 
 
@@ -22,17 +22,17 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     Parameters
     ----------
-    n : int
-        Size of the data set (N).
+    n : int or data set
+        Number of instances (N), or the data set itself.
     batch_size : int
         Instances per (global) batch (B), at most N.
-    n_candidates : int
-        Random candidates per instance (M), capped at N - 1.
-    n_neighbors : int
-        Candidates kept as neighbours (K), at most M.
+    n_candidates : int, optional
+        Random candidates per instance (M), capped at N - 1; by default 1,000.
+    n_neighbors : int, optional
+        Candidates kept as neighbours (K), at most M; by default a tenth of them.
     restart : float or callable
         Probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
-        epochs) such as `toolkit.proximity.walks.LinearRestart`.
+        epochs) such as `toolkit.proximity.LinearRestart`.
     refresh_every : int
         Batches between rebuilds of the graph (t).
     refresh : {"blocking", "background"}
@@ -49,7 +49,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     drop_last : bool
         With ``coverage="partition"``, leave out the last, smaller batch. Independent batches are always full.
     seed : int
-        Batches follow from (seed, epoch) and the embeddings.
+        Random seed. Batches follow from (seed, epoch) and the embeddings.
 
     Raises
     ------
@@ -78,10 +78,10 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def __init__(
         self,
         n: int,
-        batch_size: int = 256,
+        batch_size: int,
         *,
-        n_candidates: int = 1000,
-        n_neighbors: int = 100,
+        n_candidates: int | None = None,
+        n_neighbors: int | None = None,
         restart: float | Callable[[int], float] = 0.2,
         refresh_every: int = 100,
         refresh: str = "blocking",
@@ -93,14 +93,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
-        self.n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
-        self.n_neighbors = _checks.integer(
-            "n_neighbors",
-            n_neighbors,
-            1,
-            self.n_candidates,
-            "no more neighbours than candidates (n_candidates, at most N - 1)",
-        )
+        self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates, n_neighbors)
         self.restart = restart if callable(restart) else _checks.restart_probability(restart)
         self.graph: ProximityGraph | None = None
         self._next_graph: Future[ProximityGraph] | None = None
@@ -111,15 +104,11 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         step = self.epoch * len(self) + batch
         return _checks.restart_probability(self.restart(step) if callable(self.restart) else self.restart)
 
-    def _restart_name(self) -> float | str:
-        """Return the restart probability, or what identifies its schedule in another process."""
-        return re.sub(" at 0x[0-9a-f]+", "", repr(self.restart)) if callable(self.restart) else self.restart
-
     def _build(self) -> None:
         seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
-        settings = self.n_candidates, self.n_neighbors, seed
+        settings = {"n_candidates": self.n_candidates, "n_neighbors": self.n_neighbors, "seed": seed}
         if self.refresh == "blocking" or self.graph is None:
-            self.graph = ProximityGraph.build(self.bank.vectors, *settings)
+            self.graph = ProximityGraph.build(self.bank.vectors, **settings)
             return
         ready, self._next_graph = self._next_graph, None
         if ready is not None:
@@ -127,33 +116,37 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         if self._changed:
             # One thread, so that training keeps the other cores; it ends with the build, so that forks find none.
             pool = ThreadPoolExecutor(1)
-            self._next_graph = pool.submit(ProximityGraph.build, self.bank.vectors.clone(), *settings, n_threads=1)
+            self._next_graph = pool.submit(ProximityGraph.build, self.bank.vectors.clone(), **settings, n_threads=1)
             pool.shutdown(wait=False)
 
     @property
     def _outdated(self) -> bool:
         return self._changed or self._next_graph is not None
 
-    def _draw(self, planned: np.ndarray) -> np.ndarray:
-        draw = self._draw_partition if self.coverage == "partition" else self._draw_independent
-        queue, stats = draw(planned)
+    def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
+        plan = self._plan_partition if self.coverage == "partition" else self._plan_walks
+        queue, stats = plan(planned)
         self.stats += stats
-        return queue
+        return queue.ravel()
 
-    def _draw_independent(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
+    def _plan_walks(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
         chunk = self._chunk()
         starts = self._rng(1).permutation(self.n)[chunk]
         states = random_states(len(self), self.seed, self.epoch, 2)[chunk]
-        restarts = np.array([self.restart_at(batch) for batch in chunk])
-        batches, stats = walk_batches(self.graph, starts, self.batch_size, restarts, states=states)
-        return batches.ravel(), stats
+        restarts = self._restarts(chunk)
+        batches, *counts = fill_batches(self.graph.neighbors, starts, self.batch_size, restarts, states)
+        return batches, WalkStats(len(batches), *counts)
 
-    def _draw_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
+    def _plan_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
         first = self._position
         order = self._rng(3, first).permutation(planned if len(planned) else self.n)
-        restarts = np.array([self.restart_at(first + b) for b in range(-(-len(order) // self.batch_size))])
+        restarts = self._restarts(range(first, first + -(-len(order) // self.batch_size)))
         state = random_states(1, self.seed, self.epoch, 4, first)[0]
-        return partition_batches(self.graph, order, self.batch_size, restarts, state=state)
+        queue, *counts = cut_into_batches(self.graph.neighbors, order, self.batch_size, restarts, state)
+        return queue, WalkStats(len(restarts), *counts)
+
+    def _restarts(self, batches: range) -> np.ndarray:
+        return np.array([self.restart_at(batch) for batch in batches])
 
     def state_dict(self) -> dict:
         """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan.
@@ -174,20 +167,6 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             self._next_graph = Future()
             self._next_graph.set_result(next_graph)
         self.stats = WalkStats(**state["stats"])
-
-    def _config(self) -> dict:
-        # Coverage before the settings that follow from it, so that an error names it.
-        first = {"sampler": type(self).__name__, "coverage": self.coverage}
-        return (
-            first
-            | super()._config()
-            | {
-                "n_candidates": self.n_candidates,
-                "n_neighbors": self.n_neighbors,
-                "restart": self._restart_name(),
-                "refresh": self.refresh,
-            }
-        )
 
 
 def _graph_state(graph: ProximityGraph | None) -> dict | None:

@@ -1,28 +1,32 @@
-"""Batches of the three samplers side by side: same embeddings, same starts, only the settings differ."""
+"""Batches of all samplers side by side: same embeddings, same starts, only the settings differ."""
 
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 
 from toolkit import _checks
 from toolkit.proximity.graph import ProximityGraph
-from toolkit.proximity.walks import WalkStats, random_states, walk_batches
-from toolkit.samplers import KNNBatchSampler, UniformBatchSampler
+from toolkit.proximity.walks import WalkStats, walk_batches
+from toolkit.samplers.registry import SAMPLERS
+
+WALK = "random_walk"  # has its settings varied; the other samplers are drawn with their defaults
 
 
-class Draws:
-    """Uniform, kNN and random-walk batches of some embeddings, for comparing settings.
+class SideBySide:
+    """Batches of every registered sampler from some embeddings, for comparing samplers and the walk's settings.
 
-    Whatever the settings, walks begin at the same instances with the same random numbers. The last graph is kept, so
-    that another restart probability or batch size costs a few walks, and fewer neighbours no search.
+    Whatever the settings, walks begin at the same instances with the same random numbers. The last graph and the last
+    batches of the other samplers are kept, so that another restart probability or batch size costs a few walks, and
+    fewer neighbours no search.
 
     Parameters
     ----------
     embeddings : array or tensor, shape (N, d)
     n_batches : int
-        Batches per draw, at most N // B.
+        Batches of each sampler, at most N // B.
     seed : int
-        Of everything drawn.
+        Random seed.
 
     Attributes
     ----------
@@ -32,15 +36,15 @@ class Draws:
     Raises
     ------
     ValueError
-        For NaN, Inf and zero rows, and, when drawing, settings out of their ranges.
+        For NaN, Inf and zero rows, and settings out of their ranges.
 
     Examples
     --------
     >>> import numpy as np
-    >>> draws = Draws(np.random.default_rng(0).normal(size=(500, 8)), n_batches=5)
-    >>> batches, stats = draws.walks(32, restart=0.2, n_neighbors=10, n_candidates=100)
-    >>> batches.shape, len(draws.uniform(32)), len(draws.knn(32))
-    ((5, 32), 5, 5)
+    >>> some = SideBySide(np.random.default_rng(0).normal(size=(500, 8)), n_batches=5)
+    >>> batches, stats = some.walks(32, n_candidates=100, n_neighbors=10, restart=0.2)
+    >>> batches.shape, {label: len(others) for label, others in some.references(32).items()}
+    ((5, 32), {'Uniform': 5, 'kNN': 5})
     """
 
     def __init__(self, embeddings, n_batches: int = 20, seed: int = 0) -> None:
@@ -48,37 +52,42 @@ class Draws:
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.integer("seed", seed, 0)
-        self._widest: tuple[int, ProximityGraph] | None = None  # of some candidates, and what was last drawn from
+        self._widest: ProximityGraph | None = None  # of the last number of candidates
         self._graph: ProximityGraph | None = None
+        self.references = lru_cache(2)(self.references)
 
-    def uniform(self, batch_size: int) -> list[list[int]]:
-        """Return batches of a shuffle."""
-        return list(islice(UniformBatchSampler(self.n, batch_size, seed=self.seed), self.n_batches))
+    @classmethod
+    def of(cls, embeddings, seed: int = 0) -> "SideBySide":
+        """Return `embeddings` themselves if they are such an object already, which explorers then share."""
+        return embeddings if isinstance(embeddings, cls) else cls(embeddings, seed=seed)
 
-    def knn(self, batch_size: int) -> list[list[int]]:
-        """Return batches of an instance and its nearest neighbours."""
-        sampler = KNNBatchSampler.from_embeddings(
-            self.vectors, batch_size, refresh_every=self.n_batches, seed=self.seed
-        )
+    def references(self, batch_size: int) -> dict[str, list[list[int]]]:
+        """Return batches of each sampler other than the random walk, by label, with its default settings."""
+        return {kind.label: self._batches(kind, batch_size) for name, kind in SAMPLERS.items() if name != WALK}
+
+    def _batches(self, kind, batch_size: int) -> list[list[int]]:
+        # No more batches are planned than are wanted.
+        plan = {"refresh_every": self.n_batches} if kind.takes("refresh_every") else {}
+        sampler = kind.from_embeddings(self.vectors, batch_size, seed=self.seed, **plan)
         return list(islice(sampler, self.n_batches))
 
-    def graph(self, n_neighbors: int, n_candidates: int) -> ProximityGraph:
+    def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
-        if self._widest is None or self._widest[0] != n_candidates or self._widest[1].n_neighbors < n_neighbors:
-            self._graph = ProximityGraph.build(self.vectors, n_candidates, n_neighbors, self.seed)
-            self._widest = n_candidates, self._graph
+        widest = self._widest
+        if widest is None or widest.n_candidates != min(n_candidates, self.n - 1) or widest.n_neighbors < n_neighbors:
+            widest = self._graph = self._widest = ProximityGraph.build(
+                self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, seed=self.seed
+            )
         if self._graph.n_neighbors != n_neighbors:
-            widest = self._widest[1]
             self._graph = widest if widest.n_neighbors == n_neighbors else widest.narrow(n_neighbors)
         return self._graph
 
     def walks(
-        self, batch_size: int, restart: float, n_neighbors: int, n_candidates: int
+        self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
     ) -> tuple[np.ndarray, WalkStats]:
         """Return batches of random walks, shape (n, B), and what they took."""
-        graph = self.graph(n_neighbors, n_candidates)
-        starts = self.starts(batch_size)
-        return walk_batches(graph, starts, batch_size, restart, states=random_states(len(starts), self.seed))
+        graph = self.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
+        return walk_batches(graph, self.starts(batch_size), batch_size, restart=restart, seed=self.seed)
 
     def starts(self, batch_size: int) -> np.ndarray:
         """Return where the walks begin: distinct random instances."""

@@ -8,15 +8,15 @@ class UniformBatchSampler(BatchSampler):
 
     Parameters
     ----------
-    n : int
-        Size of the data set (N).
+    n : int or data set
+        Number of instances (N), or the data set itself.
     batch_size : int
         Instances per batch (B), at most N.
     drop_last : bool
         Leave out the last, smaller batch, whose contrastive loss has fewer negatives. An epoch is then N // B
         batches, as many as the other samplers'.
     seed : int
-        Batches follow from (seed, epoch).
+        Random seed. Batches follow from (seed, epoch).
 
     Examples
     --------
@@ -26,7 +26,7 @@ class UniformBatchSampler(BatchSampler):
     (2, [4, 4])
     """
 
-    def __init__(self, n: int, batch_size: int = 256, *, drop_last: bool = True, seed: int = 0) -> None:
+    def __init__(self, n: int, batch_size: int, *, drop_last: bool = True, seed: int = 0) -> None:
         super().__init__(n, batch_size, drop_last, seed)
 
     def _plan(self) -> None:

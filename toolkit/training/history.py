@@ -23,7 +23,7 @@ class History:
     probes : list of (step, value)
         Results of the probe.
     staleness : list of (step, value)
-        `toolkit.metrics.staleness` of the sampler's graph, where somebody measured it, as `TrainingMonitor` does.
+        `toolkit.metrics.graph_staleness` of the sampler's graph, where somebody measured it, as `TrainingMonitor` does.
     steps : int
         Steps asked for; 0 if unknown.
     interrupted : bool

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
-from toolkit.metrics import same_pairs
+from toolkit.metrics import same_label_share
 from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.training import checkpoint as checkpoints
@@ -285,7 +285,7 @@ def _mean_cosine(embeddings: Tensor) -> float:
 
 def _same_label_share(codes: np.ndarray | None, index: Tensor) -> float:
     """Return the share of pairs of a batch with the same label, NaN without labels."""
-    return float("nan") if codes is None else same_pairs(np.bincount(codes[index.numpy()]))
+    return float("nan") if codes is None else same_label_share(codes[index.numpy()])
 
 
 def _check_arguments(dataset, sampler, steps, checkpoint_every, probe_every, checkpoint) -> None:

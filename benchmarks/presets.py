@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from toolkit.metrics import same_pairs
+from toolkit import _checks
+from toolkit.metrics import class_prior
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def graph_walk(labels) -> dict[str, int | float]:
     {'n_candidates': 187, 'n_neighbors': 103, 'restart': 0.1}
     """
     n_candidates = min(len(labels) - 1, 1000)
-    prior = same_pairs(np.unique(labels, return_counts=True)[1])
+    prior = class_prior(_checks.labels(labels, len(labels)))
     return {"n_candidates": n_candidates, "n_neighbors": max(round(n_candidates * prior), 1), "restart": 0.1}
 
 

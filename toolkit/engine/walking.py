@@ -1,0 +1,64 @@
+"""Filling batches by walks, on several threads."""
+
+import math
+
+import numpy as np
+
+from toolkit.engine import threads
+
+MAX_IDLE_STEPS = 100_000
+_MEMBERS_PER_THREAD = 50_000  # to be worth a thread's start
+
+
+def random_states(n: int, *seed: int) -> np.ndarray:
+    """Return `n` independent uint64 random states that follow from the numbers in `seed`."""
+    return np.random.SeedSequence(seed).generate_state(n, np.uint64)
+
+
+def max_idle_steps(n_neighbors: int, restart: float) -> int:
+    """Return the steps without a new member after which a walk takes a fresh seed.
+
+    Eight times the steps that one given neighbour of the seed is expected to take, so that a seed's whole
+    neighbourhood is found first (a neighbour is missed with probability exp(-8)); at most 100,000. A walk for a
+    batch of B thus ends after at most B times as many steps, on any graph.
+    """
+    return min(math.ceil(8 * n_neighbors / (1 - restart)), MAX_IDLE_STEPS)
+
+
+def fill_batches(
+    neighbors: np.ndarray, starts: np.ndarray, batch_size: int, restarts: np.ndarray, states: np.ndarray
+) -> tuple[np.ndarray, int, int]:
+    """Fill one batch from each start, every walk on its own; return batches (n, B), steps and reseeds in all."""
+    from toolkit.engine import kernels
+
+    batches = np.empty((len(starts), batch_size), np.int64)
+    idles = _idle_steps(neighbors, restarts)
+    n_threads = min(threads.n_cores(), 1 + batches.size // _MEMBERS_PER_THREAD)
+    parts = iter(np.array_split(np.arange(len(starts)), n_threads))
+    counts = [(0, 0)]
+
+    def work() -> None:
+        for part in parts:
+            rows = slice(part[0], part[-1] + 1)
+            arrays = (array[rows] for array in (starts, restarts, idles, states, batches))
+            counts.append(kernels.walks(neighbors, *arrays))
+
+    if len(starts):
+        threads.run(work, n_threads)
+    steps, reseeds = map(sum, zip(*counts, strict=True))
+    return batches, steps, reseeds
+
+
+def cut_into_batches(
+    neighbors: np.ndarray, order: np.ndarray, batch_size: int, restarts: np.ndarray, state: np.uint64
+) -> tuple[np.ndarray, int, int]:
+    """Cut the instances of `order` into batches by walks; return them one after the other, steps and reseeds."""
+    from toolkit.engine import kernels
+
+    queue = np.empty(len(order), np.int64)
+    idles = _idle_steps(neighbors, restarts)
+    return queue, *kernels.partition(neighbors.copy(), order, batch_size, restarts, idles, state, queue)
+
+
+def _idle_steps(neighbors: np.ndarray, restarts: np.ndarray) -> np.ndarray:
+    return np.array([max_idle_steps(neighbors.shape[1], restart) for restart in restarts], np.int64)

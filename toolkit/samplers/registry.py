@@ -1,0 +1,74 @@
+"""The samplers by name: the one place to add one, which explorers, comparisons, benchmarks and plots follow."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from toolkit.samplers.base import BatchSampler
+from toolkit.samplers.knn import KNNBatchSampler
+from toolkit.samplers.random_walk import RandomWalkBatchSampler
+from toolkit.samplers.uniform import UniformBatchSampler
+
+
+@dataclass(frozen=True)
+class SamplerKind:
+    """A sampler as it is offered everywhere.
+
+    Attributes
+    ----------
+    name : str
+        Name in results and on command lines.
+    label : str
+        Name in figures.
+    color : str
+        Colour in figures.
+    cls : type of BatchSampler
+    settings : mapping of str to value
+        Arguments that replace the class's own defaults.
+    """
+
+    name: str
+    label: str
+    color: str
+    cls: type[BatchSampler]
+    settings: Mapping = field(default_factory=dict)
+
+    def takes(self, setting: str) -> bool:
+        """Return whether the class's constructor has an argument of this name."""
+        return setting in inspect.signature(self.cls).parameters
+
+    def make(self, n: int, batch_size: int, **settings) -> BatchSampler:
+        """Return a sampler of `n` instances."""
+        return self.cls(n, batch_size, **self.settings | settings)
+
+    def from_embeddings(self, embeddings, batch_size: int, **settings) -> BatchSampler:
+        """Return a sampler of known embeddings (N, d)."""
+        return self.cls.from_embeddings(embeddings, batch_size, **self.settings | settings)
+
+
+SAMPLERS: dict[str, SamplerKind] = {}
+
+
+def register(name: str, label: str, color: str, cls: type[BatchSampler], **settings) -> None:
+    """Offer a sampler under `name`, with default settings other than the class's own if given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a class that is not a `BatchSampler`, and a name or label that another sampler has.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, BatchSampler)):
+        raise TypeError(f"cls must be a subclass of toolkit.samplers.BatchSampler, got {cls!r}")
+    if name in SAMPLERS or label in labels():
+        raise ValueError(f"name and label must be new, got {name!r}, {label!r}: registered are {list(SAMPLERS)}")
+    SAMPLERS[name] = SamplerKind(name, label, color, cls, settings)
+
+
+def labels() -> dict[str, SamplerKind]:
+    """Return the samplers by label."""
+    return {kind.label: kind for kind in SAMPLERS.values()}
+
+
+register("uniform", "Uniform", "#7F7F7F", UniformBatchSampler)
+register("random_walk", "Random walk", "#0072B2", RandomWalkBatchSampler)
+register("knn", "kNN", "#D55E00", KNNBatchSampler)
