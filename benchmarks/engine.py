@@ -30,7 +30,7 @@ from benchmarks import published, report
 from toolkit import ProximityGraph, RandomWalkBatchSampler
 from toolkit.engine import linking, threads, top_k
 from toolkit.metrics import batch_hardness
-from toolkit.proximity.walks import partition_batches, walk_batches
+from toolkit.proximity import partition_batches, walk_batches
 
 DIM, M, K, BATCH, RESTART = 128, 1000, 100, 256, 0.2
 SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167

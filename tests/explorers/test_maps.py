@@ -23,8 +23,7 @@ from toolkit.explorers import walk_player as walk_player_module
 from toolkit.explorers.canvas import FOLDER, bundle
 from toolkit.metrics import graph as structure
 from toolkit.plots import projection as maps
-from toolkit.proximity import theory
-from toolkit.proximity.walks import trace_walk, visit_frequencies, walk_batches
+from toolkit.proximity import theory, trace_walk, visit_frequencies, walk_batches
 
 RNG = np.random.default_rng(0)
 N = 300

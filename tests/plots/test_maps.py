@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from toolkit import ProximityGraph, plots
 from toolkit.metrics import graph as structure
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
-from toolkit.proximity.walks import trace_walk
+from toolkit.proximity import trace_walk
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))

@@ -5,8 +5,7 @@ import pytest
 from figures import texts
 
 from toolkit import ProximityGraph, plots
-from toolkit.proximity import theory
-from toolkit.proximity.walks import trace_walk
+from toolkit.proximity import theory, trace_walk
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from toolkit import ProximityGraph, RandomWalkBatchSampler
 from toolkit.engine import linking, nearest
 from toolkit.engine.top_k import LANES, select_top_k
-from toolkit.proximity.walks import walk_batches
+from toolkit.proximity import walk_batches
 
 
 @settings(max_examples=80)

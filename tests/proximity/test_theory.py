@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from toolkit import ProximityGraph
 from toolkit.metrics import graph as structure
-from toolkit.proximity import theory
-from toolkit.proximity.walks import visit_frequencies
+from toolkit.proximity import theory, visit_frequencies
 
 
 def two_blocks(n=60, k=6, seed=0):

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import toolkit
 from toolkit import ProximityGraph, RandomWalkBatchSampler
-from toolkit.proximity.walks import walk_batches
+from toolkit.proximity import walk_batches
 
 PACKAGE = Path(toolkit.__file__).parent
 # Python 3.12 and later warn of every fork beside other threads, and torch's own are always there.
@@ -92,8 +92,8 @@ def test_forked_workers_after_threads(refresh):
 BUILD = """
 import numpy as np
 import toolkit
-from toolkit.proximity.walks import walk_batches
-graph = toolkit.ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), 100, 10)
+from toolkit.proximity import walk_batches
+graph = toolkit.ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), n_candidates=100, n_neighbors=10)
 batches, _ = walk_batches(graph, [7, 9], 32, seed=0)
 print(toolkit.__path__[0], batches.shape)
 """
@@ -135,7 +135,7 @@ def test_second_process_does_not_compile(tmp_path):
 LINK = """
 import numpy as np
 from toolkit import ProximityGraph
-graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(700, 8)), 300, 33)
+graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(700, 8)), n_candidates=300, n_neighbors=33)
 print(np.sort(graph.neighbors, 1).ravel().tolist())
 """
 

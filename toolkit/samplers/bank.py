@@ -17,10 +17,19 @@ class EmbeddingBank:
         self.known = np.zeros(n, bool)
         self.vectors: torch.Tensor | None = None
 
-    def update(self, rows: np.ndarray, embeddings) -> None:
-        """Store the embeddings (B, d) of the instances `rows`, int64 (B,) in [0, n)."""
-        if self._write_at_once(rows, embeddings):
-            return
+    def update(self, indices, embeddings, remedy: str = "") -> np.ndarray:
+        """Store the embeddings (B, d) of the instances `indices` (B,), and return these, checked.
+
+        An error about the indices ends with `remedy`.
+        """
+        rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
+        if not self._write_at_once(rows, embeddings):
+            rows = _checks.indices("indices", rows, self.n, remedy)
+            self._write(rows, embeddings)
+        self.known[rows] = True
+        return rows
+
+    def _write(self, rows: np.ndarray, embeddings) -> None:
         vectors = _checks.vectors(embeddings, rows=rows)
         norms = _checks.norms(vectors, rows=rows)
         dim = vectors.shape[1] if self.vectors is None else self.vectors.shape[1]
@@ -32,7 +41,6 @@ class EmbeddingBank:
                 self.vectors = torch.zeros(self.n, dim, dtype=torch.float32, device=vectors.device)
             self.vectors = self.vectors.to(vectors.device)
             self.vectors[rows] = (vectors / norms[:, None]).float()
-        self.known[rows] = True
 
     def _write_at_once(self, rows: np.ndarray, embeddings) -> bool:
         """Store ordinary embeddings by one compiled loop; return whether they were.
@@ -45,15 +53,14 @@ class EmbeddingBank:
             return False
         vectors = embeddings.detach()
         ordinary = (
-            vectors.dtype == torch.float32
+            rows.dtype == np.int64
+            and vectors.dtype == torch.float32
             and vectors.device.type == self.vectors.device.type == "cpu"
             and vectors.is_contiguous()
-            and vectors.shape == (len(rows), self.vectors.shape[1])
+            and vectors.shape == (*rows.shape, self.vectors.shape[1])
+            and rows.ndim == 1
         )
-        if not ordinary or not scatter_unit(vectors.numpy(), rows, self.vectors.numpy()):
-            return False
-        self.known[rows] = True
-        return True
+        return ordinary and scatter_unit(vectors.numpy(), rows, self.vectors.numpy())
 
     @property
     def complete(self) -> bool:

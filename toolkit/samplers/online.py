@@ -5,7 +5,6 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 from toolkit import _checks
 from toolkit.samplers.bank import EmbeddingBank
@@ -89,9 +88,7 @@ class OnlineBatchSampler(BatchSampler):
         IndexError, TypeError, ValueError
             For an index out of range, and for NaN, Inf or zero rows.
         """
-        rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
-        rows = _checks.indices("indices", rows, self.n, _NO_INDEX)
-        self.bank.update(rows, embeddings)
+        rows = self.bank.update(indices, embeddings, _NO_INDEX)
         if self._awaiting and self._yielded is not None and not self._yielded[rows].all():
             strange = rows[~self._yielded[rows]]
             self._yielded = None
