@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from random_graphs import make_graphs, make_set
 from torch.utils.data import DataLoader
 from torch_geometric.datasets import TUDataset
+from torch_geometric.io import read_tu_data
 from torch_geometric.utils import is_undirected
 
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler
@@ -91,6 +92,11 @@ def test_a_set_of_one_class_can_be_loaded(raw):
     assert load(raw).labels.tolist() == [0, 0, 0]
 
 
+def test_class_labels_may_be_any_integers(raw):
+    (raw / "TINY_graph_labels.txt").write_text(f"{2**63 - 1}\n{-(2**63)}\n{2**63 - 2}\n")
+    assert load(raw).labels.tolist() == [2, 0, 1]
+
+
 @pytest.mark.parametrize("part", ["A", "graph_indicator", "graph_labels"])
 def test_missing_file_is_named_and_nothing_is_fetched(raw, part):
     (raw / f"TINY_{part}.txt").unlink()
@@ -134,14 +140,49 @@ def test_reads_as_torch_geometric_does(name, data_root, tmp_path):
     assert data.labels.tolist() == theirs.y.tolist()
 
 
+@pytest.mark.parametrize("n_columns", [0, 1, 3])
+def test_random_sets_are_read_as_torch_geometric_does(raw, n_columns):
+    rng = np.random.default_rng(n_columns)
+    sizes = rng.integers(2, 20, 30)
+    starts = sizes.cumsum() - sizes + 1
+    # The same two nodes may be drawn again, or be one; the last graph has an edge, or torch_geometric would lose it.
+    pairs = [start + rng.integers(0, size, (rng.integers(60), 2)) for start, size in zip(starts, sizes, strict=True)]
+    pairs = np.concatenate([*pairs, [[starts[-1], starts[-1] + 1]]])
+    np.savetxt(raw / "TINY_A.txt", rng.permutation(np.concatenate([pairs, pairs[:, ::-1]])), "%d", ", ")
+    np.savetxt(raw / "TINY_graph_indicator.txt", np.repeat(np.arange(1, 31), sizes), "%d")
+    np.savetxt(raw / "TINY_graph_labels.txt", rng.integers(-2, 3, 30), "%d")
+    np.savetxt(raw / "TINY_node_labels.txt", rng.integers(-3, 9, (sizes.sum(), max(n_columns, 1))), "%d", ",")
+    if not n_columns:
+        (raw / "TINY_node_labels.txt").unlink()
+    data = load(raw)
+    theirs, slices, _ = read_tu_data(str(raw), "TINY")
+    assert torch.equal(torch.cat([graph.edge_index for graph in data.graphs], dim=1), theirs.edge_index)
+    assert np.cumsum([graph.num_edges for graph in data.graphs]).tolist() == slices["edge_index"][1:].tolist()
+    assert [graph.num_nodes for graph in data.graphs] == sizes.tolist()
+    assert data.labels.tolist() == theirs.y.tolist()
+    if n_columns:
+        assert torch.equal(torch.cat([graph.x for graph in data.graphs]), theirs.x)
+
+
 @pytest.mark.parametrize(
     ("part", "text", "message"),
     [
-        ("A", "", r"A.txt is damaged \(it is empty\)"),
+        ("A", "", r"A.txt is damaged \("),
         ("A", "1, 2\n2, 1\n2, 3\n", "A.txt is damaged, some edges go one way only"),
         ("A", "1, 2\n2, 1\n2,", r"A.txt is damaged \("),
         ("A", "1, 2\n2, x\n", r"A.txt is damaged \("),
         ("A", "1\n2\n", "A.txt is damaged, it has 1 columns"),
+        ("A", "1, 2, 3\n2, 1, 3\n", "A.txt is damaged, it has 3 columns, not 2"),
+        ("A", "1, 2\n2, 1, 3\n", r"A.txt is damaged \("),
+        ("A", "1, 2\n2, 1\n#2, 3\n3, 2\n", r"A.txt is damaged \(it should hold whole numbers only, got b'#'\)"),
+        ("A", "1, 2\n2, 1\n2, 3.0\n3, 2\n", r"A.txt is damaged \(it should hold whole numbers only, got b'.'\)"),
+        ("A", "1, 2\n2, 1\nnan, 2\n", r"A.txt is damaged \(.*b'nan'"),
+        ("A", "1, 2\n2, 1\n\0\0\n", r"A.txt is damaged \(.*b'.x00.x00'"),
+        ("A", "1, 2\n, 1\n", r"A.txt is damaged \("),
+        ("A", "1, 2\n2-1, 1\n", r"A.txt is damaged \("),
+        ("A", f"1, 2\n2, 1\n{2**63}, 2\n", r"A.txt is damaged \("),
+        ("A", f"1, 2\n2, 1\n{2**64}, 2\n", r"A.txt is damaged \("),
+        ("A", "0, 1\n1, 0\n", "it has 6 nodes, but the edges name 0 to 1"),
         ("A", "1, 4\n4, 1\n", "A.txt is damaged, some edges join two graphs"),
         ("graph_indicator", "1\n1\n1\n2\n", "graph_labels.txt is damaged, it has 3 labels for 2 graphs"),
         (
@@ -149,9 +190,21 @@ def test_reads_as_torch_geometric_does(name, data_root, tmp_path):
             "1\n1\n2\n3\n",
             "it has 4 nodes, but the edges name 1 to 5",
         ),
+        ("graph_indicator", "1, 1\n" * 6, "graph_indicator.txt is damaged, it has 2 columns, not 1"),
+        ("graph_labels", "1, 1\n" * 3, "graph_labels.txt is damaged, it has 2 columns, not 1"),
         ("graph_indicator", "1\n1\n1\n3\n3\n3\n", "graph_indicator.txt is damaged, the graphs are not numbered"),
         ("graph_labels", "1\n-1\n", "graph_labels.txt is damaged, it has 2 labels for 3 graphs"),
         ("node_labels", "0\n1\n0\n2\n2\n", "node_labels.txt is damaged, it has 5 labels for 6 nodes"),
+        (
+            "node_labels",
+            "0\n1\n0\n2\n2\n1000000000\n",
+            "node_labels.txt has labels from 0 to 1000000000, whose one-hot features take 22.4 GiB, more than 4",
+        ),
+        (
+            "node_labels",
+            f"0\n1\n0\n2\n{-(2**63)}\n{2**63 - 1}\n",
+            "node_labels.txt has labels from -9223372036854775808",
+        ),
     ],
 )
 def test_damaged_file_is_named(raw, part, text, message):

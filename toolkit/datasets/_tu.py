@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+MAX_ONE_HOT = 2**30  # entries of the nodes' one-hot labels: 4 GiB
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,12 @@ class RawGraphs:
 
     Attributes
     ----------
-    edges : int64 array, shape (m, 2)
+    edges : int64 array, shape (2, m)
         Both ways, sorted, without self-loops and duplicates.
     graph : int64 array, shape (n,)
         Which graph each node belongs to.
-    node_labels : int64 array, shape (n, L), or None
+    node_labels : int64 array, shape (L, n), or None
+        Each row begins at 0.
     labels : int64 array, shape (N,)
         Codes 0, 1, ... of the graphs' classes.
     """
@@ -39,19 +43,11 @@ def read_raw(folder: Path, name: str) -> RawGraphs:
             raise FileNotFoundError(
                 f"{path} is missing: pass download=True, or as root= the folder that holds graphs/{name}/raw"
             )
-    edges, graph, classes = (_numbers(path) for path in paths.values())
-    _check_graphs(paths, graph[:, 0], len(classes))
-    graph = graph[:, 0] - 1
-    _check_edges(paths, edges, graph)
-    node_labels = None
-    optional = folder / f"{name}_node_labels.txt"
-    if optional.is_file():
-        node_labels = _numbers(optional)
-        _demand(len(node_labels) == len(graph), optional, f"it has {len(node_labels)} labels for {len(graph)} nodes")
-    edges = np.unique(edges - 1, axis=0)
-    return RawGraphs(
-        edges[edges[:, 0] != edges[:, 1]], graph, node_labels, np.unique(classes[:, 0], return_inverse=True)[1]
-    )
+    (graph,), (classes,) = (_numbers(paths[part], 1) for part in ("graph_indicator", "graph_labels"))
+    _check_graphs(paths, graph, len(classes))
+    edges, optional = _edges(paths, graph), folder / f"{name}_node_labels.txt"
+    node_labels = _node_labels(optional, len(graph)) if optional.is_file() else None
+    return RawGraphs(edges, graph - 1, node_labels, np.unique(classes, return_inverse=True)[1])
 
 
 def raw_files(folder: Path, name: str) -> dict[str, Path]:
@@ -66,15 +62,36 @@ def _check_graphs(paths: dict[str, Path], numbers: np.ndarray, n_labels: int) ->
     _demand(last == n_labels, paths["graph_labels"], f"it has {n_labels} labels for {last} graphs")
 
 
-def _check_edges(paths: dict[str, Path], edges: np.ndarray, graph: np.ndarray) -> None:
+def _edges(paths: dict[str, Path], graph: np.ndarray) -> np.ndarray:
     n = len(graph)
-    _demand(edges.shape[1] == 2, paths["A"], f"it has {edges.shape[1]} columns, not 2")
-    inside = edges.min() >= 1 and edges.max() <= n
-    _demand(inside, paths["graph_indicator"], f"it has {n} nodes, but the edges name {edges.min()} to {edges.max()}")
-    source, target = edges.T - 1
-    _demand((graph[source] == graph[target]).all(), paths["A"], "some edges join two graphs")
-    there, back = (np.unique(one * n + other) for one, other in ((source, target), (target, source)))
-    _demand(np.array_equal(there, back), paths["A"], "some edges go one way only")
+    keys = _edge_keys(paths, n)
+    edges = source, target = np.stack(np.divmod(keys, n))
+    _demand(np.array_equal(graph[source], graph[target]), paths["A"], "some edges join two graphs")
+    _demand(np.array_equal(keys, np.sort(target * n + source)), paths["A"], "some edges go one way only")
+    return edges
+
+
+def _edge_keys(paths: dict[str, Path], n: int) -> np.ndarray:
+    """Return each edge once, as source * n + target, sorted; np.unique takes over a minute for as many as in COLLAB."""
+    edges = _numbers(paths["A"], 2)
+    low, high = edges.min(), edges.max()
+    _demand(low >= 1 and high <= n, paths["graph_indicator"], f"it has {n} nodes, but the edges name {low} to {high}")
+    source, target = edges - 1
+    keys = np.sort((source * n + target)[source != target])
+    return keys[np.diff(keys, prepend=-1) > 0]
+
+
+def _node_labels(path: Path, n: int) -> np.ndarray:
+    labels = _numbers(path)
+    _demand(labels.shape[1] == n, path, f"it has {labels.shape[1]} labels for {n} nodes")
+    low, high = labels.min(axis=1, keepdims=True), labels.max(axis=1, keepdims=True)
+    size = n * (high.astype(float) - low + 1).sum()  # as integers, the difference may overflow
+    if size > MAX_ONE_HOT:
+        raise ValueError(
+            f"{path} has labels from {low.min()} to {high.max()}, whose one-hot features take {size / 2**28:,.1f} "
+            "GiB, more than 4: get it again if it is damaged, or use another set"
+        )
+    return labels - low
 
 
 def _demand(right: bool, path: Path, what: str) -> None:
@@ -82,11 +99,14 @@ def _demand(right: bool, path: Path, what: str) -> None:
         raise ValueError(f"{path} is damaged, {what}: get it again")
 
 
-def _numbers(path: Path) -> np.ndarray:
-    """Return the numbers of a file, a row for each line."""
+def _numbers(path: Path, n_columns: int | None = None) -> np.ndarray:
+    """Return the numbers of a file, a row for each of its columns."""
     try:
-        if not path.stat().st_size:
-            raise ValueError("it is empty")
-        return np.loadtxt(path, dtype=np.int64, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): get it again") from error
+        # pandas would take "1.0" and "1e3" for whole numbers.
+        if strange := path.read_bytes().translate(None, b"0123456789-+, \t\r\n"):
+            raise ValueError(f"it should hold whole numbers only, got {strange[:20]!r}")
+        numbers = pd.read_csv(path, header=None, dtype=np.int64, na_filter=False).to_numpy().T
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path} is damaged ({str(error).strip()}): get it again") from error
+    _demand(n_columns in (None, len(numbers)), path, f"it has {len(numbers)} columns, not {n_columns}")
+    return numbers

@@ -210,7 +210,7 @@ def tu(
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is missing, or damaged (it is named).
+        If a file is missing or damaged, or one-hot node labels would take more than 4 GiB (the file is named).
     """
     from torch_geometric.data import Data
     from torch_geometric.datasets import TUDataset
@@ -221,14 +221,20 @@ def tu(
     if download and not all(path.is_file() for path in raw_files(raw, name).values()):
         TUDataset(str(folder), name)
     found = read_raw(raw, name)
-    source, graph = found.edges[:, 0], found.graph
+    (source, _), graph = found.edges, found.graph
     n, n_graphs = len(graph), len(found.labels)
-    columns = [] if found.node_labels is None else list((found.node_labels - found.node_labels.min(axis=0)).T)
+    columns = [] if found.node_labels is None else list(found.node_labels)
     if degrees or not columns:
         columns.append(np.bincount(source, minlength=n).clip(max=max_degree))
-    features = torch.cat([F.one_hot(torch.from_numpy(column)).float() for column in columns], dim=1)
-    sizes = np.bincount(graph)
-    edges = torch.from_numpy(found.edges - (sizes.cumsum() - sizes)[graph[source], None])
-    parts = features.split(sizes.tolist()), edges.split(np.bincount(graph[source], minlength=n_graphs).tolist())
-    graphs = [Data(x=x, edge_index=ends.T.contiguous()) for x, ends in zip(*parts, strict=True)]
+    sizes, n_edges = np.bincount(graph), np.bincount(graph[source], minlength=n_graphs)
+    edges = torch.from_numpy(found.edges - np.repeat(sizes.cumsum() - sizes, n_edges))
+    parts = _one_hot(np.stack(columns, axis=1)).split(sizes.tolist()), edges.split(n_edges.tolist(), dim=1)
+    graphs = [Data(x=x, edge_index=ends.contiguous()) for x, ends in zip(*parts, strict=True)]
     return Graphs(graphs, found.labels, tuple(map(str, range(found.labels.max() + 1))), name)
+
+
+def _one_hot(columns: np.ndarray) -> Tensor:
+    """Return the one-hot vectors of each row's codes side by side, float."""
+    widths = columns.max(axis=0) + 1
+    places = torch.from_numpy(columns + widths.cumsum() - widths)
+    return torch.zeros(len(columns), widths.sum()).scatter_(1, places, 1.0)
