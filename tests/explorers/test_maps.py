@@ -20,7 +20,7 @@ from toolkit import ProximityGraph, metrics
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
 from toolkit.explorers import map_base as on_map_module
 from toolkit.explorers import walk_player as walk_player_module
-from toolkit.explorers.canvas import FOLDER, bundle
+from toolkit.explorers.point_map import FOLDER, bundle
 from toolkit.metrics import graph as structure
 from toolkit.plots import projection as maps
 from toolkit.proximity import theory
@@ -478,7 +478,7 @@ def test_error_of_the_theory_is_shown(player, monkeypatch):
 
 
 def test_module_is_one_text_without_imports():
-    for name in ("graph.js", "walk.js"):
+    for name in ("proximity_graph.js", "walk_player.js"):
         text = bundle(name)
         assert not re.search(r"^import ", text, re.MULTILINE)
         assert re.findall(r"^export .*", text, re.MULTILINE) == ["export default { render };"]

@@ -1,5 +1,5 @@
 // The map of points that the explorers draw on, with pan and zoom.
-import { FAINT, FONT, button, coalesced, element, halo, sheet, typed } from "./parts.js";
+import { FAINT, FONT, button, coalesced, element, halo, sheet, typed } from "./dom.js";
 
 const WIDTH = 540;
 const HEIGHT = 380;

@@ -13,18 +13,18 @@ from matplotlib.colors import to_hex
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
 from toolkit.plots.thumbnails import Thumbnails
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "js"
 N_SHADES = 64
 _COLORS = {"walk": COLORS[RANDOM_WALK], "false_negative": FALSE_NEGATIVE}
 
 
 def bundle(name: str) -> str:
     """Return an ES module of this folder as one text with those it imports: a widget's module can't import files."""
-    texts = [(FOLDER / part).read_text() for part in ("parts.js", "canvas.js", name)]
+    texts = [(FOLDER / part).read_text() for part in ("dom.js", "point_map.js", name)]
     return re.sub(r"^import .*\n|^export (?!default)", "", "".join(texts), flags=re.MULTILINE)
 
 
-class Canvas(anywidget.AnyWidget):
+class PointMap(anywidget.AnyWidget):
     """A map of all instances, of which one is selected; positions and colours are sent once, as bytes.
 
     Parameters
@@ -37,7 +37,7 @@ class Canvas(anywidget.AnyWidget):
         Of the codes.
     """
 
-    _css = (FOLDER / "canvas.css").read_text()  # a path would be watched, and keep each widget alive
+    _css = (FOLDER / "point_map.css").read_text()  # a path would be watched, and keep each widget alive
 
     points = traitlets.Bytes().tag(sync=True)
     edges = traitlets.Bytes().tag(sync=True)

@@ -1,6 +1,6 @@
 // The proximity graph: an instance, its neighbours and its candidates on a map of all instances.
-import { PointMap } from "./canvas.js";
-import { Chart, Thumbnails, coalesced, dissolve, dot, element, halo, nameControls, star, typed } from "./parts.js";
+import { PointMap } from "./point_map.js";
+import { Chart, Thumbnails, coalesced, dissolve, dot, element, halo, nameControls, star, typed } from "./dom.js";
 
 const SHOWN = 40;
 

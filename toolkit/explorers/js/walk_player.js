@@ -1,6 +1,6 @@
 // The walk player: a random walk step by step on the map, the batch it fills, and what theory says of it.
-import { PointMap } from "./canvas.js";
-import { Chart, Thumbnails, button, coalesced, dissolve, dot, element, nameControls, star, typed } from "./parts.js";
+import { PointMap } from "./point_map.js";
+import { Chart, Thumbnails, button, coalesced, dissolve, dot, element, nameControls, star, typed } from "./dom.js";
 
 const KINDS = ["new member", "revisit", "restart: back to the seed", "fresh seed"];
 const [NEW, REVISIT, RESTART, RESEED] = [0, 1, 2, 3];
