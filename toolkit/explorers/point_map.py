@@ -1,8 +1,6 @@
-"""The canvas that the explorers with a map draw on, in the browser, and what is sent to it."""
+"""The map of points that explorers show in the browser, and what is sent to it."""
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import matplotlib as mpl
@@ -10,18 +8,12 @@ import numpy as np
 import traitlets
 from matplotlib.colors import to_hex
 
+from toolkit.explorers.bundle import JS
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
 from toolkit.plots.thumbnails import Thumbnails
 
-FOLDER = Path(__file__).parent / "js"
 N_SHADES = 64
 _COLORS = {"walk": COLORS[RANDOM_WALK], "false_negative": FALSE_NEGATIVE}
-
-
-def bundle(name: str) -> str:
-    """Return an ES module of this folder as one text with those it imports: a widget's module can't import files."""
-    texts = [(FOLDER / part).read_text() for part in ("dom.js", "point_map.js", name)]
-    return re.sub(r"^import .*\n|^export (?!default)", "", "".join(texts), flags=re.MULTILINE)
 
 
 class PointMap(anywidget.AnyWidget):
@@ -37,7 +29,7 @@ class PointMap(anywidget.AnyWidget):
         Of the codes.
     """
 
-    _css = (FOLDER / "point_map.css").read_text()  # a path would be watched, and keep each widget alive
+    _css = (JS / "point_map.css").read_text()  # a path would be watched, and keep each widget alive
 
     points = traitlets.Bytes().tag(sync=True)
     edges = traitlets.Bytes().tag(sync=True)

@@ -8,9 +8,10 @@ import traitlets
 from matplotlib.figure import Figure
 
 from toolkit import plots
+from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_base import MapExplorer
-from toolkit.explorers.point_map import PointMap, bundle
+from toolkit.explorers.point_map import PointMap
 from toolkit.metrics import (
     Candidates,
     InDegrees,
@@ -32,7 +33,7 @@ _BINS = 40
 class ProximityGraphMap(PointMap):
     """Draws an instance with its neighbours and candidates."""
 
-    _esm = bundle("proximity_graph.js")
+    _esm = bundle(JS / "proximity_graph.js")
 
     detail = traitlets.Dict().tag(sync=True)
     stats = traitlets.Dict().tag(sync=True)

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.background import Newest
+from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.controls import DEFAULTS, control_layout
 from toolkit.explorers.map_base import MapExplorer
-from toolkit.explorers.point_map import PointMap, bundle
+from toolkit.explorers.point_map import PointMap
 from toolkit.metrics import batch_hardness, false_negative_rate, same_label
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of
@@ -27,7 +28,7 @@ _TOLERANCE = 1e-6
 class WalkMap(PointMap):
     """Draws a walk up to a step; the browser steps on its own."""
 
-    _esm = bundle("walk_player.js")
+    _esm = bundle(JS / "walk_player.js")
 
     walk = traitlets.Dict().tag(sync=True)
     theory = traitlets.Dict().tag(sync=True)
