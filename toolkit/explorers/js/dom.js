@@ -22,7 +22,11 @@ export function element(tag, attributes = {}, ...children) {
 
 /** Make a button; the tooltip is also its name for screen readers. */
 export function button(text, tooltip, onclick) {
-  return element("button", { type: "button", class: "tk-button", title: tooltip, "aria-label": tooltip, onclick }, text);
+  return element(
+    "button",
+    { type: "button", class: "tk-button", title: tooltip, "aria-label": tooltip, onclick },
+    text,
+  );
 }
 
 /** Make a canvas that is sharp on any screen; return it with its context, in CSS pixels. */
@@ -157,7 +161,14 @@ export class Chart {
     this.title.textContent = title;
     this.canvas.setAttribute("aria-label", `${title}; ${xlabel}`);
     context.clearRect(0, 0, this.width, this.height);
-    this.line([[box.left, box.bottom], [box.right, box.bottom]], "#666666", 1);
+    this.line(
+      [
+        [box.left, box.bottom],
+        [box.right, box.bottom],
+      ],
+      "#666666",
+      1,
+    );
     this.text(xlabel, (box.left + box.right) / 2, this.height - 6, "center");
     this.text(low, box.left, box.bottom + 11, "left");
     this.text(high, box.right, box.bottom + 11, "right");
@@ -185,7 +196,7 @@ export class Chart {
     const { context } = this;
     context.setLineDash(dash);
     context.beginPath();
-    points.forEach(([x, y], k) => context[k ? "lineTo" : "moveTo"](x, y));
+    for (const [x, y] of points) context.lineTo(x, y); // the first only moves there
     context.strokeStyle = color;
     context.lineWidth = width;
     context.stroke();

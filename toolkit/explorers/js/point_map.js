@@ -1,5 +1,5 @@
 // The map of points that the explorers draw on, with pan and zoom.
-import { FAINT, FONT, button, coalesced, element, halo, sheet, typed } from "./dom.js";
+import { button, coalesced, element, FAINT, FONT, halo, sheet, typed } from "./dom.js";
 
 const WIDTH = 540;
 const HEIGHT = 380;
@@ -41,7 +41,10 @@ export class PointMap {
     const canvas = this.top.canvas;
     let from = null;
     let moved = false;
-    const at = (event) => [event.offsetX * (WIDTH / canvas.clientWidth), event.offsetY * (HEIGHT / canvas.clientHeight)];
+    const at = (event) => [
+      event.offsetX * (WIDTH / canvas.clientWidth),
+      event.offsetY * (HEIGHT / canvas.clientHeight),
+    ];
     canvas.addEventListener("pointerdown", (event) => {
       from = at(event);
       moved = false;
@@ -90,7 +93,10 @@ export class PointMap {
     this.n = this.points.length / 2;
     this.x = new Float32Array(this.n);
     this.y = new Float32Array(this.n);
-    const [low, high] = [[Infinity, Infinity], [-Infinity, -Infinity]];
+    const [low, high] = [
+      [Infinity, Infinity],
+      [-Infinity, -Infinity],
+    ];
     for (let i = 0; i < 2 * this.n; i++) {
       low[i % 2] = Math.min(low[i % 2], this.points[i]);
       high[i % 2] = Math.max(high[i % 2], this.points[i]);
@@ -138,7 +144,10 @@ export class PointMap {
   zoomBy(factor, [x, y] = [WIDTH / 2, HEIGHT / 2]) {
     const zoom = Math.min(Math.max(this.zoom * factor, 0.5), 60);
     const by = zoom / this.zoom;
-    this.shift = [x - WIDTH / 2 - by * (x - WIDTH / 2 - this.shift[0]), y - HEIGHT / 2 - by * (y - HEIGHT / 2 - this.shift[1])];
+    this.shift = [
+      x - WIDTH / 2 - by * (x - WIDTH / 2 - this.shift[0]),
+      y - HEIGHT / 2 - by * (y - HEIGHT / 2 - this.shift[1]),
+    ];
     this.zoom = zoom;
     this.project();
   }
@@ -193,7 +202,8 @@ export class PointMap {
     for (let i = 0; i < this.n; i++) {
       const [x, y] = [this.x[i], this.y[i]];
       if (x < -5 || y < -5 || x > WIDTH + 5 || y > HEIGHT + 5) continue;
-      if (shade[i] !== last) context.fillStyle = palette[(last = shade[i])] ?? FAINT;
+      if (shade[i] !== last) context.fillStyle = palette[shade[i]] ?? FAINT;
+      last = shade[i];
       if (this.n > 15000) context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
       else {
         context.beginPath();
@@ -224,7 +234,10 @@ export class PointMap {
     this.legend.replaceChildren(element("b", {}, title ?? ""));
     if (named || low === undefined) return;
     const stops = this.model.get("palette").filter((_, i, all) => i % 8 === 0 || i === all.length - 1);
-    const bar = element("span", { class: "tk-bar", style: `background: linear-gradient(to right, ${stops.join(",")})` });
+    const bar = element("span", {
+      class: "tk-bar",
+      style: `background: linear-gradient(to right, ${stops.join(",")})`,
+    });
     this.legend.append(element("span", {}, low), bar, element("span", {}, high));
   }
 

@@ -1,6 +1,7 @@
 // The proximity graph: an instance, its neighbours and its candidates on a map of all instances.
+
+import { Chart, coalesced, dissolve, dot, element, halo, nameControls, star, Thumbnails, typed } from "./dom.js";
 import { PointMap } from "./point_map.js";
-import { Chart, Thumbnails, coalesced, dissolve, dot, element, halo, nameControls, star, typed } from "./dom.js";
 
 const SHOWN = 40;
 
@@ -20,7 +21,11 @@ function render({ model, el }) {
   const similarity = new Chart(176, 112, "Similarity");
   const labels = new Chart(176, 112, "Same label");
   const charts = element("div", { class: "tk-charts" }, degrees.node, similarity.node, labels.node);
-  const hint = element("div", { class: "tk-say tk-note" }, "Click a point, or on the map press ← → for another instance, ↑ ↓ and Enter to follow a neighbour.");
+  const hint = element(
+    "div",
+    { class: "tk-say tk-note" },
+    "Click a point, or on the map press ← → for another instance, ↑ ↓ and Enter to follow a neighbour.",
+  );
   map.node.append(hint);
   map.node.firstChild.classList.add("tk-veiled");
   el.append(map.node, side, charts);
@@ -58,7 +63,7 @@ function render({ model, el }) {
   function light(place) {
     view.lit = Math.min(Math.max(place, -1), view.detail.neighbors.length - 1);
     map.hover(view.lit < 0 ? -1 : view.detail.neighbors[view.lit]);
-    side.querySelectorAll(".tk-item").forEach((item, k) => item.classList.toggle("tk-on", k === view.lit));
+    for (const [k, item] of side.querySelectorAll(".tk-item").entries()) item.classList.toggle("tk-on", k === view.lit);
     map.request();
   }
 
@@ -106,7 +111,9 @@ function render({ model, el }) {
     }
     // For tests and benchmarks: which instance the picture shows.
     map.top.canvas.dataset.selected = selected;
-    map.top.canvas.dataset.shown = detail ? `${detail.index} ${detail.neighbors.length} ${detail.candidates.length}` : "";
+    map.top.canvas.dataset.shown = detail
+      ? `${detail.index} ${detail.neighbors.length} ${detail.candidates.length}`
+      : "";
   }
 
   function paintLit(context, detail) {
@@ -167,7 +174,14 @@ function render({ model, el }) {
     degrees.begin(stats.degree_title, "in-degree", [low, high]);
     degrees.bars(stats.counts, "#7F7F7F", 0.75);
     const at = degrees.x((detail.in_degree - low) / (high - low));
-    degrees.line([[at, degrees.box.top], [at, degrees.box.bottom]], "black", 1.6);
+    degrees.line(
+      [
+        [at, degrees.box.top],
+        [at, degrees.box.bottom],
+      ],
+      "black",
+      1.6,
+    );
     degrees.text("★", at, degrees.box.top - 3, "center", "black");
     similarity.begin(detail.similarity_title, "cosine similarity", detail.span);
     const peak = Math.max(...detail.histograms[0]);
@@ -177,19 +191,40 @@ function render({ model, el }) {
   }
 
   function showLabels(detail, stats) {
-    labels.begin(stats.label_title, stats.prior === null ? "" : "share of edges", stats.prior === null ? ["", ""] : ["0 %", "100 %"]);
+    labels.begin(
+      stats.label_title,
+      stats.prior === null ? "" : "share of edges",
+      stats.prior === null ? ["", ""] : ["0 %", "100 %"],
+    );
     if (stats.prior === null) return labels.text("No labels given.", labels.width / 2, 45, "center");
     const { context } = labels;
-    const rows = [["all", stats.same_rate], ["★", detail.same_rate]];
+    const rows = [
+      ["all", stats.same_rate],
+      ["★", detail.same_rate],
+    ];
     rows.forEach(([name, rate], k) => {
       context.fillStyle = k ? BLUE : "#7F7F7F";
       context.fillRect(labels.x(0), 18 + 30 * k, rate * (labels.x(1) - labels.x(0)), 18);
       labels.text(name, labels.x(0) - 4, 27 + 30 * k, "right", "black");
       const inside = rate > 0.7;
-      labels.text(`${Math.round(100 * rate)} %`, labels.x(rate) + (inside ? -4 : 4), 27 + 30 * k, inside ? "right" : "left", inside ? "white" : "black");
+      labels.text(
+        `${Math.round(100 * rate)} %`,
+        labels.x(rate) + (inside ? -4 : 4),
+        27 + 30 * k,
+        inside ? "right" : "left",
+        inside ? "white" : "black",
+      );
     });
     const chance = labels.x(stats.prior);
-    labels.line([[chance, 12], [chance, labels.box.bottom]], "#666666", 1, [2, 2]);
+    labels.line(
+      [
+        [chance, 12],
+        [chance, labels.box.bottom],
+      ],
+      "#666666",
+      1,
+      [2, 2],
+    );
     labels.text("chance", Math.max(chance, labels.x(0) + 16), 6, "center", "#666666");
   }
 

@@ -1,6 +1,7 @@
 // The walk player: a random walk step by step on the map, the batch it fills, and what theory says of it.
+
+import { button, Chart, coalesced, dissolve, dot, element, nameControls, star, Thumbnails, typed } from "./dom.js";
 import { PointMap } from "./point_map.js";
-import { Chart, Thumbnails, button, coalesced, dissolve, dot, element, nameControls, star, typed } from "./dom.js";
 
 const KINDS = ["new member", "revisit", "restart: back to the seed", "fresh seed"];
 const [NEW, REVISIT, RESTART, RESEED] = [0, 1, 2, 3];
@@ -28,10 +29,17 @@ function render({ model, el }) {
   const more = element("div", { class: "tk-note" });
   side.append(head, element("div", { class: "tk-note" }, "The batch in the order found"), items, more);
   const play = button("Play", "Play or pause the walk (space)", () => toggle());
-  const slider = element("input", { type: "range", min: 0, max: 1, value: 0, "aria-label": "step", title: "Step of the walk" });
+  const slider = element("input", {
+    type: "range",
+    min: 0,
+    max: 1,
+    value: 0,
+    "aria-label": "step",
+    title: "Step of the walk",
+  });
   slider.addEventListener("input", () => go(Number(slider.value)));
   const speed = element("select", { "aria-label": "speed", title: "Steps per second" });
-  SPEEDS.forEach((rate) => speed.append(element("option", { value: rate }, `${rate} steps/s`)));
+  speed.append(...SPEEDS.map((rate) => element("option", { value: rate }, `${rate} steps/s`)));
   speed.value = 15;
   const count = element("span", {});
   const bar = element(
@@ -47,14 +55,14 @@ function render({ model, el }) {
   const say = element("div", { class: "tk-say", role: "status" });
   const distance = new Chart(542, 104, "Distance from the seed");
   const visits = new Chart(252, 132, "Visits and PageRank");
-  const escape = new Chart(278, 132, "Outside the region");
+  const outside = new Chart(278, 132, "Outside the region");
   distance.box.top = 14;
   visits.box.left = 36;
-  escape.box.left = 96;
-  escape.node.title =
+  outside.box.left = 96;
+  outside.node.title =
     "Steps outside the region: of this walk so far; of a long one; in the limit (personalised PageRank). Proposition 2 " +
     "bounds another walk, on undirected edges, lazy, averaged over its starts in the region.";
-  const charts = element("div", { class: "tk-charts" }, distance.node, visits.node, escape.node);
+  const charts = element("div", { class: "tk-charts" }, distance.node, visits.node, outside.node);
   map.node.firstChild.classList.add("tk-veiled");
   map.node.append(bar, say);
   el.append(map.node, side, charts);
@@ -215,9 +223,15 @@ function render({ model, el }) {
     view.listed = shown;
     more.textContent = members > shown ? `… and ${members - shown} more` : "";
     const name = map.describe(walk.start);
-    const words = element("div", {}, element("b", {}, `Seed ${name}`), element("div", {}, `${members} of ${walk.batch.length} members`));
+    const words = element(
+      "div",
+      {},
+      element("b", {}, `Seed ${name}`),
+      element("div", {}, `${members} of ${walk.batch.length} members`),
+    );
     const same = walk.same.subarray(1, members).reduce((sum, flag) => sum + flag, 0);
-    const framed = members > 1 ? `${same} (${Math.round((100 * same) / (members - 1))} %) framed: false negatives of the seed` : "";
+    const framed =
+      members > 1 ? `${same} (${Math.round((100 * same) / (members - 1))} %) framed: false negatives of the seed` : "";
     words.append(element("div", {}, map.groups.length ? framed : "No labels given: false negatives can't be told."));
     head.replaceChildren(...(texts ? [] : [thumbnails.picture(walk.start, 64, name)]), words);
   }
@@ -228,8 +242,15 @@ function render({ model, el }) {
     const same = walk.same[k] && k > 0;
     const name = `${map.describe(index)}${same ? ", false negative" : k === 0 ? ", the seed" : ""}`;
     const shape = `tk-item tk-small${texts ? " tk-text" : ""}${same ? " tk-false" : ""}${k === 0 ? " tk-seed" : ""}`;
-    const content = texts ? element("span", {}, `${same ? "= " : ""}${walk.texts[k]}`) : thumbnails.picture(index, 36, name);
-    const attributes = { type: "button", class: shape, title: `${name}. Click to walk from there.`, "aria-label": name };
+    const content = texts
+      ? element("span", {}, `${same ? "= " : ""}${walk.texts[k]}`)
+      : thumbnails.picture(index, 36, name);
+    const attributes = {
+      type: "button",
+      class: shape,
+      title: `${name}. Click to walk from there.`,
+      "aria-label": name,
+    };
     return element("button", { ...attributes, onclick: () => seed(index) }, content);
   }
 
@@ -238,16 +259,34 @@ function render({ model, el }) {
     const top = Math.max(1, ...walk.distances);
     const at = (t) => distance.x(t / Math.max(walk.n, 1));
     const high = (t) => distance.y((t ? walk.distances[t - 1] : 0) / top);
-    distance.begin(walk.distance_title, "step", [0, walk.n], [["0", 0], [top.toFixed(1), 1]]);
+    distance.begin(
+      walk.distance_title,
+      "step",
+      [0, walk.n],
+      [
+        ["0", 0],
+        [top.toFixed(1), 1],
+      ],
+    );
     for (let t = 1; t <= walk.n; t++) {
-      if (walk.kinds[t - 1] === RESTART) distance.line([[at(t), distance.box.top], [at(t), distance.box.bottom]], "#c8c8c8", 0.8, [3, 3]);
+      if (walk.kinds[t - 1] === RESTART)
+        distance.line(
+          [
+            [at(t), distance.box.top],
+            [at(t), distance.box.bottom],
+          ],
+          "#c8c8c8",
+          0.8,
+          [3, 3],
+        );
     }
     const points = Array.from({ length: walk.n + 1 }, (_, t) => [at(t), high(t)]);
     distance.line(points.slice(step), "#b5cfe2", 1);
     distance.line(points.slice(0, step + 1), BLUE, 1.5);
     if (walk.n <= 250) {
       for (let t = 1; t <= step; t++) {
-        if (walk.kinds[t - 1] !== RESTART) dot(distance.context, at(t), high(t), 2, walk.kinds[t - 1] === REVISIT ? "white" : BLUE, BLUE, 1);
+        if (walk.kinds[t - 1] !== RESTART)
+          dot(distance.context, at(t), high(t), 2, walk.kinds[t - 1] === REVISIT ? "white" : BLUE, BLUE, 1);
       }
     }
     dot(distance.context, at(step), high(step), 4, null, "black", 2);
@@ -262,9 +301,19 @@ function render({ model, el }) {
     const share = (value) => Math.min(Math.max((Math.log10(value || 1e-30) - low) / (high - low), 0), 1);
     const percent = (power) => `${Number((100 * 10 ** power).toPrecision(1))} %`;
     visits.begin(theory.visit_title, "personalised PageRank", [percent(low), percent(high)], [["visits", 0.9]]);
-    visits.line([[visits.x(0), visits.y(0)], [visits.x(1), visits.y(1)]], "#888888", 1, [3, 3]);
+    visits.line(
+      [
+        [visits.x(0), visits.y(0)],
+        [visits.x(1), visits.y(1)],
+      ],
+      "#888888",
+      1,
+      [3, 3],
+    );
     visits.context.globalAlpha = 0.5;
-    rank.forEach((value, k) => dot(visits.context, visits.x(share(value)), visits.y(share(seen[k])), 2, BLUE));
+    for (const [k, value] of rank.entries()) {
+      dot(visits.context, visits.x(share(value)), visits.y(share(seen[k])), 2, BLUE);
+    }
     visits.context.globalAlpha = 1;
     visits.canvas.dataset.restart = theory.restart;
     showEscape();
@@ -274,24 +323,44 @@ function render({ model, el }) {
     const { walk, step } = view;
     const theory = model.get("theory");
     if (!theory.rows || !walk) return;
-    escape.begin(theory.escape_title, "share of steps", ["0 %", "100 %"]);
-    const outside = walk.outside.subarray(0, step).reduce((sum, flag) => sum + flag, 0);
-    const rows = [["this walk", step ? outside / step : 0, BLUE], ...theory.rows];
+    outside.begin(theory.escape_title, "share of steps", ["0 %", "100 %"]);
+    const stepsOutside = walk.outside.subarray(0, step).reduce((sum, flag) => sum + flag, 0);
+    const rows = [["this walk", step ? stepsOutside / step : 0, BLUE], ...theory.rows];
     rows.forEach(([name, share, color], k) => {
-      const y = escape.box.top + 9 + k * 19;
-      escape.context.fillStyle = color;
-      escape.context.fillRect(escape.x(0), y - 6, Math.min(share, 1) * (escape.x(1) - escape.x(0)), 12);
-      escape.text(name, escape.x(0) - 4, y, "right", "black");
+      const y = outside.box.top + 9 + k * 19;
+      outside.context.fillStyle = color;
+      outside.context.fillRect(outside.x(0), y - 6, Math.min(share, 1) * (outside.x(1) - outside.x(0)), 12);
+      outside.text(name, outside.x(0) - 4, y, "right", "black");
       const inside = share > 0.75;
-      escape.text(`${(100 * share).toFixed(0)} %`, escape.x(Math.min(share, 1)) + (inside ? -4 : 4), y, inside ? "right" : "left", inside ? "white" : "black");
+      outside.text(
+        `${(100 * share).toFixed(0)} %`,
+        outside.x(Math.min(share, 1)) + (inside ? -4 : 4),
+        y,
+        inside ? "right" : "left",
+        inside ? "white" : "black",
+      );
     });
-    const y = escape.box.top + 9 + rows.length * 19;
-    const at = escape.x(Math.min(theory.bound, 1));
-    escape.text("its bound", escape.x(0) - 4, y, "right", "black");
+    const y = outside.box.top + 9 + rows.length * 19;
+    const at = outside.x(Math.min(theory.bound, 1));
+    outside.text("its bound", outside.x(0) - 4, y, "right", "black");
     if (theory.bound < 1) {
-      escape.line([[at, y - 27], [at, y + 8]], "black", 1.6, [2, 2]);
-      escape.text(`${(100 * theory.bound).toFixed(0)} %`, at + (theory.bound > 0.75 ? -4 : 4), y, theory.bound > 0.75 ? "right" : "left", "black");
-    } else escape.text(`${theory.bound_text}: says nothing`, escape.x(0) + 4, y, "left", "#444444");
+      outside.line(
+        [
+          [at, y - 27],
+          [at, y + 8],
+        ],
+        "black",
+        1.6,
+        [2, 2],
+      );
+      outside.text(
+        `${(100 * theory.bound).toFixed(0)} %`,
+        at + (theory.bound > 0.75 ? -4 : 4),
+        y,
+        theory.bound > 0.75 ? "right" : "left",
+        "black",
+      );
+    } else outside.text(`${theory.bound_text}: says nothing`, outside.x(0) + 4, y, "left", "#444444");
   }
 
   return () => {
