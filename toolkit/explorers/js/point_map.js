@@ -1,16 +1,16 @@
 // The map of points that the explorers draw on, with pan and zoom.
-import { button, coalesced, element, FAINT, FONT, halo, sheet, typed } from "./dom.js";
+import { button, coalesced, element, typed } from "./dom.js";
+import { FAINT, FONT, halo, sheet, star } from "./marks.js";
 
 const WIDTH = 540;
 const HEIGHT = 380;
 
 /** Points on two sheets: one that changes seldom, and one above it for what moves. */
 export class PointMap {
-  constructor(model, { name, paint, last, pick, keys }) {
+  constructor(model, { name, paint, seed, keys }) {
     this.model = model;
     this.paint = paint;
-    this.last = last;
-    this.pick = pick;
+    this.seed = seed;
     this.zoom = 1;
     this.shift = [0, 0];
     this.stale = true;
@@ -64,7 +64,7 @@ export class PointMap {
       const [x, y] = at(event);
       const found = moved ? -1 : this.nearest(x, y, 15);
       from = null;
-      if (found >= 0) this.pick(found);
+      if (found >= 0) this.select(found);
     });
     canvas.addEventListener("pointerleave", () => this.hover(-1));
     canvas.addEventListener(
@@ -93,10 +93,8 @@ export class PointMap {
     this.n = this.points.length / 2;
     this.x = new Float32Array(this.n);
     this.y = new Float32Array(this.n);
-    const [low, high] = [
-      [Infinity, Infinity],
-      [-Infinity, -Infinity],
-    ];
+    const low = [Infinity, Infinity];
+    const high = [-Infinity, -Infinity];
     for (let i = 0; i < 2 * this.n; i++) {
       low[i % 2] = Math.min(low[i % 2], this.points[i]);
       high[i % 2] = Math.max(high[i % 2], this.points[i]);
@@ -158,6 +156,13 @@ export class PointMap {
     this.project();
   }
 
+  /** Select an instance, or the nearest number that there is. */
+  select(index) {
+    this.model.set("selected", Math.min(Math.max(index, 0), this.n - 1));
+    this.model.save_changes();
+    this.request();
+  }
+
   nearest(x, y, within) {
     let [found, best] = [-1, within * within];
     for (let i = 0; i < this.n; i++) {
@@ -186,7 +191,8 @@ export class PointMap {
     context.clearRect(0, 0, WIDTH, HEIGHT);
     this.paint(context);
     if (this.model.get("legend").named) this.writeNames(context);
-    this.last(context);
+    const seed = this.seed();
+    if (seed !== undefined) star(context, this.x[seed], this.y[seed]);
   }
 
   drawBase() {
@@ -221,10 +227,15 @@ export class PointMap {
     context.strokeStyle = FAINT;
     context.globalAlpha = Math.min(0.35, 1200 / edges.length);
     context.lineWidth = 0.6;
+    this.connect(context, edges);
+  }
+
+  /** Draw lines between instances, given pair after pair; they are one path, so that overlaps are no darker. */
+  connect(context, ends) {
     context.beginPath();
-    for (let e = 0; e < edges.length; e += 2) {
-      context.moveTo(this.x[edges[e]], this.y[edges[e]]);
-      context.lineTo(this.x[edges[e + 1]], this.y[edges[e + 1]]);
+    for (let e = 0; e < ends.length; e += 2) {
+      context.moveTo(this.x[ends[e]], this.y[ends[e]]);
+      context.lineTo(this.x[ends[e + 1]], this.y[ends[e + 1]]);
     }
     context.stroke();
   }
