@@ -147,6 +147,16 @@ def test_walk_by_keyboard_and_mouse(show):
     notebook.screenshot("walk")
 
 
+def test_step_set_from_code_is_shown_and_stays(show):
+    code = "player = WalkPlayer(points, labels, images, 'pca'); player.batch_size.value = 32; player.step = 5; player"
+    notebook, canvas = show("step", code)
+    assert canvas.get_attribute("data-shown").startswith("0 0.2 5 ")
+    notebook.page.wait_for_timeout(1000)  # longer than the view waits before it tells the kernel of a step
+    assert canvas.get_attribute("data-shown").startswith("0 0.2 5 ")
+    assert notebook.output(".tk-player").get_by_text("5 / ").is_visible()
+    notebook.assert_clean()
+
+
 def test_all_text_can_be_read_in_the_dark_theme(show):
     notebook, _canvas = show("dark", "ProximityGraphExplorer(points, labels, images, 'pca')")
     notebook.page.evaluate(DARK)

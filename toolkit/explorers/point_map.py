@@ -24,9 +24,9 @@ class PointMap(anywidget.AnyWidget):
     thumbnails : Thumbnails
         What the browser shows of an instance; it asks for those it needs.
     labels : array, shape (N,), optional
-        Codes 0, 1, ...
+        Codes 0, 1, ... of the classes.
     names : sequence of str
-        Of the codes.
+        Names of the codes.
     """
 
     _css = (JS / "point_map.css").read_text()  # a path would be watched, and keep each widget alive
