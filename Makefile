@@ -34,6 +34,7 @@ test: lint ## lint, tests, doctests, notebooks
 lint: $(INSTALLED) ## check style of code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	if test -x $(BIN)/biome; then $(BIN)/biome ci; else echo "no biome for this machine: JavaScript is not checked"; fi
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine

@@ -52,7 +52,7 @@ def wait_until_shown(notebook, canvas, text, seconds=60):
 
 
 def test_graph_by_keyboard_and_mouse(show):
-    notebook, canvas = show("graph", "ProximityGraphExplorer(points, labels, images, 'pca')")
+    notebook, canvas = show("graph", "ProximityGraphExplorer(points, labels, images, projection='pca')")
     page, numbers = notebook.page, notebook.output(".widget-html-content:has-text('K / M')")
     side, charts = page.locator(".tk-side"), page.locator(".tk-charts canvas")
     wait_until_shown(notebook, canvas, "0 100 999")
@@ -97,7 +97,7 @@ def test_graph_by_keyboard_and_mouse(show):
 
 
 def test_walk_by_keyboard_and_mouse(show):
-    code = "player = WalkPlayer(points, labels, images, 'pca'); player.batch_size.value = 32; player"
+    code = "player = WalkPlayer(points, labels, images, projection='pca'); player.batch_size.value = 32; player"
     notebook, canvas = show("walk", code)
     page, numbers = notebook.page, notebook.output(".widget-html-content:has-text('hardness')")
     side, say = page.locator(".tk-side"), page.locator(".tk-say")
@@ -147,8 +147,18 @@ def test_walk_by_keyboard_and_mouse(show):
     notebook.screenshot("walk")
 
 
+def test_step_set_from_code_is_shown_and_stays(show):
+    code = "player = WalkPlayer(points, labels, images, projection='pca'); player.batch_size.value = 32"
+    notebook, canvas = show("step", f"{code}; player.step = 5; player")
+    assert canvas.get_attribute("data-shown").startswith("0 0.2 5 ")
+    notebook.page.wait_for_timeout(1000)  # longer than the view waits before it tells the kernel of a step
+    assert canvas.get_attribute("data-shown").startswith("0 0.2 5 ")
+    assert notebook.output(".tk-player").get_by_text("5 / ").is_visible()
+    notebook.assert_clean()
+
+
 def test_all_text_can_be_read_in_the_dark_theme(show):
-    notebook, _canvas = show("dark", "ProximityGraphExplorer(points, labels, images, 'pca')")
+    notebook, _canvas = show("dark", "ProximityGraphExplorer(points, labels, images, projection='pca')")
     notebook.page.evaluate(DARK)
     notebook.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     notebook.page.wait_for_timeout(1000)

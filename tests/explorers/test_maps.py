@@ -4,7 +4,6 @@ import asyncio
 import base64
 import gc
 import io
-import re
 import threading
 import time
 import weakref
@@ -20,7 +19,6 @@ from toolkit import ProximityGraph, metrics
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
 from toolkit.explorers import map_base as on_map_module
 from toolkit.explorers import walk_player as walk_player_module
-from toolkit.explorers.canvas import FOLDER, bundle
 from toolkit.metrics import graph as structure
 from toolkit.plots import projection as maps
 from toolkit.proximity import theory, trace_walk, visit_frequencies, walk_batches
@@ -471,24 +469,6 @@ def test_error_of_the_theory_is_shown(player, monkeypatch):
         player.restart.value = 0.7
     assert "the graph &lt;burst&gt;" in player.message.value
     assert player.canvas.walk["restart"] == 0.7
-
-
-# What runs in the browser
-
-
-def test_module_is_one_text_without_imports():
-    for name in ("graph.js", "walk.js"):
-        text = bundle(name)
-        assert not re.search(r"^import ", text, re.MULTILINE)
-        assert re.findall(r"^export .*", text, re.MULTILINE) == ["export default { render };"]
-        assert "http" not in text
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.js")), ids=lambda path: path.name)
-def test_modules_import_what_others_export(path):
-    for names, source in re.findall(r'^import \{ (.*) \} from "\./(.*)";$', path.read_text(), re.MULTILINE):
-        exported = re.findall(r"^export (?:function|const|class) (\w+)", (FOLDER / source).read_text(), re.MULTILINE)
-        assert set(names.split(", ")) <= set(exported)
 
 
 def test_class_names_are_in_the_order_of_their_codes():

@@ -8,9 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit.explorers.base import DataExplorer
-from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_positions import Places
+from toolkit.explorers.point_map import PointMap
 from toolkit.plots.style import style
 
 _AREAS = '"controls map" "side map" "side charts" "below below"'
@@ -22,7 +22,7 @@ class MapExplorer(DataExplorer):
     A subclass names its `_canvas_class`, and writes `draw` and what `Explorer` asks for.
     """
 
-    _canvas_class: type[Canvas]
+    _canvas_class: type[PointMap]
     positions: Places | None = None  # until all arguments were found to be good
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:

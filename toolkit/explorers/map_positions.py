@@ -18,7 +18,7 @@ class Places:
     Parameters
     ----------
     unit : float32 tensor, shape (N, d)
-    canvas : Canvas
+    canvas : PointMap
     layout : {"umap", "pca"} or array, shape (N, 2)
         Own positions are shown as they are.
     attempt : callable

@@ -8,9 +8,10 @@ import traitlets
 from matplotlib.figure import Figure
 
 from toolkit import plots
-from toolkit.explorers.canvas import Canvas, bundle
+from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_base import MapExplorer
+from toolkit.explorers.point_map import PointMap
 from toolkit.metrics import (
     Candidates,
     InDegrees,
@@ -29,10 +30,10 @@ N_TEXTS = 40
 _BINS = 40
 
 
-class GraphCanvas(Canvas):
+class ProximityGraphMap(PointMap):
     """Draws an instance with its neighbours and candidates."""
 
-    _esm = bundle("graph.js")
+    _esm = bundle(JS / "proximity_graph.js")
 
     detail = traitlets.Dict().tag(sync=True)
     stats = traitlets.Dict().tag(sync=True)
@@ -82,7 +83,7 @@ class ProximityGraphExplorer(MapExplorer):
     ProximityGraph(n_nodes=1000, n_neighbors=50, n_candidates=999)
     """
 
-    _canvas_class = GraphCanvas
+    _canvas_class = ProximityGraphMap
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
         super().__init__(embeddings, labels, items, projection=projection, **settings)

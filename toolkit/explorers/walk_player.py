@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.background import Newest
-from toolkit.explorers.canvas import Canvas, bundle
+from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.controls import DEFAULTS, control_layout
 from toolkit.explorers.map_base import MapExplorer
+from toolkit.explorers.point_map import PointMap
 from toolkit.metrics import batch_hardness, false_negative_rate, same_label
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of
@@ -24,10 +25,10 @@ _SEED_LABEL, _NEAREST = "seed's label", "nearest tenth"
 _TOLERANCE = 1e-6
 
 
-class WalkCanvas(Canvas):
+class WalkMap(PointMap):
     """Draws a walk up to a step; the browser steps on its own."""
 
-    _esm = bundle("walk.js")
+    _esm = bundle(JS / "walk_player.js")
 
     walk = traitlets.Dict().tag(sync=True)
     theory = traitlets.Dict().tag(sync=True)
@@ -82,7 +83,7 @@ class WalkPlayer(MapExplorer):
     (32, True)
     """
 
-    _canvas_class = WalkCanvas
+    _canvas_class = WalkMap
     _defaults = DEFAULTS | {"batch_size": 64}
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:

@@ -1,8 +1,6 @@
-"""The canvas that the explorers with a map draw on, in the browser, and what is sent to it."""
+"""The map of points that explorers show in the browser, and what is sent to it."""
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import matplotlib as mpl
@@ -10,21 +8,15 @@ import numpy as np
 import traitlets
 from matplotlib.colors import to_hex
 
+from toolkit.explorers.bundle import JS
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
 from toolkit.plots.thumbnails import Thumbnails
 
-FOLDER = Path(__file__).parent
 N_SHADES = 64
 _COLORS = {"walk": COLORS[RANDOM_WALK], "false_negative": FALSE_NEGATIVE}
 
 
-def bundle(name: str) -> str:
-    """Return an ES module of this folder as one text with those it imports: a widget's module can't import files."""
-    texts = [(FOLDER / part).read_text() for part in ("parts.js", "canvas.js", name)]
-    return re.sub(r"^import .*\n|^export (?!default)", "", "".join(texts), flags=re.MULTILINE)
-
-
-class Canvas(anywidget.AnyWidget):
+class PointMap(anywidget.AnyWidget):
     """A map of all instances, of which one is selected; positions and colours are sent once, as bytes.
 
     Parameters
@@ -32,12 +24,12 @@ class Canvas(anywidget.AnyWidget):
     thumbnails : Thumbnails
         What the browser shows of an instance; it asks for those it needs.
     labels : array, shape (N,), optional
-        Codes 0, 1, ...
+        Codes 0, 1, ... of the classes.
     names : sequence of str
-        Of the codes.
+        Names of the codes.
     """
 
-    _css = (FOLDER / "canvas.css").read_text()  # a path would be watched, and keep each widget alive
+    _css = (JS / "point_map.css").read_text()  # a path would be watched, and keep each widget alive
 
     points = traitlets.Bytes().tag(sync=True)
     edges = traitlets.Bytes().tag(sync=True)

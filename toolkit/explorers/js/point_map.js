@@ -1,16 +1,16 @@
 // The map of points that the explorers draw on, with pan and zoom.
-import { FAINT, FONT, button, coalesced, element, halo, sheet, typed } from "./parts.js";
+import { button, coalesced, element, typed } from "./dom.js";
+import { FAINT, FONT, halo, sheet, star } from "./marks.js";
 
 const WIDTH = 540;
 const HEIGHT = 380;
 
 /** Points on two sheets: one that changes seldom, and one above it for what moves. */
 export class PointMap {
-  constructor(model, { name, paint, last, pick, keys }) {
+  constructor(model, { name, paint, seed, keys }) {
     this.model = model;
     this.paint = paint;
-    this.last = last;
-    this.pick = pick;
+    this.seed = seed;
     this.zoom = 1;
     this.shift = [0, 0];
     this.stale = true;
@@ -41,7 +41,10 @@ export class PointMap {
     const canvas = this.top.canvas;
     let from = null;
     let moved = false;
-    const at = (event) => [event.offsetX * (WIDTH / canvas.clientWidth), event.offsetY * (HEIGHT / canvas.clientHeight)];
+    const at = (event) => [
+      event.offsetX * (WIDTH / canvas.clientWidth),
+      event.offsetY * (HEIGHT / canvas.clientHeight),
+    ];
     canvas.addEventListener("pointerdown", (event) => {
       from = at(event);
       moved = false;
@@ -61,7 +64,7 @@ export class PointMap {
       const [x, y] = at(event);
       const found = moved ? -1 : this.nearest(x, y, 15);
       from = null;
-      if (found >= 0) this.pick(found);
+      if (found >= 0) this.select(found);
     });
     canvas.addEventListener("pointerleave", () => this.hover(-1));
     canvas.addEventListener(
@@ -90,7 +93,8 @@ export class PointMap {
     this.n = this.points.length / 2;
     this.x = new Float32Array(this.n);
     this.y = new Float32Array(this.n);
-    const [low, high] = [[Infinity, Infinity], [-Infinity, -Infinity]];
+    const low = [Infinity, Infinity];
+    const high = [-Infinity, -Infinity];
     for (let i = 0; i < 2 * this.n; i++) {
       low[i % 2] = Math.min(low[i % 2], this.points[i]);
       high[i % 2] = Math.max(high[i % 2], this.points[i]);
@@ -138,7 +142,10 @@ export class PointMap {
   zoomBy(factor, [x, y] = [WIDTH / 2, HEIGHT / 2]) {
     const zoom = Math.min(Math.max(this.zoom * factor, 0.5), 60);
     const by = zoom / this.zoom;
-    this.shift = [x - WIDTH / 2 - by * (x - WIDTH / 2 - this.shift[0]), y - HEIGHT / 2 - by * (y - HEIGHT / 2 - this.shift[1])];
+    this.shift = [
+      x - WIDTH / 2 - by * (x - WIDTH / 2 - this.shift[0]),
+      y - HEIGHT / 2 - by * (y - HEIGHT / 2 - this.shift[1]),
+    ];
     this.zoom = zoom;
     this.project();
   }
@@ -147,6 +154,13 @@ export class PointMap {
     this.zoom = 1;
     this.shift = [0, 0];
     this.project();
+  }
+
+  /** Select an instance, or the nearest number that there is. */
+  select(index) {
+    this.model.set("selected", Math.min(Math.max(index, 0), this.n - 1));
+    this.model.save_changes();
+    this.request();
   }
 
   nearest(x, y, within) {
@@ -177,7 +191,8 @@ export class PointMap {
     context.clearRect(0, 0, WIDTH, HEIGHT);
     this.paint(context);
     if (this.model.get("legend").named) this.writeNames(context);
-    this.last(context);
+    const seed = this.seed();
+    if (seed !== undefined) star(context, this.x[seed], this.y[seed]);
   }
 
   drawBase() {
@@ -193,7 +208,8 @@ export class PointMap {
     for (let i = 0; i < this.n; i++) {
       const [x, y] = [this.x[i], this.y[i]];
       if (x < -5 || y < -5 || x > WIDTH + 5 || y > HEIGHT + 5) continue;
-      if (shade[i] !== last) context.fillStyle = palette[(last = shade[i])] ?? FAINT;
+      if (shade[i] !== last) context.fillStyle = palette[shade[i]] ?? FAINT;
+      last = shade[i];
       if (this.n > 15000) context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
       else {
         context.beginPath();
@@ -211,10 +227,15 @@ export class PointMap {
     context.strokeStyle = FAINT;
     context.globalAlpha = Math.min(0.35, 1200 / edges.length);
     context.lineWidth = 0.6;
+    this.connect(context, edges);
+  }
+
+  /** Draw lines between instances, given pair after pair; they are one path, so that overlaps are no darker. */
+  connect(context, ends) {
     context.beginPath();
-    for (let e = 0; e < edges.length; e += 2) {
-      context.moveTo(this.x[edges[e]], this.y[edges[e]]);
-      context.lineTo(this.x[edges[e + 1]], this.y[edges[e + 1]]);
+    for (let e = 0; e < ends.length; e += 2) {
+      context.moveTo(this.x[ends[e]], this.y[ends[e]]);
+      context.lineTo(this.x[ends[e + 1]], this.y[ends[e + 1]]);
     }
     context.stroke();
   }
@@ -224,7 +245,10 @@ export class PointMap {
     this.legend.replaceChildren(element("b", {}, title ?? ""));
     if (named || low === undefined) return;
     const stops = this.model.get("palette").filter((_, i, all) => i % 8 === 0 || i === all.length - 1);
-    const bar = element("span", { class: "tk-bar", style: `background: linear-gradient(to right, ${stops.join(",")})` });
+    const bar = element("span", {
+      class: "tk-bar",
+      style: `background: linear-gradient(to right, ${stops.join(",")})`,
+    });
     this.legend.append(element("span", {}, low), bar, element("span", {}, high));
   }
 
