@@ -22,7 +22,7 @@ from toolkit.explorers import map_base as on_map_module
 from toolkit.explorers import walk_player as walk_player_module
 from toolkit.explorers.canvas import FOLDER, bundle
 from toolkit.metrics import graph as structure
-from toolkit.plots import projection as maps
+from toolkit.plots import projection
 from toolkit.proximity import theory
 from toolkit.proximity.walks import random_states, trace_walk, visit_frequencies, walk_batches
 
@@ -58,7 +58,7 @@ def fail(*args, **kwargs):
 @pytest.mark.parametrize("explorer_class", CLASSES)
 def test_map_and_labels_are_sent_as_bytes(explorer_class):
     canvas = make(explorer_class).canvas
-    np.testing.assert_array_equal(floats(canvas.points).reshape(N, 2), maps.pca(POINTS))
+    np.testing.assert_array_equal(floats(canvas.points).reshape(N, 2), projection.pca(POINTS))
     assert canvas.names == sorted(set(LABELS))
     assert [canvas.names[code] for code in ints(canvas.groups)] == LABELS.tolist()
     assert np.frombuffer(canvas.shade, np.uint8).tolist() == ints(canvas.groups).tolist()
@@ -68,10 +68,10 @@ def test_map_and_labels_are_sent_as_bytes(explorer_class):
 
 @pytest.mark.parametrize("explorer_class", CLASSES)
 def test_own_places_are_shown_as_they_are(explorer_class):
-    places = RNG.normal(size=(N, 2)).astype(np.float32)
-    explorer = make(explorer_class, layout=places)
-    np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), places)
-    assert explorer.places.control.options == ("own",)
+    positions = RNG.normal(size=(N, 2)).astype(np.float32)
+    explorer = make(explorer_class, layout=positions)
+    np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), positions)
+    assert explorer.positions.control.options == ("own",)
 
 
 @pytest.mark.parametrize("explorer_class", CLASSES)
@@ -228,19 +228,19 @@ class SlowMap:
 
     def __init__(self, monkeypatch, tmp_path):
         monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
-        self.go, self.places = threading.Event(), RNG.normal(size=(N, 2)).astype(np.float32)
+        self.go, self.positions = threading.Event(), RNG.normal(size=(N, 2)).astype(np.float32)
         self.error = None
 
-        def run(task, unit, settings):
-            task._on_progress("layout", 0.5)
+        def compute(task, unit, settings):
+            task._progress("layout", 0.5)
             while not self.go.wait(0.01):
-                if task._cancelled:
-                    return None
+                if task.cancelled():
+                    raise RuntimeError("killed")
             if self.error:
                 raise self.error
-            return self.places
+            return self.positions
 
-        monkeypatch.setattr(maps.UMAPTask, "_run", run)
+        monkeypatch.setattr(projection.UMAPTask, "_compute", compute)
 
 
 @pytest.fixture
@@ -260,15 +260,15 @@ async def until(condition):
 def test_pca_is_shown_until_umap_is_there(explorer_class, slow_map):
     async def kernel():
         explorer = make(explorer_class, layout="umap")
-        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), maps.pca(POINTS))
+        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), projection.pca(POINTS))
         await until(lambda: explorer.canvas.status == "PCA; UMAP: layout 50%")
         slow_map.go.set()
         await until(lambda: explorer.canvas.status == "")
-        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), slow_map.places)
-        explorer.places.control.value = "PCA"
-        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), maps.pca(POINTS))
+        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), slow_map.positions)
+        explorer.positions.control.value = "PCA"
+        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), projection.pca(POINTS))
         again = make(explorer_class, layout="umap")
-        np.testing.assert_array_equal(floats(again.canvas.points).reshape(N, 2), slow_map.places)
+        np.testing.assert_array_equal(floats(again.canvas.points).reshape(N, 2), slow_map.positions)
         explorer.close()
 
     asyncio.run(kernel())
@@ -283,7 +283,7 @@ def test_umap_that_fails_says_so_and_pca_stays(slow_map):
         await until(lambda: raised)
         assert explorer.canvas.status == "PCA; UMAP failed"
         assert "no memory" in explorer.message.value
-        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), maps.pca(POINTS))
+        np.testing.assert_array_equal(floats(explorer.canvas.points).reshape(N, 2), projection.pca(POINTS))
 
     raised = []
     asyncio.run(kernel())
@@ -302,8 +302,8 @@ def test_closing_stops_the_map(explorer_class, slow_map):
 def test_waiting_shows_the_map(slow_map):
     explorer = make(ProximityGraphExplorer, layout="umap")
     threading.Timer(0.1, slow_map.go.set).start()
-    explorer.places.wait()
-    np.testing.assert_array_equal(explorer.places.shown, slow_map.places)
+    explorer.positions.wait()
+    np.testing.assert_array_equal(explorer.positions.shown, slow_map.positions)
     assert explorer.canvas.status == ""
 
 

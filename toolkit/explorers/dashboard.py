@@ -43,7 +43,7 @@ class Dashboard(Explorer):
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or positions that are not one per
         row, and another layout.
 
     Examples

@@ -12,7 +12,7 @@ from toolkit import _checks
 from toolkit.explorers.base import Explorer, close_tree
 from toolkit.explorers.canvas import Canvas
 from toolkit.explorers.controls import SamplerControls
-from toolkit.explorers.map_positions import Places
+from toolkit.explorers.map_positions import MapPositions
 from toolkit.plots.style import style
 from toolkit.plots.thumbnails import Thumbnails
 from toolkit.samplers.side_by_side import Draws
@@ -27,7 +27,7 @@ class MapExplorer(Explorer):
     """
 
     _canvas_class: type[Canvas]
-    places: Places | None = None  # until all arguments were found to be good
+    positions: MapPositions | None = None  # until all arguments were found to be good
     controls: SamplerControls | None = None
 
     def __init__(self, embeddings, labels, items, layout, seed: int) -> None:
@@ -40,7 +40,7 @@ class MapExplorer(Explorer):
             self._labels = np.array(self._names)[self._codes]
         self.thumbnails = Thumbnails(items, n)
         self.canvas = self._canvas_class(self.thumbnails, self._codes, self._names)
-        self.places = Places(self._draws.vectors, self.canvas, layout, self._attempt_later)
+        self.positions = MapPositions(self._draws.vectors, self.canvas, layout, self._attempt_later)
         self.controls = SamplerControls(n, self._changed)
         self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
         self.instance = widgets.BoundedIntText(
@@ -107,8 +107,8 @@ class MapExplorer(Explorer):
 
     def close(self) -> None:
         """End the widget, and the map if it is being computed; nothing stays in the kernel."""
-        if self.places is not None:
-            self.places.close()
+        if self.positions is not None:
+            self.positions.close()
         if self.controls is not None:
             close_tree(self.controls)  # not all of them are shown
         super().close()

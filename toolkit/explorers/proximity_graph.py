@@ -60,7 +60,7 @@ class ProximityGraphExplorer(MapExplorer):
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or positions that are not one per
         row, and another layout.
 
     Examples
@@ -111,7 +111,7 @@ class ProximityGraphExplorer(MapExplorer):
         self.reset = self.controls.reset
         self.reset.layout.width = "262px"
         switches = widgets.HBox([self.candidates, self.edges], layout=widgets.Layout(margin="0 0 0 84px"))
-        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.places.control]
+        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.positions.control]
         return [*shown, switches, self.reset]
 
     def _respond(self, moved) -> None:
@@ -237,7 +237,7 @@ class ProximityGraphExplorer(MapExplorer):
             framed[1:] = self._codes[shown[1:]] == self._codes[index]
         plots.thumbnail_grid(self.thumbnails, shown, captions, framed, 3, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])
-        plots.neighborhood(self.places.shown, self.graph, index, self._labels, ax)
+        plots.neighborhood(self.positions.shown, self.graph, index, self._labels, ax)
         settings = f"K = {self.graph.n_neighbors}, M = {self.graph.n_candidates}"
         figure.text(0.02, 0.96, f"{ax.get_title(loc='left')}; {settings}", fontsize=11)
         ax.set_title("", loc="left")

@@ -67,7 +67,7 @@ class WalkPlayer(MapExplorer):
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or places that are not one per
+        For embeddings with NaN, Inf or zero rows, less than 32 of them, labels, items or positions that are not one per
         row, and another layout.
 
     Examples
@@ -107,7 +107,7 @@ class WalkPlayer(MapExplorer):
         self.reset = self.controls.reset
         self.reset.layout.width = "262px"
         self.controls.set_start(batch_size=min(64, self.batch_size.options[-1]))
-        return [*self.controls.sliders, self.instance, self.region, self.places.control, self.reset]
+        return [*self.controls.sliders, self.instance, self.region, self.positions.control, self.reset]
 
     @property
     def step(self) -> int:
@@ -226,7 +226,7 @@ class WalkPlayer(MapExplorer):
             framed[1:] = self._codes[shown[1:]] == self._codes[trace.start]
         plots.thumbnail_grid(self.thumbnails, shown, None, framed, 6, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])
-        plots.walk(self.places.shown, trace, self._labels, step, ax)
+        plots.walk(self.positions.shown, trace, self._labels, step, ax)
         settings = f"restart {self.restart.value:g}, K = {self.graph.n_neighbors}, M = {self.graph.n_candidates}"
         figure.text(0.02, 0.96, f"{ax.get_title(loc='left')}; {settings}", fontsize=11)
         ax.set_title("", loc="left")
