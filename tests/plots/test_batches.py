@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from toolkit import plots
 from toolkit.metrics import FalseNegatives, Hardness
 from toolkit.plots.batches import density
-from toolkit.plots.style import COLORS, FALSE_NEGATIVE, OTHERS, color_of
+from toolkit.plots.style import COLORS, OTHERS, color_of
 from toolkit.training.comparison import Comparison
 from toolkit.training.history import COLUMNS, History
 

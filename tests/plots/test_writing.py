@@ -87,6 +87,22 @@ def test_missing_characters_come_from_another_font(monkeypatch):
     np.testing.assert_array_equal(png(figures[0]), png(figures[1]))
 
 
+def test_a_font_without_a_bold_face_is_used_in_silence(monkeypatch, caplog):
+    monkeypatch.setattr(writing, "_FAMILIES", ("DejaVu Sans", "cmr10"))
+    monkeypatch.setattr(font_manager, "get_font_names", lambda: ["cmr10"])
+    assert "a" not in characters("STIXSizeFiveSym")
+    caplog.clear()
+    figure = Figure()
+    look = {"weight": "bold", "fontsize": 9.37}
+    text = writing.write(figure.text(0, 0, "", fontfamily="STIXSizeFiveSym", **look), "a")
+    assert text.get_fontfamily()[-1] == "cmr10"
+    png(figure)
+    assert not caplog.records
+    figure.text(0, 0, "a", fontfamily="cmr10", weight="bold", fontsize=9.41)
+    png(figure)
+    assert "bold" in caplog.text, "as Matplotlib does by itself"
+
+
 def test_boxes_are_drawn_also_in_fonts_without_them():
     assert writing._BOX not in characters("cmr10")
     figure = Figure()

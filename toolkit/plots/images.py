@@ -100,7 +100,7 @@ def thumbnail_grid(
     sentences = thumbnails.kind == "text"
     columns = 1 if sentences else columns
     rows = -(-len(indices) // columns)
-    ax = new_axes(ax, figsize=(1.1 * columns, 1.3 * rows))
+    ax = new_axes(ax, figsize=(4.8, 0.25 * rows) if sentences else (1.1 * columns, 1.3 * rows))
     height = 0.3 if sentences else 1.42 if any(captions) else 1.12
     for cell, (index, caption, frame) in enumerate(zip(indices, captions, framed, strict=True)):
         left, top = 1.12 * (cell % columns), height * (cell // columns)

@@ -1,11 +1,13 @@
 """The users' own words in figures: any script, never mathematics, cut to fit."""
 
+import logging
 import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import east_asian_width
 
 from matplotlib import font_manager
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
 # Those with the most characters first; most systems have one of each script.
@@ -49,12 +51,12 @@ def write(text: Text, words) -> Text:
     'from $5 to $7'
     """
     words = "".join(" " if letter.isspace() and letter != "\n" else letter for letter in whole(str(words)))
-    look = text.get_fontweight(), text.get_fontstyle()
+    look = text.get_fontproperties().copy()
     families = list(text.get_fontfamily())
     missing = set(words) - {"\n"}
-    missing = missing.difference(*(_characters(family, *look) for family in families))
+    missing = missing.difference(*(_characters(family, look) for family in families))
     for family in _fallbacks() if missing else ():
-        found = missing & _characters(family, *look)
+        found = missing & _characters(family, look)
         if found or family == _FAMILIES[0]:  # which has the box
             families.append(family)
             missing -= found
@@ -80,13 +82,13 @@ def wrap(words: str, width: int, n_lines: int) -> str:
     >>> wrap("鱼在水里游来游去", 6, 2)
     '鱼在水\\n里游 …'
     """
-    padded = "".join(letter + "\0" * (east_asian_width(letter) in "WF") for letter in words)
+    padded = "".join(letter + "\0" * (east_asian_width(letter) in "WF") for letter in words.strip())
     lines = textwrap.wrap(padded, width)
     if len(lines) > n_lines:
         lines = lines[:n_lines]
         if len(lines[-1]) > width - 2:
             at_a_space = lines[-1][: width - 1].rpartition(" ")[0]
-            lines[-1] = at_a_space if len(at_a_space) > width / 2 else lines[-1][: width - 2]
+            lines[-1] = at_a_space if len(at_a_space) > width / 3 else lines[-1][: width - 2]
         lines[-1] += " …"
     return "\n".join(lines).replace("\0", "")
 
@@ -98,12 +100,18 @@ def _fallbacks() -> Iterator[str]:
     yield from sorted(family for family in installed if family.startswith("Noto Sans ") and family not in _FAMILIES)
 
 
-@lru_cache(256)
-def _characters(family: str, weight, slant: str) -> frozenset[str]:
+@lru_cache(1024)
+def _characters(family: str, look: FontProperties) -> frozenset[str]:
     """Return the characters of the font that Matplotlib takes for a family."""
-    wanted = font_manager.FontProperties(family=family, weight=weight, style=slant)
+    wanted = look.copy()
+    wanted.set_family(family)
+    logger = logging.getLogger(font_manager.__name__)
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it says that there is no bold face; when it draws, it remembers the answer
     try:
         font = font_manager.get_font(font_manager.findfont(wanted, fallback_to_default=False))
     except (ValueError, RuntimeError):  # not installed, not readable
         return frozenset()
+    finally:
+        logger.setLevel(level)
     return frozenset(map(chr, font.get_charmap()))
