@@ -75,13 +75,13 @@ EXPLORERS = {
     "proximity_graph": (
         IMAGES,
         """graph = explorers.ProximityGraphExplorer(embeddings, names, images)
-graph.places.wait()
+graph.positions.wait()
 graph""",
     ),
     "walk": (
         IMAGES,
         """player = explorers.WalkPlayer(embeddings, names, images)
-player.places.wait()
+player.positions.wait()
 player""",
     ),
     "hardness": (IMAGES, "explorers.HardnessExplorer(embeddings, names, images)"),

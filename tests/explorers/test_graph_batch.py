@@ -62,7 +62,7 @@ def test_an_error_is_shown_and_raised(explorer):
     def burst(index, ax):
         raise RuntimeError("no <such> graph")
 
-    explorer._thumbnails._items = burst
+    explorer._thumbnails._item = burst
     explorer._thumbnails.png.cache_clear()
     with pytest.raises(RuntimeError):
         explorer.restart.value = 0.5

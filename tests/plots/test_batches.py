@@ -10,8 +10,7 @@ from matplotlib.colors import to_hex
 from toolkit import plots
 from toolkit.metrics import FalseNegatives, Hardness
 from toolkit.plots.batches import density
-from toolkit.plots.style import COLORS, FALSE_NEGATIVE, OTHERS, color_of
-from toolkit.training.comparison import Comparison
+from toolkit.plots.style import COLORS, OTHERS, color_of
 from toolkit.training.history import COLUMNS, History
 
 NAMES = ("Uniform", "Random walk", "kNN")
@@ -341,82 +340,3 @@ def test_title_of_accuracies_is_computed(walk, words):
     assert words in title
     assert "2 seeds" in title
     assert plots.accuracies({"kNN": [0.1, 0.2]}).get_title(loc="left") == ""
-
-
-# Batches
-
-
-def test_grid_shows_the_members_and_frames_false_negatives():
-    images = np.random.default_rng(0).integers(0, 256, (20, 1, 6, 6), dtype=np.uint8)
-    labels = np.arange(20) % 3
-    batches = {"Uniform": [4, 5, 7, 9], "Random walk": [2, 5, 8, 11]}
-    axes = plots.batch_grid(batches, images, labels, ["cat", "dog", "eel"], n_shown=3)
-    assert axes.shape == (2, 3)
-    for row, (name, batch) in zip(axes, batches.items(), strict=True):
-        assert row[0].get_title(loc="left") == name
-        for column, (ax, index) in enumerate(zip(row, batch[:3], strict=True)):
-            np.testing.assert_array_equal(ax.images[0].get_array(), images[index, 0])
-            assert ax.get_xlabel() == ["cat", "dog", "eel"][labels[index]]
-            outlined = {to_hex(spine.get_edgecolor()).upper() for spine in ax.spines.values()} == {FALSE_NEGATIVE}
-            assert outlined == (column > 0 and labels[index] == labels[batch[0]])
-            assert all(spine.get_visible() for spine in ax.spines.values())
-
-
-@pytest.mark.parametrize("shape", [(6, 6), (1, 6, 6), (3, 6, 6)])
-def test_grid_takes_grey_and_colour(shape):
-    images = np.random.default_rng(0).random((4, *shape))
-    axes = plots.batch_grid({"Uniform": [0, 1]}, images, np.arange(4), n_shown=2)
-    expected = (6, 6, 3) if shape[0] == 3 else (6, 6)
-    assert axes[0, 1].images[0].get_array().shape == expected
-    assert axes[0, 1].get_xlabel() == ""
-
-
-def test_grid_takes_batches_smaller_than_a_row():
-    images = np.random.default_rng(0).random((8, 6, 6))
-    axes = plots.batch_grid({"Uniform": [0, 1, 2], "kNN": [3, 4, 5, 6]}, images, np.arange(8) % 2)
-    assert [sum(len(ax.images) for ax in row) for row in axes] == [3, 4]
-
-
-# Comparisons
-
-
-@pytest.fixture
-def compared():
-    rng = np.random.default_rng(0)
-    rows = []
-    for loss in ("infonce", "dcl"):
-        for seed in range(4):
-            base = rng.normal(0.8, 0.02)
-            for name, shift in (("uniform", 0), ("knn", -0.05), ("random_walk", 0.0)):
-                value = base + shift + rng.normal(0, 0.002)
-                row = {"set": "a", "model": "b", "settings": "", "loss": loss, "sampler": name, "seed": seed}
-                rows.append(row | {"steps": 5, "metric": "kNN probe", "value": value})
-    return Comparison(pd.DataFrame(rows))
-
-
-def test_comparison_draws_means_intervals_and_seeds(compared):
-    ax = plots.comparison(compared)
-    table = compared.differences()
-    diamonds = [line for line in ax.lines if line.get_marker() == "D"]
-    assert [line.get_xdata()[0] for line in diamonds] == pytest.approx(100 * table.difference)
-    colors = [COLORS["kNN"] if name == "knn" else COLORS["Random walk"] for name in table.sampler]
-    assert [line.get_color() for line in diamonds] == colors
-    bars = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 2.5]
-    np.testing.assert_allclose(bars, 100 * table[["low", "high"]].to_numpy())
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
-    means = [line.get_xdata().mean() for line in dots]
-    assert means == pytest.approx(100 * table.difference)
-    assert [len(line.get_xdata()) for line in dots] == [4] * 4
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["InfoNCE", "DCL"]
-
-
-def test_comparison_states_what_the_intervals_say(compared):
-    title = plots.comparison(compared).get_title(loc="left")
-    assert title == "kNN: below uniform with 2 of 2 losses\nRandom walk: not told from uniform"
-
-
-def test_comparison_of_several_sets_is_refused(compared):
-    frame = compared.frame.copy()
-    frame.loc[0, "set"] = "other"
-    with pytest.raises(ValueError, match="got several of set: choose"):
-        plots.comparison(Comparison(frame))

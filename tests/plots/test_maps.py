@@ -15,7 +15,7 @@ from toolkit.proximity import trace_walk
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(120, 6))
-PLACES = RNG.normal(size=(120, 2))
+POSITIONS = RNG.normal(size=(120, 2))
 LABELS = np.array(["cat", "dog", "eel"])[np.arange(120) % 3]
 GRAPH = ProximityGraph.build(POINTS, n_candidates=40, n_neighbors=8)
 TRACE = trace_walk(GRAPH, start=5, batch_size=24, restart=0.3)
@@ -39,11 +39,11 @@ def ringed(ax):
 
 
 def test_each_label_is_written_once_at_an_instance_of_its_own_or_just_above():
-    ax = plots.embedding_map(PLACES, LABELS)
-    assert rows(ax.collections[0].get_offsets()) == rows(PLACES)
+    ax = plots.embedding_map(POSITIONS, LABELS)
+    assert rows(ax.collections[0].get_offsets()) == rows(POSITIONS)
     assert texts(ax) == ["cat", "dog", "eel"]
     for text in ax.texts:
-        own = PLACES[text.get_text() == LABELS]
+        own = POSITIONS[text.get_text() == LABELS]
         x, y = text.get_position()
         assert np.isclose(own[:, 0], x).any()
         assert y >= own[np.isclose(own[:, 0], x)][0, 1] - 1e-9
@@ -51,16 +51,16 @@ def test_each_label_is_written_once_at_an_instance_of_its_own_or_just_above():
 
 
 def test_names_in_one_place_are_moved_apart_and_too_many_left_out():
-    places = np.repeat([[0.0, 0.0], [1.0, 1.0]], [6, 1], axis=0)
-    ax = plots.embedding_map(places, ["a", "b", "c", "a", "b", "c", "d"])
+    positions = np.repeat([[0.0, 0.0], [1.0, 1.0]], [6, 1], axis=0)
+    ax = plots.embedding_map(positions, ["a", "b", "c", "a", "b", "c", "d"])
     heights = sorted(text.get_position()[1] for text in ax.texts[:3])
     assert np.diff(heights).min() >= 0.045 - 1e-9
-    assert texts(plots.embedding_map(PLACES, np.arange(120))) == []
+    assert texts(plots.embedding_map(POSITIONS, np.arange(120))) == []
 
 
 def test_values_are_coloured_by_size_and_outliers_do_not_set_the_scale():
     values = np.append(np.arange(119.0), 1e6)
-    ax = plots.embedding_map(PLACES, values=values, title="size")
+    ax = plots.embedding_map(POSITIONS, values=values, title="size")
     shown = ax.collections[0]
     assert shown.get_array().tolist() == values.tolist()
     assert shown.get_clim() == pytest.approx(np.quantile(values, [0.02, 0.98]))
@@ -69,49 +69,49 @@ def test_values_are_coloured_by_size_and_outliers_do_not_set_the_scale():
 
 
 def test_a_map_of_the_wrong_shape_is_named():
-    with pytest.raises(ValueError, match=r"places must have shape \(120, 2\)"):
+    with pytest.raises(ValueError, match=r"positions must have shape \(120, 2\)"):
         plots.embedding_map(np.zeros((120, 3)))
     with pytest.raises(ValueError, match=r"values must have shape \(120,\)"):
-        plots.embedding_map(PLACES, values=[1, 2])
+        plots.embedding_map(POSITIONS, values=[1, 2])
 
 
 # Neighbours and walks on the map
 
 
 def test_a_neighbourhood_has_an_edge_to_each_neighbour_and_rings_those_of_its_label():
-    ax = plots.neighborhood(PLACES, GRAPH, 7, LABELS)
+    ax = plots.neighborhood(POSITIONS, GRAPH, 7, LABELS)
     neighbors = GRAPH.neighbors[7]
     same = LABELS[neighbors] == LABELS[7]
     (edges,) = [part for part in ax.collections if isinstance(part, LineCollection)]
-    assert all(np.allclose(segment[0], PLACES[7]) for segment in edges.get_segments())
-    assert rows([segment[1] for segment in edges.get_segments()]) == rows(PLACES[neighbors])
-    assert ringed(ax) == (rows(PLACES[neighbors[same]]), rows(PLACES[neighbors[~same]]))
-    assert ax.lines[0].get_xydata().tolist() == [PLACES[7].tolist()]
+    assert all(np.allclose(segment[0], POSITIONS[7]) for segment in edges.get_segments())
+    assert rows([segment[1] for segment in edges.get_segments()]) == rows(POSITIONS[neighbors])
+    assert ringed(ax) == (rows(POSITIONS[neighbors[same]]), rows(POSITIONS[neighbors[~same]]))
+    assert ax.lines[0].get_xydata().tolist() == [POSITIONS[7].tolist()]
     assert ax.get_title(loc="left") == f"The 8 neighbours of #7: {same.sum()} have its label (ringed)"
-    assert plots.neighborhood(PLACES, GRAPH, 7).get_title(loc="left") == "The 8 neighbours of #7"
+    assert plots.neighborhood(POSITIONS, GRAPH, 7).get_title(loc="left") == "The 8 neighbours of #7"
     with pytest.raises(ValueError, match="index must be between 0 and 119, got 120"):
-        plots.neighborhood(PLACES, GRAPH, 120)
+        plots.neighborhood(POSITIONS, GRAPH, 120)
 
 
 @pytest.mark.parametrize("step", [None, 0, 10])
 def test_a_walk_has_a_line_for_each_move_and_a_mark_for_each_member(step):
-    ax = plots.walk(PLACES, TRACE, LABELS, step)
+    ax = plots.walk(POSITIONS, TRACE, LABELS, step)
     n = TRACE.n_steps if step is None else step
     nodes = [TRACE.start, *TRACE.nodes[:n]]
     moved, back = [part.get_segments() for part in ax.collections[1:3]]
-    expected = [(PLACES[a], PLACES[b]) for a, b in pairwise(nodes)]
+    expected = [(POSITIONS[a], POSITIONS[b]) for a, b in pairwise(nodes)]
     jumps = [pair for pair, restarted in zip(expected, TRACE.restarted, strict=False) if restarted]
     assert np.array(back).tolist() == np.array(jumps).tolist()
     assert len(moved) + len(back) == n
     members = np.array(list(dict.fromkeys(nodes)))
     same = LABELS[members] == LABELS[TRACE.start]
-    assert ringed(ax) == (rows(PLACES[members[same]]), rows(PLACES[members[~same]]))
+    assert ringed(ax) == (rows(POSITIONS[members[same]]), rows(POSITIONS[members[~same]]))
     assert ax.get_title(loc="left").startswith(f"{n} steps, {len(back)} restarts (dashed), {len(members)} members")
 
 
 def test_a_walk_of_too_many_steps_is_refused():
     with pytest.raises(ValueError, match=f"step must be between 0 and {TRACE.n_steps}"):
-        plots.walk(PLACES, TRACE, step=TRACE.n_steps + 1)
+        plots.walk(POSITIONS, TRACE, step=TRACE.n_steps + 1)
 
 
 # What a graph is like

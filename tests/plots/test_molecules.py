@@ -23,7 +23,7 @@ def lines(ax, number=0):
 def change(kind, index=700, seed=0):
     torch.manual_seed(seed)
     changed = GraphAugmentation((kind,))(MOLECULES.batch([index]))
-    return changed, plots.change(MOLECULES.graphs[index], changed, graphs.ELEMENTS)
+    return changed, plots.augmentation_diff(MOLECULES.graphs[index], changed, graphs.ELEMENTS)
 
 
 def test_each_bond_has_as_many_lines_as_its_order_and_only_other_atoms_than_carbon_are_written():
@@ -33,7 +33,7 @@ def test_each_bond_has_as_many_lines_as_its_order_and_only_other_atoms_than_carb
     letters = [graphs.ELEMENTS[code] for code in graph.x.argmax(1).tolist()]
     assert [text.get_text() for text in ax.texts] == [letter for letter in letters if letter != "C"]
     for text in ax.texts:
-        assert any(np.allclose(text.get_position(), place) for place in graph.pos.numpy())
+        assert any(np.allclose(text.get_position(), position) for position in graph.pos.numpy())
 
 
 def test_lines_end_at_the_atoms():
@@ -45,12 +45,12 @@ def test_lines_end_at_the_atoms():
 def test_whole_molecule_is_in_view():
     for index in (0, 5, 700, PICLORAM):
         ax = plots.molecule(MOLECULES.graphs[index], graphs.ELEMENTS)
-        places = MOLECULES.graphs[index].pos.numpy()
-        for limits, values in zip((ax.get_xlim(), ax.get_ylim()), places.T, strict=True):
+        positions = MOLECULES.graphs[index].pos.numpy()
+        for limits, values in zip((ax.get_xlim(), ax.get_ylim()), positions.T, strict=True):
             assert limits[0] < values.min() <= values.max() < limits[1]
 
 
-def test_graphs_without_places_are_laid_out_the_same_way_each_time():
+def test_graphs_without_positions_are_laid_out_the_same_way_each_time():
     for graph in make_graphs()[:6]:
         first, second = plots.molecule(graph), plots.molecule(graph)
         assert len(lines(first)) == graph.num_edges / 2
@@ -97,7 +97,10 @@ def test_masked_atoms_are_ringed():
 
 def test_a_change_of_nothing_says_so():
     graph = MOLECULES.batch([0])
-    assert plots.change(MOLECULES.graphs[0], GraphAugmentation(("nodes",), 0)(graph)).get_title("left") == "unchanged"
+    assert (
+        plots.augmentation_diff(MOLECULES.graphs[0], GraphAugmentation(("nodes",), 0)(graph)).get_title("left")
+        == "unchanged"
+    )
 
 
 def test_batches_of_drawings_frame_false_negatives():

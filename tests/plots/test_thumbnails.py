@@ -10,7 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from toolkit.plots.thumbnails import Thumbnails, to_rgb
+from toolkit.plots.items import to_rgb
+from toolkit.plots.thumbnails import Thumbnails
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 28, 28), np.uint8)
@@ -112,9 +113,9 @@ def test_grid_has_one_figure_per_instance():
 
 
 @pytest.mark.parametrize("items", [GREY, SENTENCES, draw_node, None])
-def test_draw_fills_given_axes(items):
+def test_rendering_fills_given_axes(items):
     ax = Figure().add_subplot()
-    Thumbnails(items, None if items is GREY or items is SENTENCES else 5).draw(1, ax)
+    Thumbnails(items, None if items is GREY or items is SENTENCES else 5).render(1, ax)
     assert ax.images or ax.texts or ax.lines
     assert list(ax.get_xticks()) == []
     if items is GREY:
@@ -133,7 +134,7 @@ def test_draw_fills_given_axes(items):
         (GREY.astype(int), 5, TypeError, "items must be uint8 or float to be images, got dtype int64"),
         (GREY * 1.0, 5, ValueError, r"items must lie in \[0, 1\] to be float images, got values from 0 to 255"),
         (np.full((1, 4, 4), np.nan), 1, ValueError, "must lie in"),
-        ("a sentence", 10, TypeError, "one string 'a sentence'"),
+        ("a sentence", 10, TypeError, "got a single str: 'a sentence'"),
         ([1, 2], 2, TypeError, "items must be images .* got list"),
         (3, 2, TypeError, "got int"),
         (None, None, TypeError, "n must be an integer at least 1, got None"),

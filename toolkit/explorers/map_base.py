@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
-from toolkit.explorers.map_positions import Places
+from toolkit.explorers.map_positions import MapPositions
 from toolkit.explorers.point_map import PointMap
 from toolkit.plots.style import style
 
@@ -23,12 +23,12 @@ class MapExplorer(DataExplorer):
     """
 
     _canvas_class: type[PointMap]
-    positions: Places | None = None  # until all arguments were found to be good
+    positions: MapPositions | None = None  # until all arguments were found to be good
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
         super().__init__(embeddings, labels, items, **settings)
         self.canvas = self._canvas_class(self.thumbnails, self._codes, [str(name) for name in self._names])
-        self.positions = Places(self._samples.vectors, self.canvas, projection, self._attempt)
+        self.positions = MapPositions(self._samples.vectors, self.canvas, projection, self._attempt)
         self.instance = widgets.BoundedIntText(
             min=0,
             max=self._samples.n - 1,

@@ -1,4 +1,4 @@
-"""Where the points of a map are: PCA at once, UMAP when it is there."""
+"""The positions of a map's points: PCA at once, UMAP when it is ready."""
 
 from collections.abc import Callable
 
@@ -7,20 +7,20 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit.explorers.background import running_loop
-from toolkit.plots import projection as maps
+from toolkit.plots.projection import UMAPTask, pca
 
 _LEAST_FOR_UMAP = 50
 
 
-class Places:
+class MapPositions:
     """The positions on a canvas, and the control that chooses them.
 
     Parameters
     ----------
     unit : float32 tensor, shape (N, d)
     canvas : PointMap
-    layout : {"umap", "pca"} or array, shape (N, 2)
-        Own positions are shown as they are.
+    projection : {"umap", "pca"} or array, shape (N, 2)
+        A projection, or positions that are shown as they are.
     attempt : callable
         Runs a function of some arguments and shows its error.
 
@@ -30,23 +30,21 @@ class Places:
     shown : float32 array, shape (N, 2)
     """
 
-    def __init__(self, unit, canvas, layout, attempt: Callable) -> None:
+    def __init__(self, unit, canvas, projection, attempt: Callable) -> None:
         self._unit, self._canvas, self._attempt = unit, canvas, attempt
-        self._task: maps.UMAPTask | None = None
+        self._task: UMAPTask | None = None
         self._loop = running_loop()
-        own = (
-            None if isinstance(layout, str) else _checks.shape("layout", np.asarray(layout), (len(unit), 2), "x and y")
-        )
-        if own is not None:
-            self._known = {"own": own.astype(np.float32)}
+        if isinstance(projection, str):
+            _checks.choice("projection", projection, ("umap", "pca"))
+            self._known = {"PCA": pca(unit)}
         else:
-            _checks.choice("layout", layout, ("umap", "pca"))
-            self._known = {"PCA": maps.pca(unit)}
-        enough = own is None and len(unit) >= _LEAST_FOR_UMAP
+            own = _checks.shape("projection", np.asarray(projection), (len(unit), 2), "x and y")
+            self._known = {"own": own.astype(np.float32)}
+        enough = isinstance(projection, str) and len(unit) >= _LEAST_FOR_UMAP
         options = [*self._known, *(["UMAP"] if enough else [])]
         self.control = widgets.Dropdown(
             options=options,
-            value="UMAP" if enough and layout == "umap" else options[0],
+            value="UMAP" if enough and projection == "umap" else options[0],
             description="map",
             tooltip="PCA is there at once. UMAP keeps neighbours together; the first time it takes a while.",
             layout=widgets.Layout(width="262px"),
@@ -58,9 +56,11 @@ class Places:
     def _show(self) -> None:
         name = self.control.value
         if name not in self._known and self._task is None:
-            self._task = maps.UMAPTask(self._unit, on_progress=self._on_progress, on_end=self._on_end)
-            if self._task.map is not None:
-                self._known[name] = self._task.map
+            self._task = UMAPTask(self._unit, progress=self._on_progress)
+            if self._task.done() and self._task.exception() is None:  # it was in the cache
+                self._known[name] = self._task.result()
+            else:
+                self._task.add_done_callback(self._on_end)
         self.shown = self._known.get(name, next(iter(self._known.values())))
         with self._canvas.hold_sync():
             self._canvas.points = self.shown.astype(np.float32).tobytes()
@@ -70,20 +70,21 @@ class Places:
         if self.control.value == "UMAP":
             self._later(self._say, f"PCA; UMAP: {stage}" + (f" {share:.0%}" if share else ""))
 
-    def _on_end(self, task: maps.UMAPTask) -> None:
-        self._later(self._attempt, self._finish, task)
-
     def _say(self, words: str) -> None:
         if self._task is not None and "UMAP" not in self._known:
             self._canvas.status = words
 
-    def _finish(self, task: maps.UMAPTask) -> None:
+    def _on_end(self, task: UMAPTask) -> None:
+        if not task.cancelled():
+            self._later(self._attempt, self._finish, task)
+
+    def _finish(self, task: UMAPTask) -> None:
         if self._task is None:  # closed meanwhile
             return
-        if task.error is not None:
+        if task.exception() is not None:
             self._canvas.status = "PCA; UMAP failed"
-            raise task.error
-        self._known["UMAP"] = task.map
+            raise task.exception()
+        self._known["UMAP"] = task.result()
         self._show()
 
     def _later(self, action: Callable, *arguments) -> None:

@@ -6,7 +6,7 @@ from toolkit.plots.graph import candidates, in_degrees, same_label
 from toolkit.plots.histories import accuracies, training, training_panels
 from toolkit.plots.images import batch_grid, pairs, thumbnail_grid
 from toolkit.plots.maps import embedding_map, neighborhood, walk
-from toolkit.plots.molecules import change, molecule
+from toolkit.plots.molecules import augmentation_diff, molecule
 from toolkit.plots.sentences import batch_sentences
 from toolkit.plots.theory import escape, escape_curve, similar_neighbors, visits, walk_distance
 from toolkit.plots.thumbnails import Thumbnails
@@ -14,10 +14,10 @@ from toolkit.plots.thumbnails import Thumbnails
 __all__ = [
     "Thumbnails",
     "accuracies",
+    "augmentation_diff",
     "batch_grid",
     "batch_sentences",
     "candidates",
-    "change",
     "comparison",
     "embedding_map",
     "escape",

@@ -1,14 +1,13 @@
 """Batches as rows of pictures."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from toolkit.plots.style import FAINT, FALSE_NEGATIVE, INK, color_of, new_axes, styled
 from toolkit.plots.thumbnails import Thumbnails
+from toolkit.plots.writing import wrap, write
 
 
 @styled
@@ -24,11 +23,11 @@ def batch_grid(
     Parameters
     ----------
     batches : mapping of name to index sequence
-    images : array or tensor, shape (N, C, H, W) or (N, H, W), or Thumbnails
-        uint8, or float in [0, 1].
+    images : Thumbnails, or what they take
+        Images or drawings of all instances.
     labels : int array, shape (N,)
     classes : sequence of str, optional
-        Names of the labels, written beneath.
+        Names of the labels, written below the pictures.
     n_shown : int
         Members per row.
 
@@ -38,6 +37,7 @@ def batch_grid(
     """
     import matplotlib.pyplot as plt
 
+    thumbnails = images if isinstance(images, Thumbnails) else Thumbnails(images, len(labels))
     figure, axes = plt.subplots(
         len(batches), n_shown, figsize=(0.82 * n_shown, 1.22 * len(batches) + 0.3), squeeze=False
     )
@@ -46,19 +46,14 @@ def batch_grid(
             ax.set_axis_off()
         for column, (ax, index) in enumerate(zip(row, batch[:n_shown], strict=False)):
             false_negative = column > 0 and labels[index] == labels[batch[0]]
-            if isinstance(images, Thumbnails):
-                images.draw(int(index), ax)
-            else:
-                picture = np.asarray(images[index])
-                picture = np.moveaxis(picture, 0, -1).squeeze() if picture.ndim == 3 else picture
-                ax.imshow(picture, cmap="gray_r")
-                ax.set(xticks=[], yticks=[])
+            thumbnails.render(int(index), ax)
             color, width = (FALSE_NEGATIVE, 3) if false_negative else (INK, 2.5) if column == 0 else (FAINT, 0.6)
             for spine in ax.spines.values():
                 spine.set(visible=True, color=color, linewidth=width)
             if classes is not None:
-                ax.set_xlabel(classes[labels[index]], fontsize=7, labelpad=2, color=color if false_negative else INK)
-        row[0].set_title(name, color=color_of(name), fontsize=11, pad=4)
+                ax.set_xlabel("", fontsize=7, labelpad=2, color=color if false_negative else INK)
+                write(ax.xaxis.label, classes[labels[index]])
+        write(row[0].set_title("", color=color_of(name), fontsize=11, pad=4), name)
     figure.suptitle(
         "Black frame: first member. Vermillion frame: false negative, of the same class as the first.",
         fontsize=10,
@@ -77,14 +72,14 @@ def thumbnail_grid(
     columns: int = 5,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw some instances in rows on one axes, or beneath each other if they are sentences.
+    """Draw some instances in rows on one axes, or below each other if they are sentences.
 
     Parameters
     ----------
     thumbnails : Thumbnails
     indices : sequence of int
     captions : sequence of str, optional
-        Beneath each.
+        Text below each instance.
     framed : sequence of bool, optional
         Which are framed in the colour of false negatives.
     columns : int
@@ -105,22 +100,18 @@ def thumbnail_grid(
     sentences = thumbnails.kind == "text"
     columns = 1 if sentences else columns
     rows = -(-len(indices) // columns)
-    ax = new_axes(ax, figsize=(1.1 * columns, 1.3 * rows))
+    ax = new_axes(ax, figsize=(4.8, 0.25 * rows) if sentences else (1.1 * columns, 1.3 * rows))
     height = 0.3 if sentences else 1.42 if any(captions) else 1.12
-    for place, (index, caption, frame) in enumerate(zip(indices, captions, framed, strict=True)):
-        left, top = 1.12 * (place % columns), height * (place // columns)
-        color, width = (FALSE_NEGATIVE, 2.2) if frame else (FAINT, 0.6)
+    for cell, (index, caption, frame) in enumerate(zip(indices, captions, framed, strict=True)):
+        left, top = 1.12 * (cell % columns), height * (cell // columns)
         if sentences:
-            words = textwrap.shorten(f"{caption} {thumbnails.text(int(index))}", 60, placeholder=" …")
-            ax.text(left, top, words, va="top", fontsize=7, color=FALSE_NEGATIVE if frame else INK)
+            words = wrap(f"{caption} {thumbnails.text(int(index))}", 60, 1)
+            write(ax.text(left, top, "", va="top", fontsize=7, color=FALSE_NEGATIVE if frame else INK), words)
             continue
-        ax.imshow(thumbnails.pixels(int(index)), extent=(left, left + 1, top + 1, top), interpolation="nearest")
-        ax.add_patch(Rectangle((left, top), 1, 1, fill=False, edgecolor=color, linewidth=width))
-        ax.text(left + 0.5, top + 1.05, caption, ha="center", va="top", fontsize=7.5)
-    ax.set(
-        xlim=(-0.05, 1.12 * columns), ylim=(height * rows, -0.05), aspect="auto" if sentences else "equal", anchor="NW"
-    )
-    ax.set_axis_off()
+        _show(ax, thumbnails, index, left, top)
+        _frame(ax, left, top, 1, (FALSE_NEGATIVE, 2.2) if frame else (FAINT, 0.6))
+        write(ax.text(left + 0.5, top + 1.05, "", ha="center", va="top", fontsize=7.5), caption)
+    _fit(ax, 1.12 * columns, height * rows, "auto" if sentences else "equal")
     return ax
 
 
@@ -131,10 +122,10 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
     Parameters
     ----------
     pairs : DataFrame
-        From `toolkit.metrics.hardest_pairs`.
+        Result of `toolkit.metrics.hardest_pairs`.
     thumbnails : Thumbnails
     labels : array, shape (N,), optional
-        Of any kind, written as they are.
+        Labels of any kind, written below the pictures.
     columns : int
         Pairs in a row.
     ax : Axes, optional
@@ -150,19 +141,30 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
     >>> [text.get_text() for text in ax.texts]
     ['cat', 'cat', '0.76, false negative']
     """
-    rows = -(-len(pairs) // columns)
-    ax = new_axes(ax, figsize=(2.1 * columns, 1.5 * max(rows, 1)))
-    for place, pair in enumerate(pairs.itertuples()):
-        left, top = 2.3 * (place % columns), 1.55 * (place // columns)
+    rows = max(-(-len(pairs) // columns), 1)
+    ax = new_axes(ax, figsize=(2.1 * columns, 1.5 * rows))
+    for cell, pair in enumerate(pairs.itertuples()):
+        left, top = 2.3 * (cell % columns), 1.55 * (cell // columns)
         false = "same_label" in pairs and pair.same_label
-        color, width = (FALSE_NEGATIVE, 2.2) if false else (FAINT, 0.8)
         for at, member in ((left, pair.first), (left + 1, pair.second)):
-            ax.imshow(thumbnails.pixels(int(member)), extent=(at, at + 1, top + 1, top), interpolation="nearest")
-            name = thumbnails.text(int(member)) if labels is None else str(labels[member])
-            ax.text(at + 0.5, top + 1.04, name, ha="center", va="top", fontsize=7)
-        ax.add_patch(Rectangle((left, top), 2, 1, fill=False, edgecolor=color, linewidth=width))
+            _show(ax, thumbnails, member, at, top)
+            name = thumbnails.text(int(member)) if labels is None else labels[member]
+            write(ax.text(at + 0.5, top + 1.04, "", ha="center", va="top", fontsize=7), name)
+        _frame(ax, left, top, 2, (FALSE_NEGATIVE, 2.2) if false else (FAINT, 0.8))
         words = f"{pair.similarity:.2f}" + (", false negative" if false else "")
         ax.text(left + 1, top + 1.2, words, ha="center", va="top", fontsize=7.5, color=FALSE_NEGATIVE if false else INK)
-    ax.set(xlim=(-0.05, 2.3 * columns - 0.25), ylim=(1.55 * max(rows, 1), -0.05), aspect="equal", anchor="NW")
-    ax.set_axis_off()
+    _fit(ax, 2.3 * columns - 0.25, 1.55 * rows, "equal")
     return ax
+
+
+def _show(ax: Axes, thumbnails: Thumbnails, index: int, left: float, top: float) -> None:
+    ax.imshow(thumbnails.pixels(int(index)), extent=(left, left + 1, top + 1, top), interpolation="nearest")
+
+
+def _frame(ax: Axes, left: float, top: float, width: float, line: tuple[str, float]) -> None:
+    ax.add_patch(Rectangle((left, top), width, 1, fill=False, edgecolor=line[0], linewidth=line[1]))
+
+
+def _fit(ax: Axes, width: float, height: float, aspect: str) -> None:
+    ax.set(xlim=(-0.05, width), ylim=(height, -0.05), aspect=aspect, anchor="NW")
+    ax.set_axis_off()

@@ -1,4 +1,4 @@
-"""Maps of all instances, and on them an instance's neighbours, or a walk."""
+"""Projections of all instances, with an instance's neighbours or a walk drawn on them."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,6 +7,7 @@ from matplotlib.patheffects import withStroke
 
 from toolkit import _checks
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.plots.writing import write
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import WalkTrace
 
@@ -17,87 +18,79 @@ _MOST_NAMES = 2 * len(CLASSES)
 
 @styled
 def embedding_map(
-    places, labels=None, values=None, title: str = "", ax: Axes | None = None, faint: bool = False
+    positions, labels=None, values=None, title: str = "", ax: Axes | None = None, faint: bool = False
 ) -> Axes:
-    """Draw all instances at their places, coloured by label or by a number.
+    """Draw all instances at their positions, coloured by label or by a number.
 
     Parameters
     ----------
-    places : array, shape (N, 2)
-        From `toolkit.plots.projection`.
+    positions : array, shape (N, 2)
+        Result of `toolkit.plots.projection`, or any other coordinates.
     labels : array, shape (N,), optional
-        Any kind; up to 20 of them are written where the instances are.
+        Labels of any kind; up to 20 of them are written where the instances are.
     values : array, shape (N,), optional
-        Numbers to colour by instead, with a scale beside the map.
+        Numbers to colour by instead, with a scale next to the map.
     title : str
     ax : Axes, optional
     faint : bool
-        Pale, as the ground for something else.
+        Whether to draw it pale, as the background of something else.
 
     Raises
     ------
     ValueError
-        For places, labels or values that are not one per instance.
+        If positions, labels or values are not one per instance.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import plots
-    >>> places = np.random.default_rng(0).normal(size=(50, 2))
-    >>> ax = plots.embedding_map(places, labels=["left" if x < 0 else "right" for x in places[:, 0]])
+    >>> positions = np.random.default_rng(0).normal(size=(50, 2))
+    >>> ax = plots.embedding_map(positions, labels=["left" if x < 0 else "right" for x in positions[:, 0]])
     >>> [text.get_text() for text in ax.texts]
     ['left', 'right']
     """
-    places = _checks.shape("places", np.asarray(places), (len(places), 2), "x and y of each instance")
+    positions = _checks.shape("positions", np.asarray(positions), (len(positions), 2), "x and y of each instance")
     ax = new_axes(ax, figsize=(6.4, 4.8))
-    points = {"s": np.clip(20_000 / len(places), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
+    points = {"s": np.clip(20_000 / len(positions), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
     if values is not None:
-        values = _checks.shape("values", np.asarray(values), (len(places),), "one per instance")
+        values = _checks.shape("values", np.asarray(values), (len(positions),), "one per instance")
         low, high = np.quantile(values, [0.02, 0.98])
-        shown = ax.scatter(*places.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
+        shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
     elif labels is not None:
-        codes = _checks.labels(labels, len(places))
-        ax.scatter(*places.T, c=np.array(CLASSES)[codes % len(CLASSES)], **points)
-        _write_names(ax, places, codes, np.unique(np.asarray(labels)))
+        codes = _checks.labels(labels, len(positions))
+        ax.scatter(*positions.T, c=np.array(CLASSES)[codes % len(CLASSES)], **points)
+        _write_names(ax, positions, codes, np.unique(np.asarray(labels)))
     else:
-        ax.scatter(*places.T, c=COLORS[UNIFORM], **points)
+        ax.scatter(*positions.T, c=COLORS[UNIFORM], **points)
     ax.set(aspect="equal", xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
     return ax
 
 
-def _write_names(ax: Axes, places: np.ndarray, codes: np.ndarray, names: np.ndarray) -> None:
-    """Write each label at its instance nearest to the mean of its places, or a little higher if another is there."""
+def _write_names(ax: Axes, positions: np.ndarray, codes: np.ndarray, names: np.ndarray) -> None:
+    """Write each label at its instance nearest to the mean of its positions, or a little higher if another is there."""
     if len(names) > _MOST_NAMES:
         return
-    width, height = np.ptp(places, axis=0)
+    width, height = np.ptp(positions, axis=0)
     taken = np.empty((0, 2))
     for code, name in enumerate(names):
-        own = places[codes == code]
+        own = positions[codes == code]
         centre = own[np.linalg.norm(own - own.mean(0), axis=1).argmin()].astype(float)
         while (np.abs(taken - centre) < (0.2 * width, 0.045 * height)).all(1).any():
             centre[1] += 0.01 * height
         taken = np.vstack([taken, centre])
-        ax.text(
-            *centre,
-            str(name),
-            ha="center",
-            va="center",
-            fontsize=8.5,
-            weight="bold",
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            zorder=6,
-        )
+        look = {"ha": "center", "va": "center", "fontsize": 8.5, "weight": "bold", "zorder": 6}
+        write(ax.text(*centre, "", path_effects=[withStroke(linewidth=2.5, foreground="white")], **look), name)
 
 
 @styled
-def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axes | None = None) -> Axes:
+def neighborhood(positions, graph: ProximityGraph, index: int, labels=None, ax: Axes | None = None) -> Axes:
     """Draw an instance and its neighbours in the proximity graph on the map; those with its label are ringed.
 
     Parameters
     ----------
-    places : array, shape (N, 2)
+    positions : array, shape (N, 2)
     graph : ProximityGraph
     index : int
     labels : array, shape (N,), optional
@@ -106,27 +99,27 @@ def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axe
     Raises
     ------
     TypeError, ValueError
-        For an index outside [0, N).
+        If the index is outside [0, N).
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.plots import projection as maps
+    >>> from toolkit.plots import projection
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> graph = ProximityGraph.build(points, n_candidates=50, n_neighbors=10)
-    >>> plots.neighborhood(maps.pca(points), graph, 7).get_title("left")
+    >>> plots.neighborhood(projection.pca(points), graph, 7).get_title("left")
     'The 10 neighbours of #7'
     """
     index = _checks.integer("index", index, 0, graph.n_nodes - 1)
-    places = np.asarray(places)
-    ax = embedding_map(places, labels, ax=ax, faint=True)
+    positions = np.asarray(positions)
+    ax = embedding_map(positions, labels, ax=ax, faint=True)
     neighbors = graph.neighbors[index]
-    ends = np.stack([np.broadcast_to(places[index], (len(neighbors), 2)), places[neighbors]], axis=1)
+    ends = np.stack([np.broadcast_to(positions[index], (len(neighbors), 2)), positions[neighbors]], axis=1)
     ax.add_collection(LineCollection(ends, colors=COLORS[RANDOM_WALK], linewidths=0.7, alpha=0.5, zorder=3))
     same = _same(labels, neighbors, index)
-    _members(ax, places[neighbors], same)
-    ax.plot(*places[index], zorder=7, **_SEED)
+    _members(ax, positions[neighbors], same)
+    ax.plot(*positions[index], zorder=7, **_SEED)
     title = f"The {len(neighbors)} neighbours of #{index}"
     if labels is not None:
         title += f": {same.sum()} have its label (ringed)"
@@ -135,48 +128,48 @@ def neighborhood(places, graph: ProximityGraph, index: int, labels=None, ax: Axe
 
 
 @styled
-def walk(places, trace: WalkTrace, labels=None, step: int | None = None, ax: Axes | None = None) -> Axes:
+def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw a walk on the map: its moves, restarts dashed, members, and which of them have the seed's label.
 
     Parameters
     ----------
-    places : array, shape (N, 2)
+    positions : array, shape (N, 2)
     trace : WalkTrace
     labels : array, shape (N,), optional
     step : int, optional
-        Draw so many steps only.
+        Number of steps to draw; by default all.
     ax : Axes, optional
 
     Raises
     ------
     TypeError, ValueError
-        For a step beyond the walk's.
+        If the walk has fewer steps.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.plots import projection as maps
+    >>> from toolkit.plots import projection
     >>> from toolkit.proximity.walks import trace_walk
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
-    >>> plots.walk(maps.pca(points), trace, step=0).get_title("left")
+    >>> plots.walk(projection.pca(points), trace, step=0).get_title("left")
     '0 steps, 0 restarts (dashed), 1 members'
     """
-    places = np.asarray(places)
+    positions = np.asarray(positions)
     step = trace.n_steps if step is None else _checks.integer("step", step, 0, trace.n_steps)
-    ax = embedding_map(places, labels, ax=ax, faint=True)
+    ax = embedding_map(positions, labels, ax=ax, faint=True)
     nodes = np.append(trace.start, trace.nodes[:step])
-    moves = np.stack([places[nodes[:-1]], places[nodes[1:]]], axis=1)
+    moves = np.stack([positions[nodes[:-1]], positions[nodes[1:]]], axis=1)
     restarted, reseeded = trace.restarted[:step], trace.reseeded[:step]
-    drawn = LineCollection(moves[~restarted & ~reseeded], colors=COLORS[RANDOM_WALK], linewidths=1, alpha=0.6, zorder=3)
-    back = LineCollection(moves[restarted], colors="#444444", linewidths=0.7, alpha=0.6, linestyles="dashed", zorder=3)
-    ax.add_collection(drawn)
-    ax.add_collection(back)
+    look = {"alpha": 0.6, "zorder": 3}
+    followed = moves[~restarted & ~reseeded]
+    ax.add_collection(LineCollection(followed, colors=COLORS[RANDOM_WALK], linewidths=1, **look))
+    ax.add_collection(LineCollection(moves[restarted], colors="#444444", linewidths=0.7, linestyles="dashed", **look))
     batch = trace.batch[: 1 + trace.new_member[:step].sum()]
     same = _same(labels, batch, trace.start)
-    _members(ax, places[batch], same)
-    ax.plot(*places[trace.start], zorder=7, **_SEED)
+    _members(ax, positions[batch], same)
+    ax.plot(*positions[trace.start], zorder=7, **_SEED)
     title = f"{step} steps, {restarted.sum()} restarts (dashed), {len(batch)} members"
     if labels is not None and len(batch) > 1:
         title += f", {(same.sum() - 1) / (len(batch) - 1):.0%} with the seed's label"
@@ -192,8 +185,8 @@ def _same(labels, members: np.ndarray, index: int) -> np.ndarray:
     return labels[members] == labels[index]
 
 
-def _members(ax: Axes, places: np.ndarray, same: np.ndarray) -> None:
+def _members(ax: Axes, positions: np.ndarray, same: np.ndarray) -> None:
     rings = {False: ("white", 0.5), True: (FALSE_NEGATIVE, 1.3)}
     for flag, (color, width) in rings.items():
-        chosen = places[same == flag]
+        chosen = positions[same == flag]
         ax.scatter(*chosen.T, s=22, c=COLORS[RANDOM_WALK], edgecolors=color, linewidths=width, zorder=5)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from toolkit.plots.style import INK, OTHERS, new_axes, styled
+from toolkit.plots.writing import write
 
 ELEMENT_COLORS = {"O": "#A50026", "N": "#4B3F9E", "S": "#8C6D00", "F": "#1B7837", "Cl": "#1B7837", "Br": "#1B7837"}
 CHANGED = OTHERS[1]
@@ -38,7 +39,7 @@ def molecule(graph, elements: Sequence[str] | None = None, ax: Axes | None = Non
 
 
 @styled
-def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
+def augmentation_diff(graph, changed, elements: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
     """Draw a graph with what an augmentation changed in it.
 
     What was dropped is pale; edges that came in are dashed, and nodes with new features ringed, both in one colour.
@@ -58,7 +59,7 @@ def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | Non
     >>> from toolkit.datasets.graph_views import GraphAugmentation
     >>> data = graphs.bundled()
     >>> changed = GraphAugmentation(("nodes",))(data.batch([100]))
-    >>> plots.change(data.graphs[100], changed).get_title("left")
+    >>> plots.augmentation_diff(data.graphs[100], changed).get_title("left")
     '1 of 5 atoms dropped'
     """
     kept = changed.origin.numpy()
@@ -81,11 +82,11 @@ def change(graph, changed, elements: Sequence[str] | None = None, ax: Axes | Non
 
 def _draw(graph, elements, dropped, pale, masked, ax, added=()) -> Axes:
     ax = new_axes(ax, figsize=(2.4, 2.4))
-    places = _places(graph)
-    size = max(np.ptp(places, axis=0).max(), 1e-9)
+    positions = _positions(graph)
+    size = max(np.ptp(positions, axis=0).max(), 1e-9)
     ends = graph.edge_index.T.numpy()
-    length = np.median(np.linalg.norm(places[ends[:, 0]] - places[ends[:, 1]], axis=1)) if len(ends) else size
-    middle = (places.max(0) + places.min(0)) / 2
+    length = np.median(np.linalg.norm(positions[ends[:, 0]] - positions[ends[:, 1]], axis=1)) if len(ends) else size
+    middle = (positions.max(0) + positions.min(0)) / 2
     half = size / 2 + 0.5 * length
     ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
     ax.set(aspect="equal", xticks=[], yticks=[])
@@ -96,28 +97,28 @@ def _draw(graph, elements, dropped, pale, masked, ax, added=()) -> Axes:
     lines, colors = [], []
     for (a, b), order in zip(ends, orders, strict=True):
         if a < b:
-            lines += _parallel(places[a], places[b], int(order), 0.16 * length)
+            lines += _parallel(positions[a], positions[b], int(order), 0.16 * length)
             colors += [pale.get((a, b), INK)] * int(order)
     width = float(np.clip(unit / 12, 0.4, 1.4))
     ax.add_collection(LineCollection(lines, colors=colors, linewidths=width, zorder=1))
-    new = [places[list(pair)] for pair in added]
+    new = [positions[list(pair)] for pair in added]
     ax.add_collection(LineCollection(new, colors=CHANGED, linewidths=width, linestyles=(0, (3, 2)), zorder=1))
     if len(masked):
-        ax.scatter(*places[masked].T, s=(0.75 * unit) ** 2, facecolors="none", edgecolors=CHANGED, zorder=3)
-    _write(ax, places, _names(graph, elements), dropped, unit)
+        ax.scatter(*positions[masked].T, s=(0.75 * unit) ** 2, facecolors="none", edgecolors=CHANGED, zorder=3)
+    _write(ax, positions, _names(graph, elements), dropped, unit)
     return ax
 
 
-def _write(ax: Axes, places: np.ndarray, names: list[str], dropped: np.ndarray, unit: float) -> None:
+def _write(ax: Axes, positions: np.ndarray, names: list[str], dropped: np.ndarray, unit: float) -> None:
     """Write the nodes' names over the lines, or dots where there are none."""
-    for place, name, gone in zip(places, names, dropped, strict=True):
+    for position, name, gone in zip(positions, names, dropped, strict=True):
         color = DROPPED if gone else ELEMENT_COLORS.get(name, INK)
         if name == "•":
-            ax.plot(*place, "o", color=color, markersize=unit / 4, zorder=2)
+            ax.plot(*position, "o", color=color, markersize=unit / 4, zorder=2)
         elif name:
             box = {"boxstyle": "circle,pad=0.08", "facecolor": "white", "edgecolor": "none"}
             letters = {"fontsize": float(np.clip(0.55 * unit, 2.5, 11)), "weight": "bold", "color": color}
-            ax.text(*place, name, ha="center", va="center", bbox=box, zorder=2, **letters)
+            write(ax.text(*position, "", ha="center", va="center", bbox=box, zorder=2, **letters), name)
 
 
 def _names(graph, elements: Sequence[str] | None) -> list[str]:
@@ -128,7 +129,7 @@ def _names(graph, elements: Sequence[str] | None) -> list[str]:
     return names if graph.num_nodes == 1 else ["" if name == "C" else name for name in names]
 
 
-def _places(graph) -> np.ndarray:
+def _positions(graph) -> np.ndarray:
     """Return where the nodes are drawn; float64, shape (n, 2)."""
     if "pos" in graph:
         return graph.pos.double().numpy()

@@ -1,9 +1,9 @@
 """Batches as columns of sentences."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 from toolkit.plots.style import FALSE_NEGATIVE, INK, color_of, styled
+from toolkit.plots.writing import wrap, write
 
 LINES = 2  # of a sentence, at most
 WIDTH = 40  # characters of a line
@@ -23,13 +23,13 @@ def batch_sentences(
     ----------
     batches : mapping of name to index sequence
     texts : sequence of str
-        Of all instances; cut to two lines.
+        Sentences of all instances; cut to two lines.
     labels : array, shape (N,), optional
-        Of any kind, written beneath each sentence as they are. Without them nothing is marked.
+        Labels of any kind, written below each sentence. Without them nothing is marked.
     n_shown : int
         Members per column.
     figure : Figure, optional
-        To draw into; by default a new one.
+        Figure to draw into; by default a new one.
 
     Returns
     -------
@@ -43,15 +43,14 @@ def batch_sentences(
     for ax, (name, batch) in zip(axes, batches.items(), strict=True):
         ax.set(xlim=(0, 1), ylim=(n_shown, 0))
         ax.set_axis_off()
-        ax.set_title(name, color=color_of(name), fontsize=12, weight="bold", pad=4)
+        write(ax.set_title("", color=color_of(name), fontsize=12, weight="bold", pad=4), name)
         for row, index in enumerate(list(batch)[:n_shown]):
             false_negative = labels is not None and row > 0 and labels[index] == labels[batch[0]]
             color = FALSE_NEGATIVE if false_negative else INK
-            text = "\n".join(textwrap.wrap(texts[index], WIDTH, max_lines=LINES, placeholder=" …"))
-            weight = "bold" if row == 0 else "normal"
-            ax.text(0, row + 0.05, text, va="top", fontsize=8.5, color=color, weight=weight, linespacing=1.15)
+            look = {"fontsize": 8.5, "weight": "bold" if row == 0 else "normal", "linespacing": 1.15}
+            write(ax.text(0, row + 0.05, "", va="top", color=color, **look), wrap(texts[index], WIDTH, LINES))
             if labels is not None:
-                ax.text(0, row + 0.93, str(labels[index]), va="bottom", fontsize=6.5, color=color, alpha=0.75)
+                write(ax.text(0, row + 0.93, "", va="bottom", fontsize=6.5, color=color, alpha=0.75), labels[index])
             if row:
                 ax.axhline(row, color="#DDDDDD", linewidth=0.6)
     marked = " Vermillion: false negative, of the same class as the first." if labels is not None else ""

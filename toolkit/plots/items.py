@@ -1,0 +1,148 @@
+"""What users give as items of a data set: images in any form, sentences, drawings; read one at a time."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from toolkit.plots.writing import whole
+
+_ALLOWED = (
+    "images (an array or tensor, PIL images, paths of image files, arrays of different sizes, or a data set of any of "
+    "these), strings, or a function of (index, ax)"
+)
+
+
+def read(items) -> tuple[str, Callable | None, int | None]:
+    """Return the kind of the items, a function that reads one of them by its index, and their number if known.
+
+    Parameters
+    ----------
+    items : object
+        As for `toolkit.plots.thumbnails.Thumbnails`.
+
+    Returns
+    -------
+    kind : {"image", "text", "drawing", "number"}
+    item : callable or None
+        Returns the pixels, uint8 of shape (H, W, 3), or the string; of drawings, the function itself.
+    n : int or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the items are of no such kind, or empty.
+    """
+    if items is None:
+        return "number", None, None
+    if isinstance(items, (np.ndarray, torch.Tensor)) and items.ndim > 1:
+        array = _checked(_array(items), "items", many=True)
+        return "image", lambda index: to_rgb(array[index]), len(array)
+    if isinstance(items, (str, bytes, Path)):
+        raise TypeError(f"items must hold one item per instance, got a single {_name(items)}: {str(items)[:40]!r}")
+    indexed = hasattr(items, "__getitem__") and hasattr(items, "__len__") and not isinstance(items, Mapping)
+    if not indexed and callable(items):
+        return "drawing", items, None
+    given = _name(items)
+    if not indexed:
+        raise TypeError(f"items must be {_ALLOWED}, got {given}")
+    if not len(items):
+        raise ValueError(f"items must hold one item per instance, got an empty {given}")
+    if hasattr(items, "to_numpy"):  # a pandas Series, whose index may be anything
+        items = items.to_numpy()
+    first = _shown(items[0])
+    if first is None:
+        raise TypeError(f"items must be {_ALLOWED}, got {given} of {_name(items[0])}")
+    kind = "text" if isinstance(first, str) else "image"
+    if isinstance(items, (list, tuple, np.ndarray)):  # in memory: find what does not fit before it is shown
+        for index, item in enumerate(items):
+            _check_kind(kind, index, item)
+
+    def item(index: int):
+        shown = _check_kind(kind, index, items[index])
+        return whole(shown) if kind == "text" else _pixels(shown, f"items[{index}]")
+
+    return kind, item, len(items)
+
+
+def to_rgb(image) -> np.ndarray:
+    """Return an image (H, W), (C, H, W) or (H, W, C) as uint8 (H, W, 3); one channel is drawn dark on white.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> to_rgb(np.array([[0, 255]], np.uint8)).tolist()
+    [[[255, 255, 255], [0, 0, 0]]]
+    """
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        array = (array * 255).round().clip(0, 255).astype(np.uint8)
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.shape[-1] == 1:
+        array = 255 - array
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _shown(item):
+    """Return the image, path or string that an item is or has as a part, as in (image, label); None without one."""
+    if isinstance(item, str):
+        return item
+    parts = item.values() if isinstance(item, Mapping) else item if isinstance(item, tuple) else (item,)
+    images = (part for part in parts if isinstance(part, (Image.Image, Path)) or getattr(part, "ndim", 0) in (2, 3))
+    return next(images, next((part for part in parts if isinstance(part, str)), None))
+
+
+def _check_kind(kind: str, index: int, item):
+    shown = _shown(item)
+    if shown is None or isinstance(shown, str) != (kind == "text"):
+        wanted = "strings" if kind == "text" else "images"
+        raise TypeError(f"items must all be {wanted} as the first one is, got {_name(item)} at index {index}")
+    return shown
+
+
+def _pixels(image, name: str) -> np.ndarray:
+    """Return a picture as uint8 (H, W, 3): PIL's and files as they are, on white where they are transparent."""
+    if isinstance(image, Path):
+        try:
+            with Image.open(image) as file:
+                return _pixels(file, name)
+        except OSError as error:
+            raise ValueError(f"{name} must be an image file, got {str(image)!r}: {error}") from error
+    if isinstance(image, Image.Image):
+        layer = image.convert("RGBA")
+        return np.asarray(Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB"))
+    return to_rgb(_checked(_array(image), name))
+
+
+def _array(values) -> np.ndarray:
+    if not isinstance(values, torch.Tensor):
+        return np.asarray(values)
+    values = values.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+
+
+def _checked(array: np.ndarray, name: str, many: bool = False) -> np.ndarray:
+    """Return one image or many in an array, or raise on a shape, dtype or range that isn't an image's."""
+    shape = array.shape[1:] if many else array.shape
+    if len(shape) != 2 and not (len(shape) == 3 and (shape[0] in (1, 3) or shape[2] in (1, 3))):
+        forms = "(N, H, W), (N, C, H, W) or (N, H, W, C)" if many else "(H, W), (C, H, W) or (H, W, C)"
+        raise ValueError(f"{name} must have shape {forms} with 1 or 3 channels to be images, got {array.shape}")
+    if array.dtype != np.uint8:
+        if array.dtype.kind != "f":
+            raise TypeError(f"{name} must be uint8 or float to be images, got dtype {array.dtype}")
+        low, high = (array.min(), array.max()) if array.size else (0, 0)
+        if not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"{name} must lie in [0, 1] to be float images, got values from {low:g} to {high:g}: "
+                "undo their normalisation"
+            )
+    return array
+
+
+def _name(value) -> str:
+    return type(value).__name__
