@@ -55,7 +55,7 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
     return Task(
         set=name,
         model=model,
-        dataset=data if mvgrl else graphs.TwoViews(data),
+        dataset=data if mvgrl else graphs.GraphViews(data),
         labels=data.labels,
         steps=preset.steps or run.epochs * per_epoch,
         make_model=make_model,

@@ -11,7 +11,7 @@ from benchmarks.modality import Modality, main, sampler_maker
 from benchmarks.presets import VISION, VisionPreset
 from toolkit.datasets import vision
 from toolkit.datasets.image_views import simclr_augmentation
-from toolkit.datasets.vision import ImageData, Indexed
+from toolkit.datasets.vision import ImageData, IndexedPixels
 from toolkit.evaluation import embed, knn_accuracy, linear_accuracy
 from toolkit.models import MoCoV3, SimCLR, losses
 from toolkit.models.moco import CosineMomentum
@@ -59,7 +59,7 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
     return Task(
         set=name,
         model=model,
-        dataset=Indexed(data.views.images),
+        dataset=IndexedPixels(data.views.images),
         labels=data.views.labels,
         steps=preset.steps,
         make_model=partial(make_model, model, preset, data),

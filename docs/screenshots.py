@@ -68,7 +68,7 @@ torch.manual_seed(0)
 model = GraphCL(data.n_features, temperature=preset.temperature)
 optimizer = torch.optim.Adam(model.parameters(), lr=preset.learning_rate)
 sampler = UniformBatchSampler(len(data), preset.batch_size)
-train(model, graphs.TwoViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)
+train(model, graphs.GraphViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)
 embeddings, solubility = embed_graphs(model, data), np.array(data.classes)[data.labels]
 draw = lambda index, ax: plots.molecule(data.graphs[index], graphs.ELEMENTS, ax)"""
 EXPLORERS = {

@@ -14,7 +14,7 @@ def test_loop_runs():
     from toolkit.datasets import vision
 
     images = vision.Images(vision.bundled().train.pixels[:512], None)
-    names = {"SUBSET": vision.TwoViews(images)}
+    names = {"SUBSET": vision.ImageViews(images)}
     torch.manual_seed(0)
     exec(code, names)
     assert not names["sampler"].warming_up

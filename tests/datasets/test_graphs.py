@@ -261,7 +261,7 @@ def test_batches_hold_the_graphs_of_their_indices():
 
 def test_views_are_the_graphs_and_a_change_of_them():
     data = make_set()
-    views = graphs.TwoViews(data, lambda batch: batch.clone().apply(torch.neg, "x"))
+    views = graphs.GraphViews(data, lambda batch: batch.clone().apply(torch.neg, "x"))
     index, batch, changed = views.collate([views[4], views[2]])
     assert index.tolist() == [4, 2]
     assert torch.equal(batch.x, data.batch([4, 2]).x)

@@ -87,7 +87,7 @@ def test_loader_over_views_gives_index_and_two_views(bundled):
 
 
 def test_views_are_of_the_image_with_their_index(bundled):
-    views = vision.TwoViews(bundled.train, lambda images: images.float() / 255)
+    views = vision.ImageViews(bundled.train, lambda images: images.float() / 255)
     index, view1, view2 = next(iter(DataLoader(views, batch_size=8, shuffle=True)))
     torch.testing.assert_close(view1, bundled.train.pixels[index].float() / 255)
     torch.testing.assert_close(view2, view1)
@@ -371,7 +371,9 @@ def test_training_may_survive_a_corrupt_image(image_root, workers):
     path = image_root / "train" / "dog" / "1.png"
     path.write_bytes(cut_short(path.read_bytes()))
     data = vision.image_folder(image_root, size=8, corrupt="blank")
-    loader = DataLoader(vision.Indexed(data.train), 6, num_workers=workers, collate_fn=vision.Indexed.collate)
+    loader = DataLoader(
+        vision.IndexedPixels(data.train), 6, num_workers=workers, collate_fn=vision.IndexedPixels.collate
+    )
     if workers:  # which print the warning
         index, images = next(iter(loader))
     else:
@@ -398,7 +400,7 @@ def test_image_folder_reads_no_image_before_it_is_asked_to(image_root, monkeypat
 
 
 def test_indexed_images_are_the_bytes(bundled):
-    indexed = vision.Indexed(bundled.train)
+    indexed = vision.IndexedPixels(bundled.train)
     assert len(indexed) == 8000
     index, image = indexed[7]
     assert index == 7

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
-from toolkit.datasets.vision import Images, TwoViews
+from toolkit.datasets.vision import Images, ImageViews
 from toolkit.evaluation import knn_probe
 from toolkit.metrics import batch_hardness, coverage, false_negative_rate
 from toolkit.models import MoCoV3, SimCLR
@@ -59,7 +59,7 @@ def make_data(n=N):
     rng = np.random.default_rng(0)
     labels = np.arange(n) % 4
     pixels = rng.integers(0, 180, (4, 1, 8, 8))[labels] + rng.integers(0, 70, (n, 1, 8, 8))
-    return TwoViews(Images(torch.from_numpy(pixels.astype(np.uint8)), labels), noisy)
+    return ImageViews(Images(torch.from_numpy(pixels.astype(np.uint8)), labels), noisy)
 
 
 def make_model(seed=0, projection_dim=8):
@@ -146,7 +146,7 @@ def test_history_is_that_of_the_metrics_module():
     model = make_model()
     model.register_forward_hook(lambda module, views, output: embeddings.append(output[1]))
 
-    class Recording(TwoViews):
+    class Recording(ImageViews):
         def __getitems__(self, indices):
             batches.append(indices)
             return super().__getitems__(indices)
@@ -223,7 +223,7 @@ def only_in_workers(images):
 
 def test_workers_load_the_data():
     plain, _ = run(15)
-    data = TwoViews(DATA.images, only_in_workers)
+    data = ImageViews(DATA.images, only_in_workers)
     settings = {"labels": DATA.labels, "num_workers": 2, "progress": False}
     loaded = train(make_model(), data, SAMPLERS["uniform"](), 15, **settings)
     assert len(loaded) == 15

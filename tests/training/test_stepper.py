@@ -7,7 +7,7 @@ from training.test_loop import DATA, assert_same_course, make_model, run
 
 from toolkit import UniformBatchSampler
 from toolkit.datasets.image_views import simclr_augmentation
-from toolkit.datasets.vision import Indexed, TwoViews
+from toolkit.datasets.vision import ImageViews, IndexedPixels
 from toolkit.training import train
 from toolkit.training.schedules import LARS, warmup_cosine
 from toolkit.training.stepper import Stepper
@@ -68,8 +68,8 @@ def test_augmentation_by_the_loop_equals_that_of_the_data_set():
     augmentation = simclr_augmentation()
     histories = []
     for dataset, settings in (
-        (TwoViews(DATA.images, augmentation), {}),
-        (Indexed(DATA.images), {"augmentation": augmentation}),
+        (ImageViews(DATA.images, augmentation), {}),
+        (IndexedPixels(DATA.images), {"augmentation": augmentation}),
     ):
         model = make_model()
         histories.append(train(model, dataset, UniformBatchSampler(len(DATA), 16), 6, progress=False, **settings))

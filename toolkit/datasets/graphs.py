@@ -6,7 +6,7 @@ default the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 >>> from torch.utils.data import DataLoader
 >>> from toolkit import UniformBatchSampler
 >>> from toolkit.datasets import graphs
->>> views = graphs.TwoViews(graphs.bundled())
+>>> views = graphs.GraphViews(graphs.bundled())
 >>> sampler = UniformBatchSampler(len(views), batch_size=64)
 >>> index, graph, changed = next(iter(DataLoader(views, batch_sampler=sampler, collate_fn=views.collate)))
 >>> index.shape, graph.num_graphs, changed.num_graphs
@@ -124,7 +124,7 @@ def _diffusion(graph, alpha: float) -> Tensor:
     return alpha * torch.linalg.inv(identity - (1 - alpha) * scale[:, None] * adjacency * scale)
 
 
-class TwoViews(Dataset):
+class GraphViews(Dataset):
     """Each graph and a random change of it; a batch is (indices, graphs, changed graphs).
 
     Parameters

@@ -31,7 +31,7 @@ class GraphCL(nn.Module):
     --------
     >>> from toolkit.datasets import graphs
     >>> molecules = graphs.bundled()
-    >>> views = graphs.TwoViews(molecules)
+    >>> views = graphs.GraphViews(molecules)
     >>> index, graph, changed = views.collate([views[i] for i in range(8)])
     >>> loss, embeddings = GraphCL(molecules.n_features)(graph, changed)
     >>> loss.shape, embeddings.shape
