@@ -88,7 +88,7 @@ def test_images_of_torchvision_keep_their_labels():
     fake = FakeData(size=5, image_size=(3, 8, 8), transform=np.array)
     fake.targets, fake.classes = [fake[i][1] for i in range(5)], ["cat", "dog"]
     indexed = pickle.loads(pickle.dumps(Indexed(fake)))
-    index, images, labels = next(iter(DataLoader(indexed, 5)))
+    _, images, labels = next(iter(DataLoader(indexed, 5)))
     assert images.shape == (5, 8, 8, 3)
     assert labels.tolist() == indexed.targets == fake.targets
     assert indexed.classes == ["cat", "dog"]

@@ -244,7 +244,7 @@ def test_a_million_real_sentences_take_less_than_a_gigabyte(data_root, tmp_path)
 
 @pytest.mark.slow
 def test_half_a_million_real_sentences_are_embedded_and_graphed(data_root, capfd):
-    from toolkit.evaluation.sts import embed_text
+    from toolkit.evaluation import embed
     from toolkit.models import SimCSE
     from toolkit.models.text_encoders import small_bert
 
@@ -252,7 +252,7 @@ def test_half_a_million_real_sentences_are_embedded_and_graphed(data_root, capfd
     tokenizer = train_tokenizer(lines[:20_000])
     sentences = Sentences(lines, tokenizer, max_length=16, progress=True)
     model = SimCSE(small_bert(len(tokenizer), n_layers=1), pooling="mean")
-    embeddings = embed_text(model, sentences, progress=True)
+    embeddings, _ = embed(model, sentences, progress=True)
     sampler = RandomWalkBatchSampler.from_embeddings(embeddings, batch_size=64)
     batches = [batch for batch, _ in zip(sampler, range(3), strict=False)]
     assert len(sampler.bank.vectors) == len(sentences) == 500_000

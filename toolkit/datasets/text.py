@@ -137,6 +137,10 @@ class Sentences(Dataset):
         parts = {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
         return torch.tensor(index), BatchEncoding(parts)
 
+    def batch(self, indices):
+        """Return the padded tokens, a `transformers.BatchEncoding`, of the sentences `indices`."""
+        return self.collate([self[index] for index in _checks.indices("indices", indices, len(self))])[1]
+
     def __repr__(self) -> str:
         classes = f", classes={len(self.classes)}" if self.classes else ""
         return f"Sentences(n={len(self)}, max_length={self.max_length}{classes})"

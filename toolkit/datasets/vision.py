@@ -72,6 +72,10 @@ class Images(Dataset):
         """Return the uint8 images (B, C, H, W) of `indices`."""
         return self.pixels[torch.as_tensor(indices)]
 
+    def batch(self, indices) -> Tensor:
+        """Return the float images (B, C, H, W) of `indices`, in [0, 1]."""
+        return self.load(_checks.indices("indices", indices, len(self))).float() / 255
+
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.__getitems__([index])[0]
 

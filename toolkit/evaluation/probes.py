@@ -2,30 +2,13 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import nn
+from torch.utils.data import Dataset
 
 from toolkit import _checks
-from toolkit.evaluation._modes import evaluating
+from toolkit.evaluation.embedding import embed
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the linear probe chooses among
-
-
-@torch.no_grad()
-def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500, projected: bool = False) -> tuple[Tensor, Tensor]:
-    """Return features (N, d) and labels (N,) of a data set of (image, label), on the CPU.
-
-    The model is put in eval mode meanwhile, so that its BatchNorm statistics do not move. Probes use the features
-    of ``model.encode``; with `projected`, those of ``model.project`` that the loss compares.
-    """
-    encode = model.project if projected else model.encode
-    device = next(model.parameters(), torch.empty(0)).device
-    with evaluating(model):
-        # A generator of its own, or the loader would advance the one that training draws from.
-        loader = DataLoader(dataset, batch_size, generator=torch.Generator())
-        parts = [(encode(images.to(device)).cpu(), labels) for images, labels in loader]
-    features, labels = zip(*parts, strict=True)
-    return torch.cat(features), torch.cat(labels)
 
 
 def knn_accuracy(
@@ -115,7 +98,7 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     1.0
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import train_test_split
+    from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -132,12 +115,12 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
             f"of {counts.min()}: a fifth of each is set aside"
         )
 
-    def fitted(strength: float, features: np.ndarray, labels: np.ndarray):
-        return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000)).fit(features, labels)
-
-    parts = train_test_split(train, labels, test_size=0.2, stratify=labels, random_state=seed)
-    scores = [fitted(strength, parts[0], parts[2]).score(parts[1], parts[3]) for strength in STRENGTHS]
-    return float(fitted(STRENGTHS[int(np.argmax(scores))], train, labels).score(test, truth))
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+        {"logisticregression__C": STRENGTHS},
+        cv=StratifiedShuffleSplit(1, test_size=0.2, random_state=seed),
+    )
+    return float(search.fit(train, labels).score(test, truth))
 
 
 def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0) -> float:
