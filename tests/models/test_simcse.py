@@ -164,7 +164,7 @@ def test_missing_folder(name):
 
 
 def test_folder_without_a_model(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no folder with a transformers model"):
+    with pytest.raises(FileNotFoundError, match="is neither a folder with a transformers model nor"):
         pretrained(tmp_path)
 
 

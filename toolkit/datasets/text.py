@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from toolkit import _checks
 from toolkit.datasets._files import bundled_file
-from toolkit.datasets.lines import Lines, read_lines
+from toolkit.datasets.lines import read_lines
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
 CHUNK = 10_000
@@ -34,13 +34,13 @@ CHUNK = 10_000
 class Sentences(Dataset):
     """Sentences with their tokens; an item is (index, token ids), a batch (index, padded tokens).
 
-    They are tokenised once, here. A batch is padded to its longest sentence. Memory: a few bytes a token beside the
-    texts.
+    They are tokenised once, here. A batch is padded to its longest sentence. Memory: a few bytes per token on top of
+    the texts.
 
     Parameters
     ----------
     texts : sequence of str
-        `Lines` hold many in little memory.
+        A list, or an array of numpy's `StringDType` (`read_lines`), which holds many in little memory.
     tokenizer : str, path or transformers tokenizer
         A model's folder or name on the hub, or a tokenizer, such as one that `train_tokenizer` returns.
     max_length : int
@@ -186,4 +186,5 @@ def bundled(tokenizer=None, max_length: int = 32) -> Sentences:
     rows = [line.split("\t") for line in bundled_file("wordnet", "glosses.tsv").decode().splitlines()]
     names, glosses = zip(*rows, strict=True)
     classes, labels = np.unique(names, return_inverse=True)
-    return Sentences(Lines(glosses), tokenizer or train_tokenizer(glosses), max_length, labels, classes.tolist())
+    texts = np.array(glosses, np.dtypes.StringDType())
+    return Sentences(texts, tokenizer or train_tokenizer(glosses), max_length, labels, classes.tolist())
