@@ -61,12 +61,13 @@ from toolkit import UniformBatchSampler, explorers, plots
 from toolkit.datasets import graphs
 from toolkit.evaluation import embed
 from toolkit.models import GraphCL
+from toolkit.models.graph_encoders import GIN
 from toolkit.presets import MOLECULES as preset
 from toolkit.training import train
 
 data = graphs.bundled()
 torch.manual_seed(0)
-model = GraphCL(data.n_features, temperature=preset.temperature)
+model = GraphCL(GIN(data.n_features), temperature=preset.temperature)
 optimizer = torch.optim.Adam(model.parameters(), lr=preset.learning_rate)
 sampler = UniformBatchSampler(len(data), preset.batch_size)
 train(model, graphs.GraphViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)

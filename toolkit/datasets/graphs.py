@@ -28,7 +28,6 @@ from toolkit.datasets._files import bundled_file, data_root
 from toolkit.datasets._tu import raw_files, read_raw
 from toolkit.datasets.graph_views import GraphAugmentation
 
-TU_SETS = ("MUTAG", "PROTEINS", "NCI1", "IMDB-BINARY", "IMDB-MULTI", "COLLAB", "REDDIT-BINARY")
 ELEMENTS = ("C", "O", "N", "Cl", "S", "F", "Br", "I", "P", "H", "Sn")
 SOLUBILITY_CLASSES = ("low", "medium", "high")
 
@@ -198,7 +197,7 @@ def tu(
     Parameters
     ----------
     name : str
-        One of `TU_SETS`, or any other set of the collection with classes of graphs.
+        Name of a set with classes of graphs, such as "MUTAG", "NCI1" or "COLLAB".
     root : path, optional
     download : bool
         Fetch the set through `torch_geometric.datasets.TUDataset` if it is not there.

@@ -21,7 +21,7 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
     view1, view2 : float tensors, shape (B, d)
         Embeddings of the two views, B >= 2; they are normalised here.
     temperature : float
-        Positive.
+        Loss temperature, positive.
     within : bool
         Whether embeddings of the same view are anchors and negatives too.
 
@@ -102,7 +102,7 @@ def hcl(
     view1, view2, temperature, within, tau_plus
         As in `dcl`.
     beta : float
-        How much hard negatives are preferred, at least 0. With 0 this is `dcl`.
+        Preference for hard negatives, at least 0. With 0 this is `dcl`.
 
     Returns
     -------
@@ -155,11 +155,11 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
     Parameters
     ----------
     nodes : float tensor, shape (n, d)
-        Of all graphs of the batch.
+        Representations of the nodes of all graphs of the batch.
     graphs : float tensor, shape (B, d)
-        B >= 2.
+        Representations of the graphs, B >= 2.
     batch : int64 tensor, shape (n,)
-        Which graph each node belongs to.
+        The graph that each node belongs to.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
 
     Examples
     --------
-    Where no score tells anything, the loss is 0:
+    Where the scores say nothing, the loss is 0:
 
     >>> import torch
     >>> jsd(torch.zeros(5, 3), torch.ones(2, 3), torch.tensor([0, 0, 1, 1, 1]))
@@ -197,7 +197,7 @@ def _similarities(view1: Tensor, view2: Tensor, temperature: float, within: bool
         logits = F.normalize(view1, dim=1) @ F.normalize(view2, dim=1).T / temperature
         return logits, torch.arange(len(view1), device=view1.device)
     z = F.normalize(torch.cat([view1, view2]), dim=1)
-    # An embedding is no negative of itself.
+    # An embedding is not a negative of itself.
     logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
     return logits, torch.arange(len(z), device=z.device).roll(len(view1))
 

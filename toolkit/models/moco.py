@@ -49,7 +49,7 @@ class MoCoV3(nn.Module):
     Parameters
     ----------
     encoder : str or nn.Module
-        As for `SimCLR`.
+        The image encoder, as for `SimCLR`.
     in_channels : int
         Channels of the images, for an encoder given by name.
     projection_dim : int
@@ -57,11 +57,11 @@ class MoCoV3(nn.Module):
     hidden_dim : int
         Width of the heads' hidden layers (published: 4096).
     momentum : float or callable
-        A number in [0, 1], or a function of the training step such as `CosineMomentum`. The step is part of the state.
+        Momentum in [0, 1], or a function of the training step such as `CosineMomentum`. The step is part of the state.
     temperature : float
-        Of the loss.
+        Loss temperature.
     loss : callable
-        Called with predictions, keys, the temperature and ``within=False``:
+        Function of predictions, keys, the temperature and ``within=False``:
         `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
 
     Raises
@@ -111,7 +111,7 @@ class MoCoV3(nn.Module):
     def forward(self, view1: Tensor, view2: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler.
 
-        The embeddings are the two views' normalised keys side by side: their cosine is the mean over the views. They
+        The embeddings are the two views' normalised keys, concatenated: their cosine is the mean over the views. They
         carry no gradient.
         """
         if self.training:
