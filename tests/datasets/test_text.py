@@ -111,6 +111,7 @@ def test_batches_are_those_of_the_tokenizer(tokenizer):
     assert index.tolist() == [2, 1, 4]
     for name in ("input_ids", "attention_mask"):
         torch.testing.assert_close(tokens[name], expected[name])
+        torch.testing.assert_close(sentences.batch([2, 1, 4])[name], expected[name])
     assert sentences.lengths[[1, 2]].tolist() == [6, 8]
 
 
