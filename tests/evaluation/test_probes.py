@@ -129,6 +129,12 @@ def test_probe_is_embedding_and_knn(model, images):
     assert knn_probe(model, images, images, k=5, temperature=0.2) == expected
 
 
+def test_probes_need_labels(model, images):
+    for probe in (knn_probe, linear_probe):
+        with pytest.raises(ValueError, match="test must have labels, got a data set without"):
+            probe(model, images, Images(images.pixels, None))
+
+
 def overlapping(n=400, dim=30, seed=0):
     """Two classes that differ in one of 30 features: a weak penalty overfits."""
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Random views of a batch of graphs, all graphs at once, each with its own draws."""
+"""Random views of a batch of graphs: all graphs at once, each changed at random on its own."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ KINDS = ("nodes", "edges", "attributes", "subgraph")
 
 
 class GraphAugmentation(nn.Module):
-    """Change each graph of a batch in a way of its own, drawn among `kinds` (GraphCL, You et al. 2020, section 3.2).
+    """Change each graph of a batch in one way, chosen at random among `kinds` (GraphCL, You et al. 2020, section 3.2).
 
     With n nodes and m edges in a graph, and all numbers rounded down:
 
@@ -25,8 +25,9 @@ class GraphAugmentation(nn.Module):
     Parameters
     ----------
     kinds : tuple of str
+        Changes to choose among.
     ratio : float
-        In [0, 1).
+        Share of the nodes or edges to change, in [0, 1).
 
     Raises
     ------

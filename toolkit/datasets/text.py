@@ -40,17 +40,17 @@ class Sentences(Dataset):
     Parameters
     ----------
     texts : sequence of str
-        A list, or an array of numpy's `StringDType` (`read_lines`), which holds many in little memory.
+        A list, or an array of numpy's `StringDType` (`read_lines`), which takes little memory.
     tokenizer : str, path or transformers tokenizer
         A model's folder or name on the hub, or a tokenizer, such as one that `train_tokenizer` returns.
     max_length : int
-        Longer sentences are cut to as many tokens, those at both ends of each included.
+        Largest number of tokens of a sentence, those at its ends included; longer ones are cut.
     labels : array, shape (N,), optional
         Classes 0, 1, ... of the sentences, for diagnostics only.
     classes : sequence of str
         Names of the labels.
     progress : bool
-        Show a progress bar while tokenising.
+        Whether to show a progress bar while tokenising.
 
     Attributes
     ----------
@@ -159,10 +159,11 @@ def text_file(
     Parameters
     ----------
     path : path
-    tokenizer : optional
-        As for `Sentences`; by default one is trained on the file (`train_tokenizer`).
+        A plain text file.
+    tokenizer : str, path or transformers tokenizer, optional
+        The tokenizer, as for `Sentences`; by default one is trained on the file (`train_tokenizer`).
     max_length, encoding, limit, progress
-        As for `Sentences` and `read_lines`.
+        Settings of `Sentences` and `read_lines`.
 
     Raises
     ------

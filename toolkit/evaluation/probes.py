@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from toolkit import _checks
@@ -25,14 +25,14 @@ def knn_accuracy(
     train_labels, test_labels : int arrays or tensors, shapes (N,) and (T,)
         Classes 0, 1, ...
     k : int
-        Neighbours, at most N.
+        Number of neighbours, at most N.
     temperature : float
-        Positive.
+        Temperature of the votes, positive.
 
     Returns
     -------
     float
-        Share of test instances classified rightly.
+        Share of test instances classified correctly.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     train_features, test_features : arrays or tensors, shapes (N, d) and (T, d)
     train_labels, test_labels : int arrays or tensors, shapes (N,) and (T,)
     seed : int
-        Determines which fifth.
+        Random seed of the split.
 
     Returns
     -------
     float
-        Share of test instances classified rightly.
+        Share of test instances classified correctly.
 
     Raises
     ------
@@ -129,11 +129,11 @@ def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0)
     Parameters
     ----------
     model : nn.Module
-        With a method ``encode(images)``; it is in eval mode meanwhile and does not change.
+        Model with a method ``encode``; it is in eval mode meanwhile and does not change.
     train, test : Dataset
-        Items are (image, label).
+        Labelled data sets, as `embed` takes them.
     """
-    return linear_accuracy(*embed(model, train), *embed(model, test), seed=seed)
+    return linear_accuracy(*_labelled(model, train, "train"), *_labelled(model, test, "test"), seed=seed)
 
 
 def finite_matrix(features, name: str) -> np.ndarray:
@@ -151,8 +151,16 @@ def knn_probe(model: nn.Module, train: Dataset, test: Dataset, k: int = 200, tem
     Parameters
     ----------
     model : nn.Module
-        With a method ``encode(images)``.
+        Model with a method ``encode``.
     train, test : Dataset
-        Items are (image, label).
+        Labelled data sets, as `embed` takes them.
     """
-    return knn_accuracy(*embed(model, train), *embed(model, test), k=k, temperature=temperature)
+    sets = *_labelled(model, train, "train"), *_labelled(model, test, "test")
+    return knn_accuracy(*sets, k=k, temperature=temperature)
+
+
+def _labelled(model: nn.Module, dataset: Dataset, name: str) -> tuple[Tensor, Tensor]:
+    features, labels = embed(model, dataset)
+    if labels is None:
+        raise ValueError(f"{name} must have labels, got a data set without: a probe predicts them")
+    return features, labels

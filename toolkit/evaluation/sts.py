@@ -77,7 +77,7 @@ def sts_spearman(model: nn.Module, tasks: Sequence[ScoredPairs], tokenizer, max_
     tasks : sequence of ScoredPairs
         Tasks from `toolkit.datasets.sts.sts`.
     tokenizer, max_length
-        As for `Sentences`.
+        Settings of `Sentences`.
     """
     from scipy.stats import spearmanr
 

@@ -23,11 +23,12 @@ def svm_accuracy(features, labels, kernel: str = "rbf", seed: int = 0) -> float:
     Parameters
     ----------
     features : array or tensor, shape (N, d)
-        Not standardised here, as there.
+        Features of graphs; not standardised, as in the authors' code.
     labels : int array, shape (N,)
     kernel : {"rbf", "linear"}
+        Kernel of the machine.
     seed : int
-        Determines the folds.
+        Random seed of the folds.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def dcl(
     Parameters
     ----------
     view1, view2, temperature, within
-        As in `nt_xent`.
+        Arguments of `nt_xent`.
     tau_plus : float
         Share of negatives thought to be false, the class prior, in [0, 1). With 0 this is `nt_xent`.
 
@@ -100,7 +100,7 @@ def hcl(
     Parameters
     ----------
     view1, view2, temperature, within, tau_plus
-        As in `dcl`.
+        Arguments of `dcl`.
     beta : float
         Preference for hard negatives, at least 0. With 0 this is `dcl`.
 
