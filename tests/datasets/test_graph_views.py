@@ -172,8 +172,8 @@ def test_same_seed_same_view():
     [
         ({"kinds": ()}, "kinds must name one or more"),
         ({"kinds": ("node",)}, "kinds must be one of 'nodes', 'edges', 'attributes', 'subgraph', got 'node'"),
-        ({"ratio": 1.0}, r"ratio must lie in \[0, 1\), got 1.0"),
-        ({"ratio": -0.1}, "ratio must lie"),
+        ({"ratio": 1.0}, r"ratio must be a number in \[0, 1\), got 1.0"),
+        ({"ratio": -0.1}, "ratio must be"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

@@ -27,6 +27,13 @@ def test_same_label_precision_in_blocks(clusters):
     assert same_label_precision(clusters.points, clusters.labels) == pytest.approx(expected, abs=1e-4)
 
 
+def test_instances_without_a_label_are_left_out():
+    gaps = np.where(np.arange(60) % 3 == 0, -1, LABELS)
+    expected = same_label_precision(POINTS[gaps >= 0], LABELS[gaps >= 0], 5)
+    assert same_label_precision(POINTS, gaps, 5) == expected
+    assert same_label_precision(POINTS, np.where(gaps < 0, np.nan, gaps), 5) == expected
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="k must be between 1 and 59, got 60"):
         same_label_precision(POINTS, LABELS, 60)

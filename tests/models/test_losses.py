@@ -178,10 +178,10 @@ def test_gradient_of_debiased_and_hard(tau_plus):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"tau_plus": 1.0}, r"tau_plus must lie in \[0, 1\), got 1.0"),
-        ({"tau_plus": -0.1}, r"tau_plus must lie in \[0, 1\), got -0.1"),
-        ({"beta": -1}, "beta must be at least 0, got -1"),
-        ({"beta": float("nan")}, "beta must be at least 0, got nan"),
+        ({"tau_plus": 1.0}, r"tau_plus must be a number in \[0, 1\), got 1.0"),
+        ({"tau_plus": -0.1}, r"tau_plus must be a number in \[0, 1\), got -0.1"),
+        ({"beta": -1}, r"beta must be a number in \[0, inf\), got -1"),
+        ({"beta": float("nan")}, r"beta must be a number in \[0, inf\), got nan"),
         ({"temperature": 0}, "temperature must be positive, got 0"),
     ],
 )

@@ -49,9 +49,7 @@ class GraphAugmentation(nn.Module):
         if not kinds:
             raise ValueError(f"kinds must name one or more of {', '.join(KINDS)}, got none")
         self.kinds = tuple(_checks.choice("kinds", kind, KINDS) for kind in kinds)
-        if not 0 <= ratio < 1:
-            raise ValueError(f"ratio must lie in [0, 1), got {ratio}: it is a share of the nodes or edges")
-        self.ratio = ratio
+        self.ratio = _checks.number("ratio", ratio, "[0, 1)", "it is a share of the nodes or edges")
 
     def forward(self, batch):
         """Return a changed copy of a `torch_geometric.data.Batch`.

@@ -100,8 +100,7 @@ class Graphs(Dataset):
         ValueError
             For `alpha` outside (0, 1).
         """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
+        _checks.number("alpha", alpha, "(0, 1)")
         parts = []
         for graph in self.graphs:
             part, matrix = graph.clone(), _diffusion(graph, alpha)

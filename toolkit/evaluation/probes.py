@@ -47,8 +47,7 @@ def knn_accuracy(
     train = _checks.embeddings(train_features, "train_features")
     test = _checks.embeddings(test_features, "test_features")
     _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    _checks.number("temperature", temperature, "(0, inf)")
     _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
     train_labels = torch.as_tensor(train_labels, device=train.device)
     test_labels = torch.as_tensor(test_labels, device=test.device)

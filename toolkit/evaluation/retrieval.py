@@ -12,6 +12,7 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     ----------
     embeddings : array or tensor, shape (N, d)
     labels : array, shape (N,)
+        Classes; instances whose label is missing (None, NaN, -1) are left out, also as neighbours.
     k : int
         Neighbours, fewer than N.
 
@@ -26,8 +27,9 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     1.0
     """
     unit = _checks.embeddings(embeddings)
+    codes = torch.from_numpy(_checks.labels(labels, len(unit))).to(unit.device)
+    unit, codes = unit[codes >= 0], codes[codes >= 0]
     n = len(unit)
-    codes = torch.from_numpy(_checks.labels(labels, n)).to(unit.device)
     _checks.integer("k", k, 1, n - 1, "no more neighbours than there are others")
     same = 0
     for rows in torch.arange(n, device=unit.device).split(1000):

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from toolkit import _checks
+from toolkit._result import mean_interval
 from toolkit.datasets.sts import ScoredPairs
 from toolkit.datasets.text import Sentences
 from toolkit.evaluation.embedding import embed
@@ -41,14 +42,9 @@ class STSScores:
             warnings.warn(f"the mean is over {', '.join(self.spearman)}; missing: {self._gaps()}", stacklevel=2)
         return float(np.mean(list(self.spearman.values())))
 
-    def interval(self) -> tuple[float, float]:
-        """Return Student's 95 % interval of the mean over tasks; NaN with fewer than two of them."""
-        from scipy.stats import ttest_1samp
-
-        if len(self.spearman) < 2:
-            return float("nan"), float("nan")
-        low, high = ttest_1samp(list(self.spearman.values()), 0).confidence_interval()
-        return float(low), float(high)
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the confidence interval of the mean over tasks (Student's t); NaN with fewer than two of them."""
+        return mean_interval(list(self.spearman.values()), level)
 
     def _gaps(self) -> str:
         parts = (f"{task} ({', '.join(subsets)})" for task, subsets in self.missing.items())

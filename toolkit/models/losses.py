@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from toolkit import _checks
+
 
 def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True) -> Tensor:
     """Normalised temperature-scaled cross-entropy of SimCLR (Chen et al. 2020, equation 1), or InfoNCE.
@@ -122,10 +124,8 @@ def hcl(
     True
     """
     _check_views(view1, view2, temperature)
-    if not 0 <= tau_plus < 1:
-        raise ValueError(f"tau_plus must lie in [0, 1), got {tau_plus}: it is a share of the negatives")
-    if not 0 <= beta < float("inf"):
-        raise ValueError(f"beta must be at least 0, got {beta}")
+    _checks.number("tau_plus", tau_plus, "[0, 1)", "it is a share of the negatives")
+    _checks.number("beta", beta, "[0, inf)")
     if tau_plus == beta == 0:
         return nt_xent(view1, view2, temperature, within)
     logits, positives = _similarities(view1, view2, temperature, within)

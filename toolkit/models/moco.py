@@ -29,8 +29,7 @@ class CosineMomentum:
     n_steps: int = 10_000
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start <= 1:
-            raise ValueError(f"start must lie in [0, 1], got {self.start}")
+        _checks.number("start", self.start, "[0, 1]")
         _checks.integer("n_steps", self.n_steps, 1)
 
     def __call__(self, step: int) -> float:
@@ -66,7 +65,7 @@ class MoCoV3(nn.Module):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For a momentum outside [0, 1], and an encoder of another name.
 
     Examples
@@ -91,8 +90,8 @@ class MoCoV3(nn.Module):
         loss: Callable[..., Tensor] = nt_xent,
     ) -> None:
         super().__init__()
-        if not callable(momentum) and not (isinstance(momentum, (int, float)) and 0 <= momentum <= 1):
-            raise ValueError(f"momentum must be a number in [0, 1] or a function of the step, got {momentum!r}")
+        if not callable(momentum):
+            _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
         self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
         self.projector = nn.Sequential(
             *_hidden(self.encoder.n_features, hidden_dim),

@@ -84,8 +84,7 @@ def small_bert(
         _checks.integer(name, value, 1)
     if _checks.integer("width", width, 64) % 64:
         raise ValueError(f"width must be a multiple of 64, the width of an attention head, got {width}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must lie in [0, 1), got {dropout}")
+    _checks.number("dropout", dropout, "[0, 1)")
     config = BertConfig(
         vocab_size=vocab_size,
         num_hidden_layers=n_layers,
