@@ -12,7 +12,7 @@ from toolkit.metrics import FalseNegatives, Hardness
 from toolkit.plots.batches import density
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE, OTHERS, color_of
 from toolkit.training.comparison import Comparison
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 NAMES = ("Uniform", "Random walk", "kNN")
 
@@ -36,7 +36,7 @@ RATES = {
 
 def make_history(n=30, seed=0):
     rng = np.random.default_rng(seed)
-    return History({name: rng.random(n).tolist() for name in COLUMNS})
+    return History({name: rng.random(n).tolist() for name in History().columns})
 
 
 def make_frontier(rates=(0.1, 0.2, 0.3, 0.4)):
@@ -412,11 +412,11 @@ def test_comparison_draws_means_intervals_and_seeds(compared):
 
 def test_comparison_states_what_the_intervals_say(compared):
     title = plots.comparison(compared).get_title(loc="left")
-    assert title == "kNN: below uniform with 2 of 2 losses\nRandom walk: not told from uniform"
+    assert title == "kNN: below uniform with 2 of 2 losses\nRandom walk: no clear difference from uniform"
 
 
 def test_comparison_of_several_sets_is_refused(compared):
-    frame = compared.frame.copy()
+    frame = compared.to_frame()
     frame.loc[0, "set"] = "other"
     with pytest.raises(ValueError, match="got several of set: choose"):
         plots.comparison(Comparison(frame))
