@@ -12,7 +12,7 @@ from toolkit import UniformBatchSampler
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import Indexed, TwoViews
 from toolkit.evaluation import knn_probe
-from toolkit.metrics import batch_hardness, coverage, false_negative_rate
+from toolkit.metrics import batch_coverage, batch_hardness, false_negative_rate
 from toolkit.training import train
 from toolkit.training.history import History
 
@@ -45,11 +45,11 @@ def test_history_is_that_of_the_metrics_module():
     sampler = SAMPLERS["walk, independent"]()
     data = Recording(DATA.images, noisy)
     columns = train(model, data, sampler, 20, labels=DATA.labels, progress=False).columns
-    hardness = [batch_hardness([range(BATCH)], vectors).mean for vectors in embeddings]
+    hardness = [batch_hardness([range(BATCH)], vectors).value for vectors in embeddings]
     assert columns["hardness"] == pytest.approx(hardness, abs=1e-5)
-    assert columns["false_negative_rate"] == pytest.approx(false_negative_rate(batches, DATA.labels).per_batch)
+    assert columns["false_negative_rate"] == pytest.approx(false_negative_rate(batches, DATA.labels).values)
     window = len(sampler)
-    shares = [coverage(batches[max(0, i - window) : i], N).share for i in range(1, 21)]
+    shares = [batch_coverage(batches[max(0, i - window) : i], N).value for i in range(1, 21)]
     assert columns["coverage"] == pytest.approx(shares)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.plots.style import COLORS, FAINT, color_of, new_axes, side_labels, styled
+from toolkit.plots.style import FAINT, color_of, new_axes, side_labels, styled
+from toolkit.samplers.registry import SAMPLERS
 from toolkit.training.comparison import Comparison
 
-NAMES = {name.lower().replace(" ", "_"): name for name in COLORS}
 LOSS_NAMES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
 
 
@@ -40,13 +40,13 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     for row in table.itertuples():
         i = samplers.index(row.sampler)
         y = losses.index(row.loss) * (len(samplers) + 0.6) + i
-        color = color_of(NAMES.get(row.sampler, row.sampler), i)
+        color = color_of(_label(row.sampler), i)
         seeds = 100 * seed_differences(runs[runs.loss == row.loss], baseline, row.sampler)
         ax.plot(seeds, np.full(len(seeds), y + 0.25), "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
         ax.plot([100 * row.low, 100 * row.high], [y, y], color=color, linewidth=2.5, solid_capstyle="round")
         ax.plot(100 * row.difference, y, "D", color=color, markersize=7, markeredgecolor="white")
     ax.axvline(0, color=FAINT, linewidth=1, linestyle=":", zorder=0)
-    base = NAMES.get(baseline, baseline)
+    base = _label(baseline)
     ax.annotate(
         base.lower(),
         (0, 1),
@@ -63,7 +63,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     ax.set_ylim((len(losses) - 1) * (len(samplers) + 0.6) + 2 * middle + 0.6, -0.5)
     ax.tick_params("y", length=0)
     ax.set_xlabel(f"{table.metric.iloc[0]}: difference to {base.lower()} batches (points)")
-    side_labels(ax, {NAMES.get(name, name): NAMES.get(name, name) for name in samplers})
+    side_labels(ax, {label: label for label in map(_label, samplers)})
     ax.set_title(_finding(table, base), pad=20)
     return ax
 
@@ -74,6 +74,11 @@ def seed_differences(runs, baseline: str, sampler: str) -> np.ndarray:
     return (by_seed[sampler] - by_seed[baseline]).dropna().to_numpy()
 
 
+def _label(sampler: str) -> str:
+    """Return a sampler's name in figures."""
+    return SAMPLERS[sampler].label if sampler in SAMPLERS else sampler
+
+
 def _finding(table, base: str) -> str:
     """Say which samplers' intervals lie on one side of zero."""
     parts = []
@@ -82,7 +87,5 @@ def _finding(table, base: str) -> str:
         clear = [f"above {base.lower()}"] * (better > worse) + [f"below {base.lower()}"] * (worse > better)
         count = max(better, worse)
         of = f" with {count} of {len(rows)} losses" if len(rows) > 1 else ""
-        parts.append(
-            f"{NAMES.get(name, name)}: " + (f"{clear[0]}{of}" if clear else f"no clear difference from {base.lower()}")
-        )
+        parts.append(f"{_label(name)}: " + (f"{clear[0]}{of}" if clear else f"no clear difference from {base.lower()}"))
     return "\n".join(parts)

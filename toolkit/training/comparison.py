@@ -1,6 +1,5 @@
 """Samplers side by side: equal steps, equal seeds, paired differences."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -12,7 +11,9 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
+from toolkit._result import mean_interval
 from toolkit.samplers.base import BatchSampler
+from toolkit.samplers.registry import SAMPLERS
 from toolkit.training import results
 from toolkit.training.history import History, compared_columns
 from toolkit.training.loop import train
@@ -122,7 +123,7 @@ class Comparison:
         pairs["difference"] = pairs.value - pairs.value_baseline
         rows = []
         for names, pair in pairs.groupby([*group, "sampler"], sort=False):
-            low, high = _interval(pair.difference)
+            low, high = mean_interval(pair.difference)
             names = dict(zip([*group, "sampler"], names, strict=True))
             rows.append({**names, "runs": len(pair), "difference": pair.difference.mean(), "low": low, "high": high})
         columns = [*group, "sampler", "runs", "difference", "low", "high"]
@@ -159,7 +160,7 @@ class Comparison:
 
 def compare(
     task: Task,
-    samplers: Sequence[str] = ("uniform", "knn", "random_walk"),
+    samplers: Iterable[str] | None = None,
     losses: Sequence[str] = ("infonce",),
     seeds: Iterable[int] = range(5),
     out: str | Path | None = None,
@@ -174,8 +175,9 @@ def compare(
     ----------
     task : Task
         Data, model and test.
-    samplers : sequence of str
-        Names that the task knows, or ``"untrained"`` for the model as it is before training.
+    samplers : iterable of str, optional
+        Names that the task knows, or ``"untrained"`` for the model as it is before training. By default all samplers in
+        `toolkit.samplers.registry.SAMPLERS`.
     losses : sequence of str
         Names that the task knows.
     seeds : iterable of int
@@ -226,7 +228,7 @@ def compare(
     if path:
         results.check(path)
     rows = []
-    with tqdm(_keys(task, samplers, losses, seeds), disable=not progress) as bar:
+    with tqdm(_keys(task, SAMPLERS if samplers is None else samplers, losses, seeds), disable=not progress) as bar:
         for key in bar:
             bar.set_postfix_str(f"{task.name} {key['loss']} {key['sampler']} seed {key['seed']}")
             rows.append(_run_once(task, key, key["loss"] or losses[0], path))
@@ -295,14 +297,3 @@ def _evaluate(task: Task, model: nn.Module) -> dict[str, float]:
         return {name: float(value) for name, value in found.items()}
     except (TypeError, ValueError) as error:
         raise TypeError(f"evaluate must return numbers by name, got {found!r}") from error
-
-
-def _interval(differences) -> tuple[float, float]:
-    """Return Student's 95 % interval of the mean, NaN for a single difference."""
-    from scipy import stats
-
-    if len(differences) < 2:
-        return float("nan"), float("nan")
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # equal differences: an interval of width 0
-        low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
-    return float(low), float(high)
