@@ -53,7 +53,7 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
         return GraphCL(encoder, loss=FUNCTIONS.get(loss, losses.nt_xent)).to(DEVICE)
 
     return Task(
-        set=name,
+        name=name,
         model=model,
         dataset=data if mvgrl else graphs.GraphViews(data),
         labels=data.labels,

@@ -46,7 +46,7 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
     if not preset.positions:
         start += " without positions"
     return Task(
-        set=name if name == "wikipedia" else Path(name).stem,
+        name=name if name == "wikipedia" else Path(name).stem,
         model=model,
         dataset=sentences,
         steps=preset.steps,

@@ -58,7 +58,7 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
         return optimizer, warmup_cosine(optimizer, preset.steps, preset.steps // 10)
 
     return Task(
-        set=name,
+        name=name,
         model=model,
         dataset=IndexedPixels(data.views.images),
         labels=data.views.labels,

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 DATA = """import numpy as np
 from toolkit.explorers import Dashboard, FalseNegativeExplorer, HardnessExplorer
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 2000)
@@ -98,7 +98,7 @@ def test_keyboard_and_mouse_drive_the_false_negative_explorer(lab, open_notebook
 
 
 def test_tabs_of_the_dashboard_share_their_settings(lab, open_notebook):
-    history = "History({name: [0.5, 0.25] for name in COLUMNS})"
+    history = "History({name: [0.5, 0.25] for name in History().columns})"
     expression = f'Dashboard(points, names, images, {history}, layout="pca")'
     notebook = open_notebook(lab.write("dashboard.ipynb", [DATA, expression]), height=1100)
     notebook.run_all()

@@ -11,7 +11,7 @@ from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 
 from toolkit.explorers import Dashboard, FalseNegativeExplorer, HardnessExplorer, TrainingMonitor
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4
@@ -20,7 +20,7 @@ IMAGES = RNG.integers(0, 256, (64, 8, 8), dtype=np.uint8)
 MAKERS = {
     "hardness": lambda: HardnessExplorer(POINTS, LABELS, IMAGES),
     "false negatives": lambda: FalseNegativeExplorer(POINTS, LABELS, IMAGES),
-    "training": lambda: TrainingMonitor(History({name: [0.5, 0.25] for name in COLUMNS})),
+    "training": lambda: TrainingMonitor(History({name: [0.5, 0.25] for name in History().columns})),
 }
 
 
