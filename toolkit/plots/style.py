@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import matplotlib as mpl
-from cycler import cycler
 
 UNIFORM, KNN, RANDOM_WALK = "Uniform", "kNN", "Random walk"
 COLORS = {UNIFORM: "#7F7F7F", KNN: "#D55E00", RANDOM_WALK: "#0072B2"}
@@ -29,7 +28,7 @@ STYLE = {
     "axes.edgecolor": "#666666",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=OTHERS),
+    "axes.prop_cycle": mpl.cycler(color=OTHERS),
     "xtick.color": "#444444",
     "ytick.color": "#444444",
     "text.color": INK,
