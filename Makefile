@@ -1,4 +1,4 @@
-# Everything runs in .venv, which each target makes, and installs anew when pyproject.toml changed.
+# Everything runs in .venv. Each target creates it, and installs again when pyproject.toml has changed.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,9 +31,11 @@ test: lint ## lint, tests, doctests, notebooks
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
 
-lint: $(INSTALLED) ## check style of code and notebooks
+lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/ty check
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine
