@@ -9,6 +9,11 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 # many times as long.
 export OMP_WAIT_POLICY ?= PASSIVE
 
+# How many processes share the tests: 0 is none besides pytest itself. Several compute with one thread each.
+WORKERS ?= 0
+PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test lint bench notebooks clean
 
@@ -26,7 +31,7 @@ lab: $(INSTALLED) ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb $(LAB_FLAGS)
 
 test: lint ## lint, tests, doctests, notebooks
-	$(BIN)/python -m pytest -m "not slow" tests
+	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 tests
 	$(BIN)/python -m pytest --doctest-modules toolkit
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
