@@ -133,8 +133,10 @@ def test_parts_of_a_block(n, m, k, scores, monkeypatch):
     assert_best_candidates(ProximityGraph(*link(*checked(points), m, k, 5, n_threads=2), m), points, seed=5)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
-@pytest.mark.parametrize("scores", [linking._DEVICE_SCORES, 5000, 1])
+@pytest.mark.parametrize(
+    ("dtype", "scores"),
+    [(np.float16, 5000), (np.float32, linking._DEVICE_SCORES), (np.float64, 5000), (np.int64, 1)],
+)
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
 def test_linking_by_torch_operations_alone(n, m, k, scores, dtype, monkeypatch):
     points = (normal(n, 12, seed=n) * 100).astype(dtype)
