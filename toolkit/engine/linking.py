@@ -55,7 +55,7 @@ def link_some(
     neighbors = np.empty((len(used), n_neighbors), np.int32)
     similarities = np.empty((len(used), n_neighbors), np.float32)
     placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
-    _link_blocks(some.numpy(), _checks.norms(some, rows=used).numpy(), placed, neighbors, similarities)
+    _link_blocks(some.numpy(), _checks.norms("embeddings", some, rows=used).numpy(), placed, neighbors, similarities)
     rows = np.concatenate([rows for rows, _ in blocks])
     return rows, used[neighbors[place[rows]]]
 

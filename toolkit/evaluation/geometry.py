@@ -23,7 +23,7 @@ def alignment(first, second) -> float:
     >>> alignment([[1, 0], [0, 2]], [[3, 0], [1, 0]])
     1.0
     """
-    a, b = _checks.embeddings(first, "first"), _checks.embeddings(second, "second")
+    a, b = _checks.embeddings("first", first), _checks.embeddings("second", second)
     _checks.shape("second", b, tuple(a.shape), "that of first")
     return float((a - b).square().sum(1).mean())
 
@@ -50,7 +50,7 @@ def uniformity(embeddings, t: float = 2.0) -> float:
     >>> round(uniformity([[1, 0], [-1, 0]]), 6)
     -8.0
     """
-    unit = _checks.embeddings(embeddings)
+    unit = _checks.embeddings("embeddings", embeddings)
     n = _checks.integer("number of embeddings", len(unit), 2)
     _checks.number("t", t, "(0, inf)")
     # Squared distance of unit vectors: 2 - 2 cosine. The N pairs of each with itself are taken off.

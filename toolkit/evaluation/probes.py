@@ -44,8 +44,8 @@ def knn_accuracy(
     >>> knn_accuracy([[1, 0], [0, 1]], [0, 1], [[2, 1], [1, 3], [1, 5]], [0, 1, 0], k=2)
     0.6666666666666666
     """
-    train = _checks.embeddings(train_features, "train_features")
-    test = _checks.embeddings(test_features, "test_features")
+    train = _checks.embeddings("train_features", train_features)
+    test = _checks.embeddings("test_features", test_features)
     _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
     _checks.number("temperature", temperature, "(0, inf)")
     _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
@@ -137,7 +137,7 @@ def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0)
 
 def finite_matrix(features, name: str) -> np.ndarray:
     """Return features (N, d) as float32 rows, or raise on a wrong shape, NaN or Inf (the first are named)."""
-    matrix = _checks.vectors(features, name).float().numpy(force=True)
+    matrix = _checks.vectors(name, features).float().numpy(force=True)
     if not np.isfinite(matrix).all():
         rows = np.flatnonzero(~np.isfinite(matrix).all(1))[:5].tolist()
         raise ValueError(f"{name} must be finite, got NaN or Inf in rows {rows}: check for a diverged model")

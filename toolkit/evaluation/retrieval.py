@@ -26,8 +26,8 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     >>> same_label_precision([[0, 1], [0.1, 1], [1, 0], [1, 0.1]], [0, 0, 1, 1], k=1)
     1.0
     """
-    unit = _checks.embeddings(embeddings)
-    codes = torch.from_numpy(_checks.labels(labels, len(unit))).to(unit.device)
+    unit = _checks.embeddings("embeddings", embeddings)
+    codes = torch.from_numpy(_checks.labels("labels", labels, len(unit))).to(unit.device)
     unit, codes = unit[codes >= 0], codes[codes >= 0]
     n = len(unit)
     _checks.integer("k", k, 1, n - 1, "no more neighbours than there are others")

@@ -80,7 +80,8 @@ def sts_spearman(model: nn.Module, tasks: Sequence[ScoredPairs], tokenizer, max_
     spearman = {}
     for pairs in tasks:
         if len(pairs):
-            first, second = map(_checks.embeddings, embed_pairs(model, pairs, tokenizer, max_length))
+            embedded = embed_pairs(model, pairs, tokenizer, max_length)
+            first, second = (_checks.embeddings("embeddings", side) for side in embedded)
             cosine = (first * second).sum(1)
             spearman[pairs.name] = float(spearmanr(cosine, pairs.scores).statistic)
     return STSScores(spearman, {pairs.name: pairs.missing for pairs in tasks if pairs.missing})

@@ -70,7 +70,7 @@ def _cross_validated(score: Callable[..., float], features, labels, seed: int) -
     from sklearn.model_selection import StratifiedKFold
 
     x = finite_matrix(features, "features")
-    codes = _checks.labels(labels, len(x))
+    codes = _checks.labels("labels", labels, len(x))
     if codes.min(initial=0) < 0:
         raise ValueError(f"labels must be known, got {(codes < 0).sum()} that are missing: leave these instances out")
     counts = np.bincount(codes)

@@ -129,7 +129,7 @@ class DataExplorer(Explorer):
     def __init__(self, embeddings, labels=None, items=None, *, seed: int = 0, **settings) -> None:
         self._samples = SideBySide.of(embeddings, seed)
         n = _checks.integer("number of embeddings", self._samples.n, FEWEST)
-        self._codes, self._names = (None, []) if labels is None else _checks.classes(labels, n)
+        self._codes, self._names = (None, []) if labels is None else _checks.classes("labels", labels, n)
         self._labels = None if labels is None else np.array([*map(str, self._names), "no label"])[self._codes]
         self.thumbnails = Thumbnails(items, n)
         self.controls = SamplerControls(n, self._changed, self._defaults, **settings)

@@ -57,7 +57,7 @@ class RestartSlider(widgets.FloatSlider):
 
     @traitlets.validate("value")
     def _validate_value(self, proposal) -> float:
-        value = _checks.restart_probability(proposal.value)
+        value = _checks.restart_probability("restart", proposal.value)
         self.max = max(self.max, value)
         return value
 
@@ -148,7 +148,7 @@ class SamplerControls(widgets.VBox):
             most = n - 1 if n_candidates is None else n_candidates
             _checks.integer("n_neighbors", n_neighbors, 1, most, "no more neighbours than candidates")
         if restart is not None:
-            _checks.restart_probability(restart)
+            _checks.restart_probability("restart", restart)
         if batch_size is not None:
             _checks.integer("batch_size", batch_size, 2, n)
 

@@ -56,8 +56,8 @@ class SentenceExplorer(SliderExplorer):
     """
 
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
-        n = getattr(embeddings, "n", None) or len(_checks.vectors(embeddings))
-        self._texts = _checks.sentences(items, n, "items")
+        n = getattr(embeddings, "n", None) or len(_checks.vectors("embeddings", embeddings))
+        self._texts = _checks.sentences("items", items, n)
         super().__init__(embeddings, labels, items, **settings)
         self.hardness: Hardness
         self.false_negatives: FalseNegatives | None = None

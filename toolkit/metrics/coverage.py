@@ -53,4 +53,4 @@ def batch_coverage(batches, n: int) -> Coverage:
     Coverage(value=0.750, mean=1.00, max=2)
     """
     n = _checks.integer("n", n, 2)
-    return Coverage(np.bincount(np.concatenate(_checks.batches(batches, n)), minlength=n))
+    return Coverage(np.bincount(np.concatenate(_checks.batches("batches", batches, n)), minlength=n))

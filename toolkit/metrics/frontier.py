@@ -99,7 +99,7 @@ def hardness_frontier(
     import pandas as pd
 
     some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
-    codes = _checks.labels(labels, some.n)
+    codes = _checks.labels("labels", labels, some.n)
 
     def measure(sampler: str, batches, n_candidates=np.nan, n_neighbors=np.nan, restart=np.nan) -> dict:
         rates = false_negative_rate(batches, codes)

@@ -113,7 +113,7 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     >>> same_label_edges(graph, ["cat", "cat", "dog", "dog"])
     SameLabelEdges(value=0.333, prior=0.333)
     """
-    codes = _checks.labels(labels, graph.n_nodes)
+    codes = _checks.labels("labels", labels, graph.n_nodes)
     same = same_label(codes, np.arange(len(codes))[:, None], graph.neighbors)
     known = (codes[graph.neighbors] >= 0).sum(1) * (codes >= 0)
     shares = np.divide(same.sum(1), known, out=np.full(len(codes), np.nan), where=known > 0)
@@ -195,7 +195,7 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     >>> worst_neighbor_ranks(ProximityGraph.nearest(points, n_neighbors=10), points, [0, 7]).tolist()
     [10, 10]
     """
-    unit = _checks.embeddings(embeddings).cpu()
+    unit = _checks.embeddings("embeddings", embeddings).cpu()
     rows = _checks.indices("rows", rows, graph.n_nodes)
     similarities = (unit[rows] @ unit.T).numpy()
     neighbors = graph.neighbors[rows]

@@ -97,7 +97,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     _checks.integer("n_pairs", n_pairs, 1)
     if only_false and labels is None:
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
-    codes = None if labels is None else _checks.labels(labels, len(embeddings))
+    codes = None if labels is None else _checks.labels("labels", labels, len(embeddings))
     found: dict[tuple[int, int], float] = {}
     least = -2.0
     for batch, scores in _similarities(batches, embeddings):
@@ -122,12 +122,12 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
 def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
     vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
-    batches = _checks.batches(batches, len(vectors))
+    batches = _checks.batches("batches", batches, len(vectors))
     ends, scores = np.cumsum([len(batch) for batch in batches]), None
     # Rows of many batches are fetched and checked together, which takes less time, but not of all, which takes memory.
     for some in np.split(np.arange(len(batches)), np.flatnonzero(np.diff(ends // _ROWS_AT_ONCE)) + 1):
         rows = np.concatenate([batches[i] for i in some])
-        members = _checks.embeddings(vectors[rows], rows=rows).cpu()
+        members = _checks.embeddings("embeddings", vectors[rows], rows=rows).cpu()
         for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
             if scores is None or len(scores) != len(part):
                 scores = part.new_empty(len(part), len(part))

@@ -58,7 +58,7 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     """
     from toolkit.engine.linking import link_some
 
-    vectors = _checks.vectors(embeddings)
+    vectors = _checks.vectors("embeddings", embeddings)
     if len(vectors) != graph.n_nodes:
         raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(vectors)}")
     n_rows = _checks.integer("n_rows", n_rows, 1)

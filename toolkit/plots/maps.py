@@ -58,7 +58,7 @@ def embedding_map(
         shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
     elif labels is not None:
-        codes = _checks.labels(labels, len(positions))
+        codes = _checks.labels("labels", labels, len(positions))
         ax.scatter(*positions.T, c=np.array(CLASSES)[codes % len(CLASSES)], **points)
         _write_names(ax, positions, codes, np.unique(np.asarray(labels)))
     else:

@@ -97,7 +97,7 @@ def pagerank(
     >>> int(rank.argmax()), bool(rank[7] >= 0.5), round(float(rank.sum()), 6)
     (7, True, 1.0)
     """
-    restart = _checks.restart_probability(restart)
+    restart = _checks.restart_probability("restart", restart)
     home = _start_weights(start, graph.n_nodes)
     step = _lazy_undirected_step(graph) if undirected else _step(graph)
     rank = home
@@ -210,7 +210,7 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
     True
     """
     members = _region(members, graph.n_nodes)
-    restart = _checks.restart_probability(restart)
+    restart = _checks.restart_probability("restart", restart)
     degrees = graph.n_neighbors + graph.in_degree_counts()
     walk, undirected = (
         _share_outside(step, members, restart, tolerance) for step in (_mean(graph), _lazy_undirected_mean(graph))

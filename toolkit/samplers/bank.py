@@ -30,8 +30,8 @@ class EmbeddingBank:
         return rows
 
     def _write(self, rows: np.ndarray, embeddings) -> None:
-        vectors = _checks.vectors(embeddings, rows=rows)
-        norms = _checks.norms(vectors, rows=rows)
+        vectors = _checks.vectors("embeddings", embeddings, rows=rows)
+        norms = _checks.norms("embeddings", vectors, rows=rows)
         dim = vectors.shape[1] if self.vectors is None else self.vectors.shape[1]
         if vectors.shape[1] != dim:
             raise ValueError(f"embeddings must keep the dimension of the first update, {dim}, got {vectors.shape[1]}")

@@ -94,7 +94,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
         self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates, n_neighbors)
-        self.restart = restart if callable(restart) else _checks.restart_probability(restart)
+        self.restart = restart if callable(restart) else _checks.restart_probability("restart", restart)
         self.graph: ProximityGraph | None = None
         self._next_graph: Future[ProximityGraph] | None = None
         self.stats = WalkStats()
@@ -102,7 +102,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def restart_at(self, batch: int) -> float:
         """Return the restart probability of batch number `batch` of this epoch."""
         step = self.epoch * len(self) + batch
-        return _checks.restart_probability(self.restart(step) if callable(self.restart) else self.restart)
+        return _checks.restart_probability("restart", self.restart(step) if callable(self.restart) else self.restart)
 
     def _build(self) -> None:
         seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))

@@ -100,7 +100,7 @@ def train(
     (2, ['epoch', 'loss', 'hardness'])
     """
     _check_arguments(dataset, sampler, steps, precision, checkpoint, checkpoint_every, probe_every)
-    codes = None if labels is None else _checks.labels(labels, len(dataset))
+    codes = None if labels is None else _checks.labels("labels", labels, len(dataset))
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-3)
     run = Run(model, sampler, optimizer, scheduler, precision, augmentation, codes)
     path = None if checkpoint is None else Path(checkpoint)
