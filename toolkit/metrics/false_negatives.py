@@ -1,6 +1,6 @@
 """False negatives: in-batch pairs with the same label."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,12 +22,11 @@ class FalseNegatives(Result):
         Instances of the data set without a label. Their pairs count as neither true nor false.
     """
 
-    column = "false_negative_rate"
-    row = "batch"
-
-    values: np.ndarray = field(repr=False)
     prior: float
     n_unlabelled: int = 0
+
+    column = "false_negative_rate"
+    row = "batch"
 
     @property
     def over_chance(self) -> float:

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit import _checks
-from toolkit._result import Result
 from toolkit.metrics.false_negatives import false_negative_rate
 from toolkit.metrics.hardness import batch_hardness
 from toolkit.samplers.registry import SAMPLERS
 from toolkit.samplers.side_by_side import WALK, SideBySide
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, eq=False)
-class Frontier(Result):
+class Frontier:
     """Hardness and false-negative rate of each sampler, and of the random walk at each setting.
 
     Attributes
@@ -24,7 +27,7 @@ class Frontier(Result):
         false_negative_half (half the 95 % interval), prior. Samplers other than the walk come without settings.
     """
 
-    points: object = field(repr=False)
+    points: "pd.DataFrame" = field(repr=False)
 
     @property
     def value(self) -> float:

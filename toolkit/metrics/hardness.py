@@ -25,12 +25,11 @@ class Hardness(Result):
         Pairs of all batches in 200 equal bins from -1 to 1 (`edges`).
     """
 
+    histogram: np.ndarray = field(repr=False)
+
     column = "hardness"
     row = "batch"
     edges = np.linspace(-1, 1, 201)
-
-    values: np.ndarray = field(repr=False)
-    histogram: np.ndarray = field(repr=False)
 
     def __repr__(self) -> str:
         return f"Hardness(value={self.value:.3f}, batches={len(self.values)})"
@@ -101,7 +100,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     found: dict[tuple[int, int], float] = {}
     least = -2.0
     for batch, scores in _similarities(batches, embeddings):
-        if only_false:
+        if codes is not None and only_false:
             scores[~same_label(codes, batch[:, None], batch)] = -2
         i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
         i, j = i[i < j], j[i < j]
@@ -109,7 +108,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
             best = np.argpartition(scores[i, j], -n_pairs)[-n_pairs:]
             i, j = i[best], j[best]
         named = np.sort(np.column_stack([batch[i], batch[j]]), 1).tolist()
-        found.update(zip(map(tuple, named), scores[i, j].tolist(), strict=True))
+        found |= {(first, second): score for (first, second), score in zip(named, scores[i, j].tolist(), strict=True)}
         if len(found) >= n_pairs:
             least = sorted(found.values())[-n_pairs]
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]

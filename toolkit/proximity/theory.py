@@ -140,6 +140,8 @@ class Escape(Result):
 
     Attributes
     ----------
+    values : float64 array
+        Share for the walk that fills batches, by start in the region.
     members : bool array, shape (N,)
         Instances in the region.
     walk : float64 array, shape (N,)
@@ -151,12 +153,7 @@ class Escape(Result):
         Share for the proposition's walk, over all starts in the region, weighted by degree. It never exceeds the bound.
     bound : float
         (1 - restart) / (2 restart) times the conductance. At 1 and more it is vacuous.
-    values : float64 array
-        Share for the walk that fills batches, by start in the region.
     """
-
-    column = "share_outside"
-    row = "start"
 
     members: np.ndarray = field(repr=False)
     walk: np.ndarray = field(repr=False)
@@ -164,9 +161,8 @@ class Escape(Result):
     average: float
     bound: float
 
-    @property
-    def values(self) -> np.ndarray:
-        return self.walk[self.members]
+    column = "share_outside"
+    row = "start"
 
     @property
     def worst(self) -> float:
@@ -216,6 +212,7 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
         _share_outside(step, members, restart, tolerance) for step in (_mean(graph), _lazy_undirected_mean(graph))
     )
     return Escape(
+        walk[members],
         members=members,
         walk=walk,
         undirected=undirected,

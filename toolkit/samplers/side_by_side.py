@@ -52,8 +52,8 @@ class SideBySide:
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.integer("seed", seed, 0)
-        self._widest: ProximityGraph | None = None  # of the last number of candidates
-        self._graph: ProximityGraph | None = None
+        # The widest graph of the last number of candidates, and the last graph.
+        self._graphs: tuple[ProximityGraph | None, ProximityGraph | None] = None, None
         self.references = lru_cache(2)(self.references)
 
     @classmethod
@@ -73,14 +73,15 @@ class SideBySide:
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
-        widest = self._widest
+        widest, graph = self._graphs
         if widest is None or widest.n_candidates != min(n_candidates, self.n - 1) or widest.n_neighbors < n_neighbors:
-            widest = self._graph = self._widest = ProximityGraph.build(
+            widest = graph = ProximityGraph.build(
                 self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, seed=self.seed
             )
-        if self._graph.n_neighbors != n_neighbors:
-            self._graph = widest if widest.n_neighbors == n_neighbors else widest.narrow(n_neighbors)
-        return self._graph
+        if graph is None or graph.n_neighbors != n_neighbors:
+            graph = widest if widest.n_neighbors == n_neighbors else widest.narrow(n_neighbors)
+        self._graphs = widest, graph
+        return graph
 
     def walks(
         self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
