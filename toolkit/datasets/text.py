@@ -29,7 +29,7 @@ from toolkit.datasets._files import bundled_file
 from toolkit.datasets.lines import read_lines
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
-CHUNK = 10_000
+CHUNK = 2_000  # tokenizers keep much more than the tokens of each text meanwhile
 
 
 class Sentences(Dataset):
