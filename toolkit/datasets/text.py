@@ -14,6 +14,7 @@ Sentences(n=20000, max_length=32, classes=25)
 (torch.Size([64]), ['attention_mask', 'input_ids'])
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from toolkit.datasets._files import bundled_file
 from toolkit.datasets.lines import read_lines
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
-CHUNK = 10_000
+CHUNK = 2_000  # tokenizers keep much more than the tokens of each text meanwhile
 
 
 class Sentences(Dataset):
@@ -100,8 +101,8 @@ class Sentences(Dataset):
             raise ValueError(f"texts must have tokens, got none in number {int(np.argmin(self.lengths))}")
 
     def _tokenise(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
-        dtype = np.uint16 if len(self.tokenizer) <= 2**16 else np.int32
-        ids, lengths = [], []
+        # Arrays that grow in place: lists of numpy arrays would be held twice while they are concatenated.
+        ids, lengths = array("H" if len(self.tokenizer) <= 2**16 else "i"), array("i")
         with tqdm(total=len(self.texts), desc="tokenise", unit="sentence", disable=not progress) as bar:
             for start in range(0, len(self.texts), CHUNK):
                 rows = self.tokenizer(
@@ -111,10 +112,11 @@ class Sentences(Dataset):
                     return_attention_mask=False,
                     return_token_type_ids=False,
                 )["input_ids"]
-                ids.append(np.fromiter((token for row in rows for token in row), dtype))
-                lengths.append(np.fromiter(map(len, rows), np.int32))
+                for row in rows:
+                    ids.fromlist(row)
+                lengths.extend(map(len, rows))
                 bar.update(len(rows))
-        return np.concatenate(ids), np.concatenate(lengths)
+        return np.asarray(ids), np.asarray(lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
