@@ -98,10 +98,10 @@ def test_bank_stores_the_same_on_both_paths(kind):
     bank.update(np.arange(29), first[:29])
     rows = np.random.default_rng(2).permutation(30)[:12]
     rows[0] = 29
-    arguments = UPDATES[kind](rows, later)
-    assert bank._write_at_once(*arguments) == (kind in AT_ONCE)
-    assert bank.complete == (kind in AT_ONCE)
-    bank.update(*arguments)
+    indices, vectors = UPDATES[kind](rows, later)
+    assert bank._write_at_once(np.asarray(indices), vectors) == (kind in AT_ONCE)
+    assert not bank.complete
+    np.testing.assert_array_equal(bank.update(indices, vectors), rows)
     assert bank.complete
     expected = unit(first)
     expected[rows] = unit(later)

@@ -89,7 +89,8 @@ class OnlineBatchSampler(BatchSampler):
             For an index out of range, and for NaN, Inf or zero rows.
         """
         rows = self.bank.update(indices, embeddings, _NO_INDEX)
-        if self._awaiting and self._yielded is not None and not self._yielded[rows].all():
+        step = self._awaiting and len(rows) <= self.batch_size
+        if step and self._yielded is not None and not self._yielded[rows].all():
             strange = rows[~self._yielded[rows]]
             self._yielded = None
             warnings.warn(
