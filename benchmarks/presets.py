@@ -72,6 +72,11 @@ VISION = {
 }
 
 
+def walk_settings(preset) -> dict[str, int | float]:
+    """Return the sampler's settings of a preset for images or sentences."""
+    return {name: getattr(preset, name) for name in ("n_candidates", "n_neighbors", "restart", "refresh_every")}
+
+
 @dataclass(frozen=True)
 class GraphRun:
     """Settings of one model on graphs, the defaults of its authors' code."""
