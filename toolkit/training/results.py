@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def append(path: Path, row: dict) -> None:
 
 
 @contextmanager
-def claim(path: Path, key: dict) -> Iterator[Path]:
+def claim(path: Path, key: dict) -> Generator[Path]:
     """Keep other processes from a run, and yield the path of its checkpoint, which is deleted in the end.
 
     After an error the checkpoint stays.

@@ -1,7 +1,7 @@
 """One training run: its steps, its history, its checkpoints."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -121,8 +121,7 @@ class Run:
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
-        columns = {name: values.tolist() for name, values in state["columns"].items()}
-        self.history = History(columns, {name: list(map(tuple, pairs)) for name, pairs in state["measured"].items()})
+        self.history = History.from_state(state)
         self.last_seen = state["last_seen"].numpy().copy()
 
 
@@ -132,7 +131,7 @@ class TimedBatches:
     def __init__(self, sampler: BatchSampler) -> None:
         self.sampler = sampler
         self.seconds = 0.0
-        self.first = None  # the first batch that was drawn
+        self.first: list[int] = []  # the first batch that was drawn
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -148,7 +147,7 @@ class TimedBatches:
             yield batch
 
     @contextmanager
-    def clock(self) -> Iterator[None]:
+    def clock(self) -> Generator[None]:
         """Add the time spent inside."""
         began = time.perf_counter()
         yield
