@@ -30,7 +30,6 @@ LOSSES = {
     "dcl": partial(losses.dcl, tau_plus=0.1),
     "hcl": partial(losses.hcl, tau_plus=0.1, beta=1.0),
 }
-LABELLED = 5000  # training images that the linear probe is fitted to
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -63,7 +62,7 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
         steps=preset.steps,
         batch_size=preset.batch_size,
         make_model=partial(make_model, model, preset, data),
-        evaluate=partial(evaluate, data),
+        evaluate=partial(evaluate, data, preset.labelled),
         make_optimizer=make_optimizer,
         training={"augmentation": augmentation, "precision": preset.precision},
         settings=f"{preset.encoder}, B={preset.batch_size}, t={preset.temperature}, "
@@ -84,7 +83,7 @@ def make_model(name: str, preset: VisionPreset, data: ImageData, loss: str) -> n
     return SimCLR(preset.encoder, channels, temperature=preset.temperature, loss=LOSSES[loss]).to(DEVICE)
 
 
-def evaluate(data: ImageData, model: nn.Module) -> dict[str, float]:
+def evaluate(data: ImageData, labelled: int, model: nn.Module) -> dict[str, float]:
     """Return the accuracies of the weighted kNN probe, and of the linear probe on some of the training images.
 
     Pixels are too many for the linear probe.
@@ -92,7 +91,7 @@ def evaluate(data: ImageData, model: nn.Module) -> dict[str, float]:
     train, test = embed(model, data.train), embed(model, data.test)
     if isinstance(model, Pixels):
         return {"kNN probe": knn_accuracy(*train, *test), "linear probe": float("nan")}
-    some = np.random.default_rng(0).permutation(len(train[1]))[:LABELLED]
+    some = np.random.default_rng(0).permutation(len(train[1]))[:labelled]
     return {
         "kNN probe": knn_accuracy(*train, *test),
         "linear probe": linear_accuracy(train[0][some], train[1][some], *test),

@@ -61,7 +61,7 @@ class Run:
             )
         return index, parts
 
-    def _descend(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _descend(self, parts: list[Tensor]) -> tuple[float, Tensor]:
         """Take one step of the optimizer; return loss and embeddings."""
         parts = [part.to(self.device, non_blocking=True) for part in parts]
         if self.augmentation is not None:
@@ -73,14 +73,14 @@ class Run:
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
-        return loss, embeddings
+        return loss.item(), embeddings  # waits for the device, or the sampler's clock would count that
 
-    def _record(self, epoch: int, index: np.ndarray, loss: Tensor, embeddings: Tensor, began: float) -> None:
+    def _record(self, epoch: int, index: np.ndarray, loss: float, embeddings: Tensor, began: float) -> None:
         n = len(self.history)
         self.last_seen[index] = n
         row = {
             "epoch": epoch,
-            "loss": loss.item(),
+            "loss": loss,
             "hardness": _mean_cosine(embeddings),
             "false_negative_rate": float("nan") if self.codes is None else same_label_share(self.codes[index]),
             "coverage": float((self.last_seen > n - len(self.sampler)).mean()),
