@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,11 +106,7 @@ class Comparison:
     def differences(self, baseline: str = "uniform") -> "pd.DataFrame":
         """Return the difference of each sampler to a baseline over common seeds, with its 95 % interval (Student's t).
 
-        Returns
-        -------
-        DataFrame
-            Columns set, model, loss, settings, steps, sampler, metric, runs (pairs), difference, low, high; the
-            interval is NaN for a single pair.
+        The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single one.
 
         Raises
         ------
@@ -133,13 +130,7 @@ class Comparison:
 
     @property
     def value(self) -> float:
-        """Mean difference to uniform batches, of results that hold one sampler besides them.
-
-        Raises
-        ------
-        ValueError
-            If the results hold several differences, or none.
-        """
+        """Mean difference to uniform batches; ValueError unless the results hold one sampler besides them."""
         return float(self._difference().difference)
 
     def interval(self) -> tuple[float, float]:
@@ -168,7 +159,7 @@ def compare(
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Train and test a model with each sampler, loss and seed at equal steps.
+    """Train and test a model with each sampler, loss and seed at equal steps; return the results.
 
     The runs of one seed start from the same weights. Seeds are the outer loop, so that what is there after an interrupt
     is paired.
@@ -189,11 +180,6 @@ def compare(
         share the file: each run is made by one of them, the others wait for it.
     progress : bool
         Show a progress bar.
-
-    Returns
-    -------
-    Comparison
-        Results of the runs asked for.
 
     Raises
     ------
@@ -231,7 +217,8 @@ def compare(
     with tqdm(_keys(task, samplers, losses, seeds), disable=not progress) as bar:
         for key in bar:
             bar.set_postfix_str(f"{task.name} {key['loss']} {key['sampler']} seed {key['seed']}")
-            rows.append(_run_once(task, key, key["loss"] or losses[0], path))
+            run = partial(_run, task, key, key["loss"] or losses[0])
+            rows.append(results.once(path, key, run) if path else run(None))
     return Comparison(_frame(rows))
 
 
@@ -252,18 +239,6 @@ def _keys(task: Task, samplers, losses, seeds) -> list[dict]:
         key = (*map(str, names), _checks.integer("seeds", seed, 0), task.steps if trained else 0)
         keys[key] = dict(zip(KEY, key, strict=True))
     return list(keys.values())
-
-
-def _run_once(task: Task, key: dict, loss: str, path: Path | None) -> dict:
-    """Return the row of a run: the one in the file, or that of a training, which one process makes."""
-    if path is None:
-        return _run(task, key, loss, None)
-    with results.claim(path, key) as checkpoint:
-        row = results.find(path, key)
-        if row is None:
-            row = _run(task, key, loss, checkpoint)
-            results.append(path, row)
-    return row
 
 
 def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:

@@ -11,32 +11,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Column:
-    """A column of histories, declared once for the loop, the plots, the monitor and comparisons.
-
-    Attributes
-    ----------
-    name : str
-    title : str
-        Short name, over its panel and before its last value; empty for a column that is not drawn.
-    label : str
-        Name with its unit, along an axis.
-    form : str
-        Format of a value.
-    sparse : bool
-        Whether it is measured now and then, not in each step.
-    missing : str
-        Text of its panel while there are no values.
-    compared : {"", "mean", "sum"}
-        What `toolkit.training.compare` reports of a run: nothing, the mean over the second half of the steps, the sum.
-    """
+    """A column of histories, declared once for the loop, the plots, the monitor and comparisons."""
 
     name: str
-    title: str = ""
-    label: str = ""
-    form: str = ".3f"
-    sparse: bool = False
-    missing: str = ""
-    compared: str = ""
+    title: str = ""  # short name, over its panel and before its last value; empty for a column that is not drawn
+    label: str = ""  # name with its unit, along an axis
+    form: str = ".3f"  # format of a value
+    sparse: bool = False  # whether it is measured now and then, not in each step
+    missing: str = ""  # text of its panel while there are no values
+    compared: str = ""  # what comparisons report of a run: the "mean" over the second half of the steps, or the "sum"
 
 
 COLUMNS = (
@@ -48,20 +31,14 @@ COLUMNS = (
         "false negatives",
         "false negatives (share of pairs)",
         ".1%",
-        missing="no labels given",
-        compared="mean",
+        False,
+        "no labels given",
+        "mean",
     ),
     Column("coverage", "coverage", "share of data seen in an epoch's steps", ".0%"),
     Column("sampler_seconds", compared="sum"),
     Column("seconds", compared="sum"),
-    Column(
-        "staleness",
-        "staleness of the graph",
-        "outdated neighbours (share)",
-        ".0%",
-        sparse=True,
-        missing="no graph measured yet",
-    ),
+    Column("staleness", "staleness of the graph", "outdated neighbours (share)", ".0%", True, "no graph measured yet"),
     Column("probes", "probe accuracy", "probe accuracy", ".1%", sparse=True, missing="no probe yet"),
 )
 
@@ -154,10 +131,8 @@ class History:
 
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is neither.
+        FileNotFoundError, ValueError
+            If there is no such file, or it is neither.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is not a file")
