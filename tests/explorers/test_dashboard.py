@@ -16,7 +16,7 @@ NAMES = ("graph", "walk", "hardness", "false_negatives")
 
 @pytest.fixture(scope="module")
 def shared():
-    return Dashboard(POINTS, LABELS, history={"Uniform": HISTORY}, layout="pca")
+    return Dashboard(POINTS, LABELS, history={"Uniform": HISTORY}, projection="pca")
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def test_reset_in_one_tab_resets_all(dashboard):
 
 
 def test_picture_is_that_of_the_tab_in_sight(dashboard):
-    assert dashboard._png() == dashboard.hardness._png()
+    assert dashboard.png() == dashboard.hardness.png()
     dashboard.tabs.selected_index = 4
-    assert dashboard._png() == dashboard.training._png()
+    assert dashboard.png() == dashboard.training.png()
     assert "Uniform" in dashboard.training.numbers.value
     assert repr(dashboard) == "Dashboard(n=200, labels=True)"
     assert dashboard.tabs.titles == ("Graph", "Walk", "Hardness", "False negatives", "Training")

@@ -50,19 +50,19 @@ def test_opening_and_closing_fifty_times_leaves_nothing(name):
 def test_closed_dashboard_leaves_nothing():
     before = left()
     for _ in range(3):
-        Dashboard(POINTS, LABELS, IMAGES, layout="pca").close()
+        Dashboard(POINTS, LABELS, IMAGES, projection="pca").close()
     assert left() == before
 
 
 @pytest.mark.parametrize("name", ["hardness", "false negatives"])
 def test_paused_explorer_waits_and_catches_up(name):
     explorer = MAKERS[name]()
-    image = explorer._png()
+    image = explorer.png()
     explorer.pause()
     explorer.restart.value = 0.9
-    assert explorer._png() == image
+    assert explorer.png() == image
     explorer.resume()
-    assert explorer._png() != image
+    assert explorer.png() != image
     fresh = MAKERS[name]()
     fresh.restart.value = 0.9
-    assert explorer._png() == fresh._png()
+    assert explorer.png() == fresh.png()

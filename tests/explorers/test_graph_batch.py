@@ -31,24 +31,24 @@ def test_batch_and_numbers_are_those_without_a_widget(explorer):
         batches, stats = Draws(POINTS, n_batches=1).walks(restart=restart, **SETTINGS)
         assert explorer.batch.tolist() == batches[0].tolist()
         rate = false_negative_rate(batches, LABELS)
-        assert f"hardness <b>{batch_hardness(batches, POINTS).mean:.3f}</b>" in explorer.numbers.value
-        assert f"false negatives <b>{rate.rate:.1%}</b>, {rate.over_chance:.1f} × chance" in explorer.numbers.value
+        assert f"hardness <b>{batch_hardness(batches, POINTS).value:.3f}</b>" in explorer.numbers.value
+        assert f"false negatives <b>{rate.value:.1%}</b>, {rate.over_chance:.1f} × chance" in explorer.numbers.value
         assert f"{stats.steps} steps for 16 graphs" in explorer.numbers.value
 
 
 def test_slider_changes_the_picture_and_reset_brings_it_back(explorer):
-    before = bytes(explorer._png())
+    before = bytes(explorer.png())
     assert before.startswith(b"\x89PNG")
     explorer.restart.value = 0.9
-    assert explorer._png() != before
+    assert explorer.png() != before
     explorer.reset.click()
     assert explorer.restart.value == 0.1
-    assert explorer._png() == before
+    assert explorer.png() == before
 
 
 def test_mimebundle_carries_the_picture_and_a_stable_repr(explorer):
     bundle = explorer._repr_mimebundle_()
-    assert base64.b64decode(bundle["image/png"]) == bytes(explorer._png())
+    assert base64.b64decode(bundle["image/png"]) == bytes(explorer.png())
     assert repr(explorer) == "GraphBatchExplorer(n=120)"
 
 

@@ -39,8 +39,8 @@ def settings_of(explorer):
 
 def shown(explorer):
     """Return the walks' hardness and false-negative rate."""
-    rate = explorer.false_negatives["Random walk"].rate if explorer.false_negatives else None
-    return explorer.hardness["Random walk"].mean, rate
+    rate = explorer.false_negatives["Random walk"].value if explorer.false_negatives else None
+    return explorer.hardness["Random walk"].value, rate
 
 
 def picture(widget):
@@ -79,8 +79,8 @@ def test_fewer_neighbours_and_more_candidates_are_harder(explorer):
 
 
 def test_references_frame_the_walks(explorer):
-    assert explorer.hardness["Uniform"].mean < explorer.hardness["Random walk"].mean < explorer.hardness["kNN"].mean
-    assert explorer.false_negatives["Uniform"].rate == pytest.approx(
+    assert explorer.hardness["Uniform"].value < explorer.hardness["Random walk"].value < explorer.hardness["kNN"].value
+    assert explorer.false_negatives["Uniform"].value == pytest.approx(
         explorer.false_negatives["Uniform"].prior, abs=0.01
     )
 
@@ -120,11 +120,11 @@ def test_restart_does_not_rebuild_the_graph(explorer, monkeypatch):
 
 
 def test_batch_size_draws_the_references_anew(explorer):
-    before = {name: result.per_batch for name, result in explorer.hardness.items()}
+    before = {name: result.values for name, result in explorer.hardness.items()}
     explorer.batch_size.value = 32
-    assert {len(result.per_batch) for result in explorer.hardness.values()} == {18}, "600 // 32 batches"
+    assert {len(result.values) for result in explorer.hardness.values()} == {18}, "600 // 32 batches"
     for name, result in explorer.hardness.items():
-        assert result.mean != before[name].mean()
+        assert result.value != before[name].mean()
 
 
 @pytest.mark.parametrize("name", ["restart", "n_neighbors", "n_candidates", "batch_size"])
@@ -167,8 +167,8 @@ def test_numbers_are_those_of_the_metrics_without_a_widget(explorer, restart, n_
     pair = (n_neighbors, explorer.n_candidates.value)
     table = frontier(DATA.points, DATA.labels, batch_size, neighbors=[pair], restarts=[restart], n_batches=20, seed=0)
     for row in table.itertuples():
-        assert explorer.hardness[row.sampler].mean == pytest.approx(row.hardness, rel=1e-6)
-        assert explorer.false_negatives[row.sampler].rate == pytest.approx(row.false_negative_rate)
+        assert explorer.hardness[row.sampler].value == pytest.approx(row.hardness, rel=1e-6)
+        assert explorer.false_negatives[row.sampler].value == pytest.approx(row.false_negative_rate)
     walk = table[table.sampler == "Random walk"].iloc[0]
     text = explorer.numbers.value
     assert f"hardness <b>{walk.hardness:.3f}</b>" in text
@@ -184,12 +184,12 @@ def test_picture_shows_the_results(explorer):
     walk, rates = explorer.hardness["Random walk"], explorer.false_negatives
     np.testing.assert_allclose(explorer._outline.get_data()[0], density(walk))
     assert explorer._outline.get_data()[0].max() <= top.get_ylim()[1]
-    assert list(explorer._mean.get_xdata()) == [walk.mean] * 2
+    assert list(explorer._mean.get_xdata()) == [walk.value] * 2
     written = [text.get_text() for text in top.texts]
-    assert set(written) == {f"{name}\nmean {result.mean:.2f}" for name, result in explorer.hardness.items()}
+    assert set(written) == {f"{name}\nmean {result.value:.2f}" for name, result in explorer.hardness.items()}
     widths = {bar.get_y() + bar.get_height() / 2: bar.get_width() for bar in bottom.patches}
     names = [label.get_text() for label in bottom.get_yticklabels()]
-    assert {name: widths[i] for i, name in enumerate(names)} == {name: result.rate for name, result in rates.items()}
+    assert {name: widths[i] for i, name in enumerate(names)} == {name: result.value for name, result in rates.items()}
     assert f"chance {rates['kNN'].prior:.1%}" in [text.get_text() for text in bottom.texts]
 
 
@@ -252,7 +252,7 @@ def test_after_an_error_the_references_catch_up_too(explorer, monkeypatch):
         with pytest.raises(RuntimeError, match="the graph burst"):
             explorer.batch_size.value = 32
     explorer.restart.value = 0.5
-    assert {len(result.per_batch) for result in explorer.hardness.values()} == {18}, "all are of batches of 32"
+    assert {len(result.values) for result in explorer.hardness.values()} == {18}, "all are of batches of 32"
 
 
 def test_message_shows_text_not_markup(explorer, monkeypatch):

@@ -33,7 +33,7 @@ SENTENCES = [f"sentence number {i} <b>" for i in range(N)]
 CLASSES = [ProximityGraphExplorer, WalkPlayer]
 
 
-def make(explorer_class, labels=LABELS, items=IMAGES, layout="pca", **options):
+def make(explorer_class, labels=LABELS, items=IMAGES, projection="pca", **options):
     return explorer_class(POINTS, labels, items, layout, **options)
 
 
@@ -104,7 +104,7 @@ def test_sentences_are_sent_as_text(explorer_class):
         first = ints(explorer.canvas.detail["neighbors"])[0]
         assert explorer.canvas.detail["texts"][0] == SENTENCES[first]
     assert explorer.canvas.item_kind == "text"
-    assert explorer._png()
+    assert explorer.png()
 
 
 @pytest.mark.parametrize("explorer_class", CLASSES)
@@ -117,9 +117,9 @@ def test_mimebundle_carries_a_picture_of_the_state(explorer_class, labels):
     assert len(bundle_["image/png"]) < 300_000
     assert bundle_["text/plain"] == repr(explorer) == f"{explorer_class.__name__}(n=300, labels={labels is not None})"
     assert "application/vnd.jupyter.widget-view+json" in bundle_
-    assert explorer._png() == png
+    assert explorer.png() == png
     explorer.instance.value = 50
-    assert explorer._png() != png
+    assert explorer.png() != png
 
 
 @pytest.mark.parametrize("explorer_class", CLASSES)
@@ -330,10 +330,10 @@ def test_statistics_are_those_of_the_functions(explorer):
     explorer.n_neighbors.value = 20
     graph, stats = explorer.graph, explorer.canvas.stats
     same = structure.same_label_edges(graph, LABELS)
-    assert (stats["same_rate"], stats["prior"]) == (same.rate, same.prior)
+    assert (stats["same_rate"], stats["prior"]) == (same.value, same.prior)
     assert sum(stats["counts"]) == N
     assert explorer.degrees.counts.tolist() == structure.in_degrees(graph).counts.tolist()
-    assert f"same-label edges <b>{same.rate:.1%}</b>, {same.over_chance:.1f} × chance" in explorer.numbers.value
+    assert f"same-label edges <b>{same.value:.1%}</b>, {same.over_chance:.1f} × chance" in explorer.numbers.value
     assert f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>" in explorer.numbers.value
 
 
@@ -397,8 +397,8 @@ def test_walk_is_that_of_the_function(player):
     assert np.frombuffer(sent["same"], np.uint8).tolist() == (LABELS[trace.batch] == LABELS[11]).tolist()
     assert np.frombuffer(sent["outside"], np.uint8).tolist() == (LABELS[trace.nodes] != LABELS[11]).tolist()
     found = metrics.false_negative_rate([trace.batch], LABELS)
-    assert f"false negatives <b>{found.rate:.1%}</b>" in player.numbers.value
-    assert f"hardness <b>{metrics.batch_hardness([trace.batch], POINTS).mean:.3f}</b>" in player.numbers.value
+    assert f"false negatives <b>{found.value:.1%}</b>" in player.numbers.value
+    assert f"hardness <b>{metrics.batch_hardness([trace.batch], POINTS).value:.3f}</b>" in player.numbers.value
     assert f"{trace.n_steps} steps: {trace.restarted.sum()} restarts" in player.numbers.value
 
 
@@ -423,15 +423,15 @@ def test_without_restarts_there_is_no_bound(player):
     player.restart.value = 0
     assert player.canvas.theory["bound_text"] == "infinite"
     assert player.escape.bound == np.inf
-    assert player._png()
+    assert player.png()
 
 
 def test_steps_from_code_and_browser(player):
-    whole = player._png()
+    whole = player.png()
     assert player.step == player.trace.n_steps
     player.step = 5
     assert player.canvas.step == player.step == 5
-    assert player._png() != whole
+    assert player.png() != whole
     player.step = 10**6
     assert player.step == player.trace.n_steps
 

@@ -115,7 +115,7 @@ def test_saved_history_shows_the_same_picture(tmp_path):
     history = make_history()
     history.save(tmp_path / "run.json")
     live, later = (TrainingMonitor(one) for one in (history, History.load(tmp_path / "run.json")))
-    assert live._png() == later._png()
+    assert live.png() == later.png()
     assert repr(later) == "TrainingMonitor(training: 40 steps)"
 
 

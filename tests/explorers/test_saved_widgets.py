@@ -29,14 +29,14 @@ molecules = graphs.bundled()
 composition = [graph.x.mean(0).tolist() for graph in molecules.graphs]
 draw = lambda index, ax: plots.molecule(molecules.graphs[index], ax=ax)"""
 EXPLORERS = [
-    'explorers.ProximityGraphExplorer(points, labels, images, layout="pca")',
-    'explorers.WalkPlayer(points, labels, images, layout="pca")',
+    'explorers.ProximityGraphExplorer(points, labels, images, projection="pca")',
+    'explorers.WalkPlayer(points, labels, images, projection="pca")',
     "explorers.HardnessExplorer(points, labels, images)",
     "explorers.FalseNegativeExplorer(points, labels, images)",
     "explorers.SentenceExplorer(points, texts, labels)",
     "explorers.GraphBatchExplorer(composition, draw, molecules.labels, batch_size=32)",
     "explorers.TrainingMonitor(history)",
-    'explorers.Dashboard(points, labels, images, history, layout="pca")',
+    'explorers.Dashboard(points, labels, images, history, projection="pca")',
 ]
 
 

@@ -75,27 +75,27 @@ def test_shows_one_batch_of_each_sampler(explorer):
     assert set(explorer.batches) == set(COLORS)
     for batch in explorer.batches.values():
         assert len(set(np.asarray(batch).tolist())) == 32
-    knn, walk = (batch_hardness([explorer.batches[name]], POINTS).mean for name in ("kNN", "Random walk"))
+    knn, walk = (batch_hardness([explorer.batches[name]], POINTS).value for name in ("kNN", "Random walk"))
     assert knn > walk
 
 
 def test_the_restart_slider_fills_the_walks_batch_anew(explorer):
-    before, picture = explorer.batches, explorer._png()
+    before, picture = explorer.batches, explorer.png()
     explorer.restart.value = 0.9
     after = explorer.batches
     assert set(after["Random walk"]) != set(before["Random walk"])
     assert after["Random walk"][0] == before["Random walk"][0], "from the same start"
     for name in ("Uniform", "kNN"):
         np.testing.assert_array_equal(after[name], before[name])
-    assert explorer._png() != picture
+    assert explorer.png() != picture
 
 
 def test_numbers_are_those_of_the_metrics(explorer):
-    walks, _ = explorer._draws.walks(**explorer.controls.settings)
-    assert explorer.hardness.mean == pytest.approx(batch_hardness(walks, POINTS).mean)
-    assert explorer.false_negatives.rate == pytest.approx(false_negative_rate(walks, NAMES).rate)
-    assert f"{explorer.hardness.mean:.3f}" in explorer.numbers.value
-    assert f"{explorer.false_negatives.rate:.1%}" in explorer.numbers.value
+    walks, _ = explorer._samples.walks(**explorer.controls.settings)
+    assert explorer.hardness.value == pytest.approx(batch_hardness(walks, POINTS).value)
+    assert explorer.false_negatives.value == pytest.approx(false_negative_rate(walks, NAMES).value)
+    assert f"{explorer.hardness.value:.3f}" in explorer.numbers.value
+    assert f"{explorer.false_negatives.value:.1%}" in explorer.numbers.value
 
 
 def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
@@ -116,12 +116,12 @@ def test_without_labels(explorer):
 
 
 def test_page_without_scripts_gets_the_picture(explorer):
-    assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer._png()
-    assert bytes(explorer._png()[:8]) == PNG
+    assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer.png()
+    assert bytes(explorer.png()[:8]) == PNG
 
 
 def test_error_is_shown_and_raised(explorer, monkeypatch):
-    picture = explorer._png()
+    picture = explorer.png()
 
     def fail(*args, **kwargs):
         raise RuntimeError("no <ink>")
@@ -130,7 +130,7 @@ def test_error_is_shown_and_raised(explorer, monkeypatch):
     with pytest.raises(RuntimeError, match="no <ink>"):
         explorer.restart.value = 0.7
     assert explorer.message.value == "<b>RuntimeError</b>: no &lt;ink&gt;"
-    assert explorer._png() == picture
+    assert explorer.png() == picture
     monkeypatch.undo()
     explorer.batch.value = 2
     assert explorer.message.value == ""

@@ -164,8 +164,8 @@ def test_hardness_draws_density_and_mean_of_each_sampler():
             np.testing.assert_allclose(values, density(HARDNESS[name]))
             np.testing.assert_allclose(edges, Hardness.edges)
         assert colors([outline], lambda patch: patch.get_edgecolor()) == [COLORS[name]]
-        assert line_at(ax, COLORS[name]) == [[HARDNESS[name].mean] * 2]
-        assert f"{name}\nmean {HARDNESS[name].mean:.2f}" in texts(ax)
+        assert line_at(ax, COLORS[name]) == [[HARDNESS[name].value] * 2]
+        assert f"{name}\nmean {HARDNESS[name].value:.2f}" in texts(ax)
 
 
 def test_hardness_shows_all_that_is_there():
@@ -202,7 +202,7 @@ def test_intervals_are_drawn():
     ax = plots.false_negatives(RATES)
     for i, (result, interval) in enumerate(zip(RATES.values(), line_at(ax, "#000000"), strict=True)):
         assert interval == pytest.approx(list(result.interval()))
-        assert interval[0] < result.rate < interval[1]
+        assert interval[0] < result.value < interval[1]
         assert set(next(line for line in ax.lines if list(line.get_xdata()) == interval).get_ydata()) == {i}
 
 

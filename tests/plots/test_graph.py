@@ -48,8 +48,8 @@ def make_points(rates):
     return pd.concat([uniform, points]).assign(prior=0.1)
 
 
-def test_pickiness_draws_the_rate_over_k_by_m_and_states_the_cost():
-    ax = plots.pickiness(make_points([0.15, 0.4, 0.25]))
+def test_false_negatives_by_ratio_draws_the_rate_over_k_by_m_and_states_the_cost():
+    ax = plots.false_negatives_by_ratio(make_points([0.15, 0.4, 0.25]))
     line = ax.lines[0]
     assert line.get_xdata() == pytest.approx([0.01, 0.1, 0.2])
     assert line.get_ydata() == pytest.approx([0.4, 0.25, 0.15])
@@ -95,6 +95,6 @@ def test_training_panels_leave_out_nan_and_say_what_is_missing():
 def test_settings_of_matplotlib_stay():
     before = dict(mpl.rcParams)
     plots.pairs(PAIRS, Thumbnails(IMAGES))
-    plots.pickiness(make_points([0.1, 0.2, 0.3]))
+    plots.false_negatives_by_ratio(make_points([0.1, 0.2, 0.3]))
     plots.training_panels({"Uniform": make_history()})
     assert dict(mpl.rcParams) == before
