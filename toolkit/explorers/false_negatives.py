@@ -90,8 +90,9 @@ class FalseNegativeExplorer(SliderExplorer):
     @property
     def code(self) -> str:
         """A sampler with the present setting."""
+        shown = self.controls.settings
         names = ("batch_size", "n_candidates", "n_neighbors", "restart")
-        settings = ", ".join(f"{name}={self.controls.settings[name]:g}" for name in names)
+        settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact
         return f"RandomWalkBatchSampler({self._samples.n}, {settings})"
 
     def _show_fixed(self) -> None:

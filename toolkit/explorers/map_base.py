@@ -6,12 +6,14 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
-from toolkit.explorers.map_positions import MapPositions
+from toolkit.explorers.map_positions import MapPositions, check_projection
 from toolkit.explorers.point_map import PointMap
 from toolkit.plots.style import style
+from toolkit.samplers.side_by_side import SideBySide
 
 _AREAS = '"controls map" "side map" "side charts" "below below"'
 
@@ -25,9 +27,11 @@ class MapExplorer(DataExplorer):
     _canvas_class: type[PointMap]
     positions: MapPositions | None = None  # until all arguments were found to be good
 
-    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
-        super().__init__(embeddings, labels, items, **settings)
-        self.canvas = self._canvas_class(self.thumbnails, self._codes, [str(name) for name in self._names])
+    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", seed: int = 0, **settings) -> None:
+        samples = SideBySide.of(embeddings, seed)
+        check_projection(projection, samples.n)
+        super().__init__(samples, labels, items, **settings)
+        self.canvas = self._canvas_class(self.thumbnails, self._codes, self._names)
         self.positions = MapPositions(self._samples.vectors, self.canvas, projection, self._attempt)
         self.instance = widgets.BoundedIntText(
             min=0,
@@ -69,8 +73,6 @@ class MapExplorer(DataExplorer):
 
     def png(self) -> bytes:
         """Return the present state, in 256 colours: it is stored in notebooks."""
-        from PIL import Image
-
         with style():
             figure = Figure(figsize=(9, 6.4), dpi=100, layout="none")
             canvas = FigureCanvasAgg(figure)

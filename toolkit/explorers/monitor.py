@@ -76,10 +76,7 @@ class TrainingMonitor(Explorer):
     """
 
     def __init__(self, history: History | Mapping[str, History] | None = None, window: int = 10) -> None:
-        histories = {} if history is None else {"training": history} if isinstance(history, History) else history
-        if not isinstance(histories, Mapping) or not all(isinstance(one, History) for one in histories.values()):
-            raise TypeError(f"history must be a History or a mapping of name to History, got {history!r}")
-        self.histories: dict[str, History] = dict(histories)
+        self.histories = named_histories(history)
         _checks.integer("window", window, 1, 200)
         wide = {"layout": widgets.Layout(width="200px"), "style": {"description_width": "52px"}}
         self.window = widgets.IntSlider(
@@ -191,6 +188,14 @@ class TrainingMonitor(Explorer):
     def __repr__(self) -> str:
         runs = ", ".join(f"{name}: {len(history)} steps" for name, history in self.histories.items())
         return f"TrainingMonitor({runs})"
+
+
+def named_histories(history: History | Mapping[str, History] | None) -> dict[str, History]:
+    """Return histories by name, or raise if some of it is not a history."""
+    histories = {} if history is None else {"training": history} if isinstance(history, History) else history
+    if not isinstance(histories, Mapping) or not all(isinstance(one, History) for one in histories.values()):
+        raise TypeError(f"history must be a History or a mapping of name to History, got {history!r}")
+    return dict(histories)
 
 
 def _hear_while_busy(control: widgets.Widget) -> None:

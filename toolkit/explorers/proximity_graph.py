@@ -238,7 +238,7 @@ class ProximityGraphExplorer(MapExplorer):
         captions = ["★", *(f"{value:.2f}" for value in similarities[:14])]
         framed = np.zeros(len(shown), bool)
         if self._codes is not None:
-            captions = [f"{text} {self._labels[i]}" for i, text in zip(shown, captions, strict=True)]
+            captions = [" ".join(words) for words in zip(captions, self._captions(shown), strict=True)]
             framed[1:] = same_label(self._codes, shown[1:], index)
         plots.thumbnail_grid(self.thumbnails, shown, captions, framed, 3, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])
