@@ -183,7 +183,7 @@ class TrainingMonitor(Explorer):
     def png(self) -> bytes:
         """Return the picture, with what came in since the last frame."""
         self._changed()
-        return self._image.value
+        return bytes(self._image.value)
 
     def __repr__(self) -> str:
         runs = ", ".join(f"{name}: {len(history)} steps" for name, history in self.histories.items())

@@ -89,4 +89,4 @@ class SliderExplorer(DataExplorer):
 
     def png(self) -> bytes:
         """Return the picture, as pages without JavaScript show it."""
-        return self._image.value
+        return bytes(self._image.value)
