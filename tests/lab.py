@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 
+ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -84,7 +85,9 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
     ]
     log = folder / ".config" / "lab.log"
     with open(log, "w") as stream:
-        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent)}
+        # Kernels import this checkout, wherever the environment's own installation points to.
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent), "PYTHONPATH": path}
         server = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
     base = f"http://127.0.0.1:{port}"
     try:

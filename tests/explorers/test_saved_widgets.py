@@ -33,10 +33,10 @@ EXPLORERS = [
     'explorers.WalkPlayer(points, labels, images, projection="pca")',
     "explorers.HardnessExplorer(points, labels, images)",
     "explorers.FalseNegativeExplorer(points, labels, images)",
-    "explorers.SentenceExplorer(points, texts, labels)",
-    "explorers.GraphBatchExplorer(composition, draw, molecules.labels, batch_size=32)",
+    "explorers.SentenceExplorer(points, labels, texts)",
+    "explorers.GraphBatchExplorer(composition, molecules.labels, draw, batch_size=32)",
     "explorers.TrainingMonitor(history)",
-    'explorers.Dashboard(points, labels, images, history, projection="pca")',
+    'explorers.Dashboard(points, labels, images, history=history, projection="pca")',
 ]
 
 

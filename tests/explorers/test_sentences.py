@@ -3,6 +3,7 @@
 import base64
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
@@ -23,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture
 def explorer():
-    explorer = SentenceExplorer(POINTS, TEXTS, NAMES)
+    explorer = SentenceExplorer(POINTS, NAMES, TEXTS)
     explorer.batch_size.value = 32
     return explorer
 
@@ -58,6 +59,13 @@ def test_false_negatives_of_the_first_member_are_vermillion():
     assert {text.get_color() for text in bare.texts} == {INK}
     assert "Vermillion" not in bare.figure.get_suptitle()
     plt.close("all")
+
+
+def test_missing_labels_are_named_and_never_false_negatives():
+    labels = [None, None, "cat", float("nan")]
+    (ax,) = plots.batch_sentences({"Random walk": [0, 1, 2, 3]}, TEXTS, labels)
+    assert texts_of(ax)[1::2] == ["no label", "no label", "cat", "no label"]
+    assert {text.get_color() for text in ax.texts} == {INK}
 
 
 def test_long_sentences_are_cut_to_two_lines():
@@ -109,15 +117,23 @@ def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
 
 
 def test_without_labels(explorer):
-    bare = SentenceExplorer(POINTS, TEXTS)
+    bare = SentenceExplorer(POINTS, items=TEXTS)
     assert bare.false_negatives is None
     assert "false negatives" not in bare.numbers.value
     assert repr(bare) == "SentenceExplorer(n=400, labels=False)"
 
 
+def test_sentences_may_be_a_pandas_series():
+    series = pd.Series(TEXTS, index=range(1, 401))
+    assert (
+        SentenceExplorer(POINTS, NAMES, series, batch_size=32).png()
+        == SentenceExplorer(POINTS, NAMES, TEXTS, batch_size=32).png()
+    )
+
+
 def test_page_without_scripts_gets_the_picture(explorer):
     assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer.png()
-    assert bytes(explorer.png()[:8]) == PNG
+    assert explorer.png()[:8] == PNG
 
 
 def test_error_is_shown_and_raised(explorer, monkeypatch):
@@ -143,12 +159,13 @@ def test_no_figure_is_left_in_pyplot(explorer):
 @pytest.mark.parametrize(
     ("texts", "exception", "message"),
     [
-        (TEXTS[1:], ValueError, r"texts must hold one string per instance \(400\), got 399"),
-        ([*TEXTS[:-1], 7], TypeError, "texts must be strings, got int at index 399"),
-        ("a sentence", TypeError, "texts must be a sequence of strings, one per instance, got str"),
-        (POINTS, TypeError, "texts must be strings, got ndarray at index 0"),
+        (TEXTS[1:], ValueError, r"items must hold one per instance \(400\), got 399"),
+        ([*TEXTS[:-1], 7], TypeError, "items must all be strings as the first one is, got int at index 399"),
+        ("a sentence", TypeError, "items must hold one item per instance, got a single str"),
+        (np.zeros((400, 8, 8)), TypeError, "items of SentenceExplorer must be of the kind text, got image"),
+        (None, TypeError, "items of SentenceExplorer must be of the kind text, got none"),
     ],
 )
 def test_bad_texts_are_named(texts, exception, message):
     with pytest.raises(exception, match=message):
-        SentenceExplorer(POINTS, texts)
+        SentenceExplorer(POINTS, items=texts)
