@@ -40,6 +40,11 @@ ERROR_OUTPUT = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'
 STDERR_OUTPUT = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
 
 
+def python_path() -> str:
+    """Return a PYTHONPATH by which kernels import this checkout, wherever an installation of theirs points to."""
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+
+
 class Lab:
     """A running JupyterLab.
 
@@ -85,9 +90,7 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
     ]
     log = folder / ".config" / "lab.log"
     with open(log, "w") as stream:
-        # Kernels import this checkout, wherever the environment's own installation points to.
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent), "PYTHONPATH": path}
+        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent), "PYTHONPATH": python_path()}
         server = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
     base = f"http://127.0.0.1:{port}"
     try:

@@ -50,11 +50,7 @@ def test_point_and_frontier_are_those_of_the_metrics_without_a_widget(explorer, 
     for form in (f"{walk.hardness:.3f}", f"{walk.false_negative_rate:.1%}", f"± {walk.false_negative_half:.1%}"):
         assert form in text
     ours = explorer.frontier.points
-    graphs = list(
-        dict.fromkeys(
-            zip(*(explorer.frontier.walks[name].astype(int) for name in ("n_candidates", "n_neighbors")), strict=True)
-        )
-    )
+    graphs = explorer.frontier.walks[["n_candidates", "n_neighbors"]].drop_duplicates().astype(int).to_numpy().tolist()
     expected = hardness_frontier(POINTS, LABELS, batch_size, graphs=graphs, restarts=(0.05, 0.2, 0.5, 0.8)).points
     assert ours.sampler.tolist() == expected.sampler.tolist()
     np.testing.assert_allclose(ours.hardness, expected.hardness, rtol=1e-6)
@@ -140,6 +136,7 @@ def test_without_items_instances_are_numbers():
     assert "<img" not in explorer.pairs.value
 
 
+@pytest.mark.filterwarnings("error")
 def test_labels_that_never_repeat_can_be_shown():
     explorer = FalseNegativeExplorer(POINTS[:100], np.arange(100))
     assert "Batch 1: 0 of" in explorer.pairs.value

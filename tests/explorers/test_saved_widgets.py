@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lab import python_path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
 LARGEST = 300_000
@@ -47,7 +48,9 @@ def saved(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell(source) for source in (DATA, *EXPLORERS)]
     path = tmp_path_factory.mktemp("saved") / "explorers.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    execute(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", python_path())
+        execute(path)
     return nbformat.read(path, as_version=4)
 
 

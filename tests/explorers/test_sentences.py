@@ -125,10 +125,8 @@ def test_without_labels(explorer):
 
 def test_sentences_may_be_a_pandas_series():
     series = pd.Series(TEXTS, index=range(1, 401))
-    assert (
-        SentenceExplorer(POINTS, NAMES, series, batch_size=32).png()
-        == SentenceExplorer(POINTS, NAMES, TEXTS, batch_size=32).png()
-    )
+    first, second = (SentenceExplorer(POINTS, NAMES, items, batch_size=32) for items in (TEXTS, series))
+    assert first.png() == second.png()
 
 
 def test_page_without_scripts_gets_the_picture(explorer):
