@@ -19,18 +19,17 @@ from toolkit.datasets import vision
 from toolkit.evaluation import embed, knn_probe
 from toolkit.models import SimCLR
 from toolkit.models.encoders import SmallConvNet
-from toolkit.presets import QUICKSTART as preset
 from toolkit.training import train
 
 data = vision.bundled()
-names, images, size = np.array(data.classes)[data.train.labels], data.train.pixels, preset.batch_size
+names, images, size = np.array(data.classes)[data.train.labels], data.train.pixels, 128
 monitor = explorers.TrainingMonitor()
 walk = RandomWalkBatchSampler(8000, size, n_candidates=500, n_neighbors=100, restart=0.1, refresh_every=40)
 for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, size)}.items():
     torch.manual_seed(0)
-    model = SimCLR(SmallConvNet(in_channels=1, width=preset.width), temperature=preset.temperature)
+    model = SimCLR(SmallConvNet(in_channels=1, width=16), temperature=0.2)
     train(
-        model, data.views, sampler, preset.steps, labels=data.train.labels, progress=False,
+        model, data.views, sampler, 186, labels=data.train.labels, progress=False,
         probe=lambda model: knn_probe(model, data.train, data.test), probe_every=62,
         on_step=monitor.follow(name, sampler),
     )

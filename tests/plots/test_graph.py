@@ -8,6 +8,7 @@ from figures import texts
 from matplotlib.colors import to_hex
 
 from toolkit import plots
+from toolkit.metrics import Frontier
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.plots.thumbnails import Thumbnails
 from toolkit.training.history import COLUMNS, History
@@ -45,7 +46,7 @@ def make_points(rates):
     walks = {"sampler": "Random walk", "n_neighbors": [200, 10, 100], "n_candidates": 1000, "restart": 0.2}
     points = pd.DataFrame(walks | {"false_negative_rate": rates, "false_negative_half": [0.01, 0.03, 0.02]})
     uniform = pd.DataFrame([{"sampler": "Uniform", "false_negative_rate": 0.1}])
-    return pd.concat([uniform, points]).assign(prior=0.1)
+    return Frontier(pd.concat([uniform, points]).assign(prior=0.1))
 
 
 def test_false_negatives_by_ratio_draws_the_rate_over_k_by_m_and_states_the_cost():
