@@ -1,4 +1,4 @@
-# Everything runs in .venv, which each target makes, and installs anew when pyproject.toml changed.
+# Everything runs in .venv. Each target creates it, and installs again when pyproject.toml has changed.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,6 +8,11 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Idle OpenMP threads sleep. By default they spin, and where another program wants a core, a training step then takes
 # many times as long.
 export OMP_WAIT_POLICY ?= PASSIVE
+
+# How many processes share the tests: 0 is none besides pytest itself. Several compute with one thread each.
+WORKERS ?= 0
+PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test lint bench notebooks clean
@@ -26,15 +31,17 @@ lab: $(INSTALLED) ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb $(LAB_FLAGS)
 
 test: lint ## lint, tests, doctests, notebooks
-	$(BIN)/python -m pytest -m "not slow" tests
+	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 tests
 	$(BIN)/python -m pytest --doctest-modules toolkit
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
 
-lint: $(INSTALLED) ## check style of code and notebooks
+lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	if test -x $(BIN)/biome; then $(BIN)/biome ci; else echo "no biome for this machine: JavaScript is not checked"; fi
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/ty check
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine

@@ -12,7 +12,7 @@ from benchmarks.presets import GRAPHS, GraphPreset, graph_walk
 from benchmarks.published_graphs import PUBLISHED
 from toolkit import UniformBatchSampler
 from toolkit.datasets import graphs
-from toolkit.evaluation import embed_graphs, linear_fold_accuracy, svm_accuracy
+from toolkit.evaluation import embed, linear_fold_accuracy, svm_accuracy
 from toolkit.models import MVGRL, GraphCL, losses
 from toolkit.models.graph_encoders import GIN
 from toolkit.training.comparison import UNTRAINED, Comparison, Task
@@ -53,9 +53,9 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
         return GraphCL(encoder, loss=FUNCTIONS.get(loss, losses.nt_xent)).to(DEVICE)
 
     return Task(
-        set=name,
+        name=name,
         model=model,
-        dataset=data if mvgrl else graphs.TwoViews(data),
+        dataset=data if mvgrl else graphs.GraphViews(data),
         labels=data.labels,
         steps=preset.steps or run.epochs * per_epoch,
         make_model=make_model,
@@ -72,10 +72,10 @@ def evaluate(data: graphs.Graphs, kernel: str, model: nn.Module) -> dict[str, fl
 
     The folds follow from the seed of the run, so that runs of one seed share them.
     """
-    features, seed = embed_graphs(model, data), torch.initial_seed()
+    (features, labels), seed = embed(model, data), torch.initial_seed()
     return {
-        "SVM": svm_accuracy(features, data.labels, kernel, seed),
-        "linear": linear_fold_accuracy(features, data.labels, seed),
+        "SVM": svm_accuracy(features, labels, kernel, seed),
+        "linear": linear_fold_accuracy(features, labels, seed),
     }
 
 

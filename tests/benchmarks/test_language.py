@@ -50,7 +50,7 @@ def test_a_text_file_of_ones_own(root):
     own = root / "own.txt"
     own.write_text("one cat sat\ntwo dogs sat\n" * 100)
     task = language.make_task(str(own), "simcse", language.LANGUAGE["cpu-minute"], root)
-    assert (task.set, len(task.dataset)) == ("own", 200)
+    assert (task.name, len(task.dataset)) == ("own", 200)
     assert len(task.make_sampler("random_walk", 0)) == 200 // 64
 
 

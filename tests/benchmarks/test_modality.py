@@ -65,7 +65,7 @@ def test_command_runs_adds_rows_and_refreshes_the_table(tmp_path, monkeypatch, c
     monkeypatch.setattr(report, "README", tmp_path / "README.md")
     report.README.write_text("Before.\n<!-- vision: begin -->\n<!-- vision: end -->\nAfter.\n")
     modality.main(vision.MODALITY, "", [*COMMAND.split(), "--steps", "2", "--preset", "notebook"])
-    frame = Comparison.read(tmp_path / "vision.csv").frame
+    frame = Comparison.read(tmp_path / "vision.csv").to_frame()
     assert frame.sampler.tolist() == ["untrained", "untrained", *["uniform", "random_walk"] * 2]
     assert frame.model.tolist() == ["raw pixels", *["simclr"] * 5]
     assert frame.loss.tolist() == ["", "", "infonce", "infonce", "hcl", "hcl"]

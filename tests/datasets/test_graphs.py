@@ -261,7 +261,7 @@ def test_batches_hold_the_graphs_of_their_indices():
 
 def test_views_are_the_graphs_and_a_change_of_them():
     data = make_set()
-    views = graphs.TwoViews(data, lambda batch: batch.clone().apply(torch.neg, "x"))
+    views = graphs.GraphViews(data, lambda batch: batch.clone().apply(torch.neg, "x"))
     index, batch, changed = views.collate([views[4], views[2]])
     assert index.tolist() == [4, 2]
     assert torch.equal(batch.x, data.batch([4, 2]).x)
@@ -315,7 +315,7 @@ def test_small_diffusion_weights_are_left_out():
         (lambda: graphs.Graphs([], [], ()), "graphs must hold one graph or more"),
         (lambda: graphs.Graphs(make_graphs(), [0, 1], ("a",)), r"labels must have shape \(12,\), one per graph"),
         (lambda: graphs.Graphs([empty_graph()], [0], ("a",)), "graph 0 has none"),
-        (lambda: make_set().diffused(alpha=0), r"alpha must lie in \(0, 1\), got 0"),
+        (lambda: make_set().diffused(alpha=0), r"alpha must be a number in \(0, 1\), got 0"),
         (lambda: graphs.tu("MUTAG", max_degree=0), "max_degree must be at least 1"),
         (lambda: graphs.tu("MUTAG", "/nowhere"), r"MUTAG_A.txt is missing"),
     ],

@@ -1,5 +1,6 @@
 """Sentences: lines of a file, tokens, batches, the bundled glosses."""
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -7,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.datasets import _files
 from toolkit.datasets import text as language
-from toolkit.datasets.lines import Lines, read_lines
+from toolkit.datasets.lines import read_lines
 from toolkit.datasets.text import Sentences, text_file
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
@@ -42,20 +43,15 @@ def write(folder, content):
 # Lines
 
 
-@given(st.lists(st.text()))
-def test_lines_are_the_strings_they_were_made_of(texts):
-    encodable = [text.encode(errors="replace").decode() for text in texts]
-    lines = Lines(encodable)
-    assert list(lines) == encodable
-    assert lines[1:4] == encodable[1:4]
-    assert lines[::-1] == encodable[::-1]
-    for index in (len(texts), -len(texts) - 1):
-        with pytest.raises(IndexError, match="index must lie in"):
-            lines[index]
-
-
-def test_lines_count_from_the_end_too():
-    assert Lines(["a", "b"])[-1] == "b"
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
+def test_lines_are_read_as_strings_in_one_array(tmp_path, texts):
+    # All in printable ASCII, and \0 in the middle, which ends a string in other arrays.
+    texts = [f"<{text.encode('unicode-escape').decode()}\0ö文>" for text in texts]
+    lines = read_lines(write(tmp_path, "\n".join(texts).encode()))
+    assert list(lines) == texts
+    assert list(lines[1:4]) == texts[1:4]
+    assert all(type(line) is str for line in (lines[0], lines[-1], *lines[:3], *pickle.loads(pickle.dumps(lines))))
 
 
 def test_empty_lines_and_white_space_go(tmp_path):
@@ -115,6 +111,7 @@ def test_batches_are_those_of_the_tokenizer(tokenizer):
     assert index.tolist() == [2, 1, 4]
     for name in ("input_ids", "attention_mask"):
         torch.testing.assert_close(tokens[name], expected[name])
+        torch.testing.assert_close(sentences.batch([2, 1, 4])[name], expected[name])
     assert sentences.lengths[[1, 2]].tolist() == [6, 8]
 
 
@@ -244,7 +241,7 @@ def test_a_million_real_sentences_take_less_than_a_gigabyte(data_root, tmp_path)
 
 @pytest.mark.slow
 def test_half_a_million_real_sentences_are_embedded_and_graphed(data_root, capfd):
-    from toolkit.evaluation.sts import embed_text
+    from toolkit.evaluation import embed
     from toolkit.models import SimCSE
     from toolkit.models.text_encoders import small_bert
 
@@ -252,7 +249,7 @@ def test_half_a_million_real_sentences_are_embedded_and_graphed(data_root, capfd
     tokenizer = train_tokenizer(lines[:20_000])
     sentences = Sentences(lines, tokenizer, max_length=16, progress=True)
     model = SimCSE(small_bert(len(tokenizer), n_layers=1), pooling="mean")
-    embeddings = embed_text(model, sentences, progress=True)
+    embeddings, _ = embed(model, sentences, progress=True)
     sampler = RandomWalkBatchSampler.from_embeddings(embeddings, batch_size=64)
     batches = [batch for batch, _ in zip(sampler, range(3), strict=False)]
     assert len(sampler.bank.vectors) == len(sentences) == 500_000

@@ -37,8 +37,7 @@ def test_permutations_are_uniform():
 
 
 @pytest.mark.parametrize("d", [1, 15, 16, 17, 100])
-@pytest.mark.parametrize("n_rows", [0, 1, 7, 8, 9, 50])
-@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize(("n_rows", "dtype"), [(0, np.int32), (1, np.int64), (9, np.int32), (50, np.int64)])
 def test_gathered_rows(d, n_rows, dtype):
     vectors = 3 * normal(40, d)
     rows = np.random.default_rng(1).integers(0, 40, n_rows).astype(dtype)
@@ -49,8 +48,7 @@ def test_gathered_rows(d, n_rows, dtype):
 
 
 @pytest.mark.parametrize("d", [1, 15, 16, 17, 100])
-@pytest.mark.parametrize("n_rows", [0, 1, 9, 20])
-@pytest.mark.parametrize("scale", [1, 1e-12, 1e12])
+@pytest.mark.parametrize(("n_rows", "scale"), [(0, 1), (1, 1), (9, 1e-12), (20, 1e12)])
 def test_scattered_rows(d, n_rows, scale):
     vectors, rows = np.float32(scale) * normal(n_rows, d), np.random.default_rng(1).permutation(20)[:n_rows]
     out = np.full((20, d), 7, np.float32)
@@ -59,7 +57,7 @@ def test_scattered_rows(d, n_rows, scale):
     assert (np.delete(out, rows, 0) == 7).all()
 
 
-@pytest.mark.parametrize("place", [0, 3, 5])
+@pytest.mark.parametrize("place", [0, 5])
 @pytest.mark.parametrize("bad", [-1, 20, 2**40, 0.0, np.nan, np.inf, -np.inf, 1e-20, 1e16])
 def test_nothing_is_scattered_if_one_row_is_bad(place, bad):
     vectors, rows = normal(6, 4), np.array([19, 4, 7, 0, 1, 12])
@@ -100,10 +98,10 @@ def test_bank_stores_the_same_on_both_paths(kind):
     bank.update(np.arange(29), first[:29])
     rows = np.random.default_rng(2).permutation(30)[:12]
     rows[0] = 29
-    arguments = UPDATES[kind](rows, later)
-    assert bank._write_at_once(*arguments) == (kind in AT_ONCE)
-    assert bank.complete == (kind in AT_ONCE)
-    bank.update(*arguments)
+    indices, vectors = UPDATES[kind](rows, later)
+    assert bank._write_at_once(np.asarray(indices), vectors) == (kind in AT_ONCE)
+    assert not bank.complete
+    np.testing.assert_array_equal(bank.update(indices, vectors), rows)
     assert bank.complete
     expected = unit(first)
     expected[rows] = unit(later)

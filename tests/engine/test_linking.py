@@ -51,8 +51,8 @@ def assert_same_but_for_ties(ours, theirs, points: np.ndarray) -> None:
 
 
 def checked(points) -> tuple[torch.Tensor, torch.Tensor]:
-    vectors = _checks.vectors(points)
-    return vectors, _checks.norms(vectors)
+    vectors = _checks.vectors("embeddings", points)
+    return vectors, _checks.norms("embeddings", vectors)
 
 
 @pytest.mark.parametrize(("n", "size"), [(10, 1), (10, 3), (10, 7), (10, 10), (97, 40)])
@@ -109,7 +109,7 @@ def test_neighbours_are_the_best_candidates_with_any_number_of_threads(n, d, sha
         ProximityGraph.build(points, n_candidates=m, n_neighbors=k, seed=seed, n_threads=threads)
         for threads in (1, 2, 3)
     )
-    assert_best_candidates(graph, _checks.vectors(points).double().numpy(), seed)
+    assert_best_candidates(graph, _checks.vectors("embeddings", points).double().numpy(), seed)
     for other in others:
         np.testing.assert_array_equal(graph.neighbors, other.neighbors)
         np.testing.assert_array_equal(graph.similarities, other.similarities)
@@ -133,8 +133,10 @@ def test_parts_of_a_block(n, m, k, scores, monkeypatch):
     assert_best_candidates(ProximityGraph(*link(*checked(points), m, k, 5, n_threads=2), m), points, seed=5)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
-@pytest.mark.parametrize("scores", [linking._DEVICE_SCORES, 5000, 1])
+@pytest.mark.parametrize(
+    ("dtype", "scores"),
+    [(np.float16, 5000), (np.float32, linking._DEVICE_SCORES), (np.float64, 5000), (np.int64, 1)],
+)
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
 def test_linking_by_torch_operations_alone(n, m, k, scores, dtype, monkeypatch):
     points = (normal(n, 12, seed=n) * 100).astype(dtype)

@@ -5,14 +5,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from random_graphs import make_set
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
 
-from toolkit.evaluation import embed_graphs, linear_accuracy, linear_fold_accuracy, svm_accuracy
+from toolkit.evaluation import linear_accuracy, linear_fold_accuracy, svm_accuracy
 from toolkit.evaluation.svm import PENALTIES
-from toolkit.models import GraphCL
 
 
 def make_points(n=80, spread=1.5, seed=0):
@@ -90,6 +88,7 @@ def test_features_that_are_all_alike_can_be_evaluated():
             "two classes or more of 10 instances .* got 1, the smallest of 20",
         ),
         (np.ones((20, 2)), [0] * 11 + [1] * 9, "got 2, the smallest of 9"),
+        (np.ones((21, 2)), [0] * 10 + [1] * 10 + [-1], "labels must be known, got 1 that are missing"),
         (np.ones((20, 2)), np.arange(19) % 2, r"labels must have shape \(20,\)"),
         (np.full((20, 2), np.nan), np.arange(20) % 2, "features must be finite, got NaN or Inf in rows"),
         (np.ones(20), np.arange(20) % 2, "features must have shape"),
@@ -104,17 +103,3 @@ def test_bad_input_is_named(accuracy, features, labels, message):
 def test_unknown_kernel_is_named():
     with pytest.raises(ValueError, match="kernel must be one of 'rbf', 'linear', got 'poly'"):
         svm_accuracy(*make_points(), "poly")
-
-
-def test_embedding_does_not_depend_on_the_batches_and_leaves_the_model_as_it_was():
-    torch.manual_seed(0)
-    graphs, model = make_set(n_graphs=30), GraphCL(4)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    model.encoder.norms[0].eval()
-    features = embed_graphs(model, graphs)
-    assert features.shape == (30, 96)
-    assert not features.requires_grad
-    torch.testing.assert_close(embed_graphs(model, graphs, batch_size=7), features)
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert model.training
-    assert not model.encoder.norms[0].training

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 DATA = """import numpy as np
 from toolkit.explorers import Dashboard, FalseNegativeExplorer, HardnessExplorer
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 2000)

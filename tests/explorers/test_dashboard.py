@@ -5,12 +5,12 @@ import pytest
 
 from toolkit import ProximityGraph, _checks
 from toolkit.explorers import Dashboard
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(200) % 5
 POINTS = RNG.normal(size=(5, 8))[LABELS] + RNG.normal(size=(200, 8))
-HISTORY = History({name: [0.5, 0.25] for name in COLUMNS})
+HISTORY = History({name: [0.5, 0.25] for name in History().columns})
 SETTINGS = {"restart": 0.5, "n_candidates": 100, "n_neighbors": 20, "batch_size": 32}
 NAMES = ("graph", "walk", "hardness", "false_negatives")
 

@@ -9,8 +9,9 @@ import torch
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler, plots
 from toolkit.explorers import TrainingMonitor
 from toolkit.explorers import monitor as module
+from toolkit.training import history as history_module
 from toolkit.training import train
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import Column, History
 
 N, BATCH = 96, 16
 
@@ -47,8 +48,8 @@ def run(monitor, name="Random walk", steps=30, on_step=None, **settings):
 
 def make_history(n=40, seed=0):
     rng = np.random.default_rng(seed)
-    history = History({name: rng.random(n).tolist() for name in COLUMNS}, [(20, 0.5), (40, 0.7)], [(40, 0.25)], n)
-    return history
+    measured = {"probes": [(20, 0.5), (40, 0.7)], "staleness": [(40, 0.25)]}
+    return History({name: rng.random(n).tolist() for name in History().columns}, measured, n)
 
 
 def curves(monitor):
@@ -70,7 +71,7 @@ def test_picture_and_numbers_follow_the_run(monkeypatch):
     assert len({image for image, _ in seen}) == 12, "every step draws, when there is time"
     assert all(f"step {i} of 12" in text for i, (_, text) in enumerate(seen, 1))
     last = monitor.numbers.value
-    for word in ("loss", "hardness", "false negatives", "coverage", "staleness", "probe <b>75.0%</b>"):
+    for word in ("loss", "hardness", "false negatives", "coverage", "staleness", "probe accuracy <b>75.0%</b>"):
         assert word in last
     assert f"{history.columns['loss'][-1]:.3f}" in last
     assert monitor.histories == {"Random walk": history}
@@ -117,6 +118,20 @@ def test_saved_history_shows_the_same_picture(tmp_path):
     live, later = (TrainingMonitor(one) for one in (history, History.load(tmp_path / "run.json")))
     assert live.png() == later.png()
     assert repr(later) == "TrainingMonitor(training: 40 steps)"
+
+
+def test_a_declared_column_is_shown_and_drawn_live(monkeypatch):
+    toy = Column("toy", "toy", form=".0%", sparse=True)
+    monkeypatch.setattr(history_module, "COLUMNS", (*history_module.COLUMNS, toy))
+    monitor = TrainingMonitor()
+
+    def measure(follow):
+        return lambda history: (history.measured["toy"].append((len(history), 0.25)), follow(history))[1]
+
+    run(monitor, steps=6, on_step=measure)
+    assert "toy <b>25%</b>" in monitor.numbers.value
+    monitor.window.value = 3
+    assert list(curves(monitor)["toy"]["Random walk"][0]) == [1, 2, 3, 4, 5, 6]
 
 
 def test_button_ends_the_run_after_its_step():

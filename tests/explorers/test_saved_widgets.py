@@ -18,13 +18,13 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="torch")  # tor
 import numpy as np
 from toolkit import explorers, plots
 from toolkit.datasets import graphs, vision
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 500)
 points = (rng.normal(size=(10, 32))[labels] + rng.normal(size=(500, 32))).astype("float32")
 images = vision.bundled().train.pixels[:500]
-history = History({name: rng.random(50).tolist() for name in COLUMNS})
+history = History({name: rng.random(50).tolist() for name in History().columns})
 texts = [f"sentence {i}" for i in range(500)]
 molecules = graphs.bundled()
 composition = [graph.x.mean(0).tolist() for graph in molecules.graphs]

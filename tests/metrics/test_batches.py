@@ -227,11 +227,11 @@ def test_hardest_pairs_without_labels_cannot_be_false():
     ],
 )
 def test_labels_become_codes_without_gaps(labels, codes):
-    found = _checks.labels(labels, 4)
+    found = _checks.labels("labels", labels, 4)
     assert found.tolist() == codes
     assert found.dtype == np.int64
 
 
 def test_labels_that_are_codes_are_not_sorted_again(monkeypatch):
     monkeypatch.setattr(np, "unique", None)
-    assert _checks.labels(np.arange(6) % 3, 6).tolist() == [0, 1, 2, 0, 1, 2]
+    assert _checks.labels("labels", np.arange(6) % 3, 6).tolist() == [0, 1, 2, 0, 1, 2]

@@ -16,7 +16,7 @@ GRAPH = ProximityGraph.build(POINTS, n_candidates=40, n_neighbors=8, seed=5)
 def test_in_degrees_are_counted():
     result = metrics.in_degrees(GRAPH)
     counts = [sum(node in row for row in GRAPH.neighbors.tolist()) for node in range(120)]
-    assert result.counts.tolist() == counts
+    assert result.values.tolist() == counts
     assert result.value == pytest.approx(np.std(counts) / 8)
     assert result.unreachable == counts.count(0) / 120
     assert result.to_frame().in_degree.tolist() == counts
@@ -27,7 +27,7 @@ def test_in_degrees_are_counted():
 
 def test_interval_of_the_in_degrees_spread_is_that_of_a_bootstrap():
     result = metrics.in_degrees(GRAPH)
-    draws = np.random.default_rng(0).choice(result.counts, (4000, 120))
+    draws = np.random.default_rng(0).choice(result.values, (4000, 120))
     expected = np.quantile(draws.std(1) / draws.mean(1), [0.025, 0.975])
     # The quantiles of 4,000 draws scatter by 0.003; the two methods differ by 0.01 here.
     np.testing.assert_allclose(result.interval(), expected, atol=0.02)

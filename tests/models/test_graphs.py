@@ -13,7 +13,7 @@ from torch_geometric.data import Batch
 from torch_geometric.nn import global_add_pool
 
 from toolkit import RandomWalkBatchSampler
-from toolkit.datasets.graphs import TwoViews
+from toolkit.datasets.graphs import GraphViews
 from toolkit.models import MVGRL, GraphCL
 from toolkit.models.graph_encoders import GCN, GIN, sum_pool, weighted_edges
 from toolkit.models.losses import dcl, hcl, jsd, nt_xent
@@ -25,7 +25,7 @@ SEEDS = st.integers(0, 1000)
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return GraphCL(4, temperature=0.3)
+    return GraphCL(GIN(4), temperature=0.3)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_projection_is_the_head_on_the_encoder_and_any_encoder_will_do():
 def test_training_with_the_sampler_lowers_the_loss():
     torch.manual_seed(0)
     data = make_set(n_graphs=60)
-    model, views = GraphCL(4), TwoViews(data)
+    model, views = GraphCL(GIN(4)), GraphViews(data)
     sampler = RandomWalkBatchSampler(60, 20, n_candidates=30, n_neighbors=15)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     history = train(model, views, sampler, 30, optimizer=optimizer, labels=data.labels, progress=False)

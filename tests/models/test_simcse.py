@@ -164,7 +164,7 @@ def test_missing_folder(name):
 
 
 def test_folder_without_a_model(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no folder with a transformers model"):
+    with pytest.raises(FileNotFoundError, match="is neither a folder with a transformers model nor"):
         pretrained(tmp_path)
 
 
@@ -173,7 +173,7 @@ def test_bad_settings(sentences):
         SimCSE(small_bert(100), pooling="max")
     with pytest.raises(ValueError, match="width must be a multiple of 64"):
         small_bert(100, width=100)
-    with pytest.raises(ValueError, match=r"dropout must lie in \[0, 1\), got 1"):
+    with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), got 1"):
         small_bert(100, dropout=1)
     with pytest.raises(ValueError, match="n_layers must be at least 1, got 0"):
         small_bert(100, n_layers=0)

@@ -11,7 +11,7 @@ from toolkit import plots
 from toolkit.metrics import FalseNegatives, Frontier, Hardness
 from toolkit.plots.batches import density
 from toolkit.plots.style import COLORS, OTHERS, color_of
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 NAMES = ("Uniform", "Random walk", "kNN")
 
@@ -35,7 +35,7 @@ RATES = {
 
 def make_history(n=30, seed=0):
     rng = np.random.default_rng(seed)
-    return History({name: rng.random(n).tolist() for name in COLUMNS})
+    return History({name: rng.random(n).tolist() for name in History().columns})
 
 
 def make_frontier(rates=(0.1, 0.2, 0.3, 0.4)):

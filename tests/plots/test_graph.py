@@ -11,7 +11,8 @@ from toolkit import plots
 from toolkit.metrics import Frontier
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.plots.thumbnails import Thumbnails
-from toolkit.training.history import COLUMNS, History
+from toolkit.training import history as module
+from toolkit.training.history import Column, History
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 6, 6), dtype=np.uint8)
 LABELS = np.array(["cat", "dog", "eel"])[np.arange(9) % 3]
@@ -64,7 +65,7 @@ def test_false_negatives_by_ratio_draws_the_rate_over_k_by_m_and_states_the_cost
 
 def make_history(n=30, seed=0, **parts):
     rng = np.random.default_rng(seed)
-    return History({name: rng.random(n).tolist() for name in COLUMNS}, **parts)
+    return History({name: rng.random(n).tolist() for name in History().columns}, parts)
 
 
 def test_training_panels_draw_columns_as_running_means_and_measurements_as_they_are():
@@ -91,6 +92,19 @@ def test_training_panels_leave_out_nan_and_say_what_is_missing():
     assert len(axes[0, 2].lines[0].get_xdata()) == 0
     assert texts(axes[1, 1]) == ["no graph measured yet"]
     assert texts(axes[0, 0]) == []
+
+
+def test_a_declared_column_gets_its_panel(monkeypatch):
+    added = (Column("toy", "toy", "toy (points)"), Column("rare", "rare", form=".0%", sparse=True, missing="none yet"))
+    monkeypatch.setattr(module, "COLUMNS", (*module.COLUMNS, *added))
+    history = make_history(rare=[(7, 0.5)])
+    axes = plots.training_panels({"Uniform": history, "kNN": make_history(seed=1)}, window=5)
+    panels = {ax.get_title(loc="left"): ax for ax in axes[0, 0].figure.axes}
+    assert len(panels) == 8
+    assert panels["toy"].lines[0].get_ydata()[-1] == pytest.approx(np.mean(history.columns["toy"][-5:]))
+    assert panels["rare"].lines[0].get_xydata().tolist() == [[7, 0.5]]
+    assert texts(plots.training_panels({"kNN": make_history(seed=1)})[2, 1]) == ["none yet"]
+    assert plots.training({"Uniform": history}, "toy").get_ylabel() == "toy (points)"
 
 
 def test_settings_of_matplotlib_stay():

@@ -137,8 +137,8 @@ def test_in_degrees_counts_every_instance_once_and_marks_one():
     result = structure.in_degrees(GRAPH)
     ax = plots.in_degrees(result, index=3)
     assert sum(bar.get_height() for bar in ax.patches) == 120
-    assert texts(ax) == ["mean 8", f"#3: {result.counts[3]}"]
-    assert [line.get_xdata()[0] for line in ax.lines] == [8, result.counts[3]]
+    assert texts(ax) == ["mean 8", f"#3: {result.values[3]}"]
+    assert [line.get_xdata()[0] for line in ax.lines] == [8, result.values[3]]
 
 
 def test_in_degrees_says_who_is_nobodys_neighbour():

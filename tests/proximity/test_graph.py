@@ -156,7 +156,7 @@ def test_shared_candidates_are_as_good_as_independent_draws(clusters):
     m, k = 300, 30
 
     def measure(graph):
-        degrees = graph.in_degrees()
+        degrees = graph.in_degree_counts()
         assert degrees.sum() == 3000 * k
         starts = np.arange(0, 3000, 3)
         batches, _ = walk_batches(graph, starts, 100, restart=0.2)
@@ -275,23 +275,31 @@ def test_exact_graph(k, dtype):
     assert repr(graph) == repr(built) == f"ProximityGraph(n_nodes=120, n_neighbors={k}, n_candidates=119)"
 
 
-@pytest.mark.parametrize("exact_up_to", [0, 80])
+@pytest.fixture
+def exact_up_to(monkeypatch):
+    """Set up to how many instances the search is exact."""
+    return lambda limit: monkeypatch.setattr(nearest, "EXACT_UP_TO", limit)
+
+
+@pytest.mark.parametrize("limit", [0, 80])
 @pytest.mark.parametrize("k", [1, 4, 5, 79])
-def test_exact_graph_of_duplicates(k, exact_up_to):
+def test_exact_graph_of_duplicates(k, limit, exact_up_to):
+    exact_up_to(limit)
     # With fewer than five neighbours a row itself need not be among its K + 1 nearest.
     points = np.tile(normal(16, 24), (5, 1))
-    graph, similarities = ProximityGraph.nearest(points, n_neighbors=k, exact_up_to=exact_up_to), cosine(points)
+    graph, similarities = ProximityGraph.nearest(points, n_neighbors=k), cosine(points)
     assert_valid(graph, similarities)
     np.fill_diagonal(similarities, -2)
     np.testing.assert_allclose(np.sort(graph.similarities)[:, ::-1], -np.sort(-similarities)[:, :k], atol=2e-6)
 
 
 @pytest.mark.parametrize(("probes", "k", "least"), [(64, 20, 0.98), (8, 20, 0.5), (1, 200, 0.1)])
-def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
+def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch, exact_up_to):
     # With one cell looked into, most rows do not find 200 others there and are searched exactly.
     monkeypatch.setattr(nearest, "_PROBES", probes)
     points = clusters.points[:4000]
-    graph = ProximityGraph.nearest(points, n_neighbors=k, exact_up_to=3999)
+    exact_up_to(3999)
+    graph = ProximityGraph.nearest(points, n_neighbors=k)
     similarities = cosine(points)
     assert_valid(graph, similarities)
     np.fill_diagonal(similarities, -2)
@@ -302,7 +310,10 @@ def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
     assert least < graph.recall <= 1
     recall = f", recall={graph.recall:.3f}" if graph.recall < 1 else ""
     assert repr(graph) == f"ProximityGraph(n_nodes=4000, n_neighbors={k}, n_candidates=3999{recall})"
-    again, exact = (ProximityGraph.nearest(points, n_neighbors=k, exact_up_to=limit) for limit in (0, 4000))
+    exact_up_to(0)
+    again = ProximityGraph.nearest(points, n_neighbors=k)
+    exact_up_to(4000)
+    exact = ProximityGraph.nearest(points, n_neighbors=k)
     np.testing.assert_array_equal(graph.neighbors, again.neighbors)
     assert again.recall == graph.recall
     assert exact.recall == 1
@@ -312,8 +323,9 @@ def test_nearly_exact_graph(probes, k, least, clusters, monkeypatch):
 
 
 @pytest.mark.parametrize("n", [2, 5, 10])
-def test_nearly_exact_graph_of_few_points(n):
-    graph = ProximityGraph.nearest(normal(n), n_neighbors=n - 1, exact_up_to=0, seed=2**80)
+def test_nearly_exact_graph_of_few_points(n, exact_up_to):
+    exact_up_to(0)
+    graph = ProximityGraph.nearest(normal(n), n_neighbors=n - 1, seed=2**80)
     assert_valid(graph, cosine(normal(n)))
 
 
@@ -359,12 +371,10 @@ def test_recall_in_repr():
         (
             {"n_neighbors": 20},
             ValueError,
-            "n_neighbors must be between 1 and 19, got 20: no more neighbours",
+            "n_neighbors must be between 1 and 19, got 20: no more than other instances",
         ),
         ({"n_neighbors": 0}, ValueError, "n_neighbors must be between 1 and 19, got 0"),
         ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be an integer between 1 and 19, got 2.0"),
-        ({"exact_up_to": -1}, ValueError, "exact_up_to must be at least 0, got -1"),
-        ({"exact_up_to": 1e5}, TypeError, "exact_up_to must be an integer at least 0, got 100000.0"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
         ({"seed": None}, TypeError, "seed must be an integer at least 0, got None"),
         ({"embeddings": spoiled(np.nan, 7)}, ValueError, "got 1 bad row(s), first [7]"),
@@ -385,7 +395,7 @@ def test_to_networkx():
     assert digraph.is_directed()
     assert sorted(digraph) == list(range(40))
     assert digraph.number_of_edges() == 200
-    assert [digraph.in_degree(node) for node in range(40)] == graph.in_degrees().tolist()
+    assert [digraph.in_degree(node) for node in range(40)] == graph.in_degree_counts().tolist()
     for node in range(40):
         weights = {other: digraph.edges[node, other]["similarity"] for other in digraph.successors(node)}
         expected = zip(graph.neighbors[node].tolist(), graph.similarities[node].tolist(), strict=True)

@@ -8,7 +8,7 @@ import torch
 
 from toolkit import UniformBatchSampler
 from toolkit.training import train
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 
 class Data(torch.utils.data.Dataset):
@@ -30,8 +30,11 @@ class Model(torch.nn.Module):
 
 
 def make_history():
-    columns = {name: [0.5, 0.25] for name in COLUMNS} | {"epoch": [0, 1], "false_negative_rate": [math.nan] * 2}
-    return History(columns, [(2, 0.5)], [(1, 0.125)], steps=4, interrupted=True)
+    columns = {name: [0.5, 0.25] for name in History().columns} | {
+        "epoch": [0, 1],
+        "false_negative_rate": [math.nan] * 2,
+    }
+    return History(columns, {"probes": [(2, 0.5)], "staleness": [(1, 0.125)]}, steps=4, interrupted=True)
 
 
 def test_saved_history_comes_back(tmp_path):
@@ -61,9 +64,10 @@ def test_checkpoint_is_read_as_a_history(tmp_path):
 
 
 def test_files_that_are_something_else_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"which is no file"):
+    with pytest.raises(FileNotFoundError, match=r"which is not a file"):
         History.load(tmp_path / "none.json")
-    short = json.dumps({"columns": {name: [1.0] for name in COLUMNS} | {"loss": []}, "probes": [], "staleness": []})
+    columns = {name: [1.0] for name in History().columns} | {"loss": []}
+    short = json.dumps({"columns": columns, "measured": {"probes": [], "staleness": []}})
     for text in ("", "{}", "no json", short):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(ValueError, match="damaged or something else"):

@@ -1,4 +1,4 @@
-"""Random views of a batch of graphs, all graphs at once, each with its own draws."""
+"""Random views of a batch of graphs: all graphs at once, each changed at random on its own."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ KINDS = ("nodes", "edges", "attributes", "subgraph")
 
 
 class GraphAugmentation(nn.Module):
-    """Change each graph of a batch in a way of its own, drawn among `kinds` (GraphCL, You et al. 2020, section 3.2).
+    """Change each graph of a batch in one way, chosen at random among `kinds` (GraphCL, You et al. 2020, section 3.2).
 
     With n nodes and m edges in a graph, and all numbers rounded down:
 
@@ -25,8 +25,9 @@ class GraphAugmentation(nn.Module):
     Parameters
     ----------
     kinds : tuple of str
+        Changes to choose among.
     ratio : float
-        In [0, 1).
+        Share of the nodes or edges to change, in [0, 1).
 
     Raises
     ------
@@ -48,9 +49,7 @@ class GraphAugmentation(nn.Module):
         if not kinds:
             raise ValueError(f"kinds must name one or more of {', '.join(KINDS)}, got none")
         self.kinds = tuple(_checks.choice("kinds", kind, KINDS) for kind in kinds)
-        if not 0 <= ratio < 1:
-            raise ValueError(f"ratio must lie in [0, 1), got {ratio}: it is a share of the nodes or edges")
-        self.ratio = ratio
+        self.ratio = _checks.number("ratio", ratio, "[0, 1)", "it is a share of the nodes or edges")
 
     def forward(self, batch):
         """Return a changed copy of a `torch_geometric.data.Batch`.
@@ -64,25 +63,25 @@ class GraphAugmentation(nn.Module):
         keep = torch.ones_like(batch.batch, dtype=torch.bool)
         x, edge_index = batch.x, batch.edge_index
         if "nodes" in drawn:
-            keep &= ~draw(batch.batch, share * drawn["nodes"])
+            keep &= ~random_mask(batch.batch, share * drawn["nodes"])
         if "subgraph" in drawn:
             walked = walk(edge_index, batch.ptr, (share + 1) * drawn["subgraph"])
             keep &= walked | ~drawn["subgraph"][batch.batch]
         if "attributes" in drawn:
-            masked = draw(batch.batch, share * drawn["attributes"])
+            masked = random_mask(batch.batch, share * drawn["attributes"])
             x = torch.where(masked[:, None], 0.5 + 0.5 * torch.randn_like(x), x)
         if "edges" in drawn:
             edge_index = rewire(edge_index, batch.batch, batch.ptr, self.ratio * drawn["edges"])
         return _kept(batch, x, edge_index, keep)
 
 
-def draw(group: Tensor, counts: Tensor) -> Tensor:
+def random_mask(group: Tensor, counts: Tensor) -> Tensor:
     """Return a mask of `counts[g]` random members of each group g, given each member's group; all if it has fewer.
 
     Examples
     --------
     >>> import torch
-    >>> mask = draw(torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 2]))
+    >>> mask = random_mask(torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 2]))
     >>> int(mask[:3].sum()), int(mask[3:].sum())
     (1, 2)
     """
@@ -147,7 +146,7 @@ def rewire(edge_index: Tensor, group: Tensor, ptr: Tensor, ratio: Tensor) -> Ten
     pairs, pair = (edge_index.amin(0) * n + edge_index.amax(0)).unique(return_inverse=True)
     graph = group[pairs // n]
     counts = (torch.bincount(graph, minlength=len(ratio)).double() * ratio).long()
-    stays = ~draw(graph, counts)[pair]
+    stays = ~random_mask(graph, counts)[pair]
     counts = counts * (ptr.diff() > 1)
     where = torch.arange(len(ratio), device=ptr.device).repeat_interleave(counts)
     size = ptr.diff()[where]

@@ -6,7 +6,7 @@ default the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 >>> from torch.utils.data import DataLoader
 >>> from toolkit import UniformBatchSampler
 >>> from toolkit.datasets import graphs
->>> views = graphs.TwoViews(graphs.bundled())
+>>> views = graphs.GraphViews(graphs.bundled())
 >>> sampler = UniformBatchSampler(len(views), batch_size=64)
 >>> index, graph, changed = next(iter(DataLoader(views, batch_sampler=sampler, collate_fn=views.collate)))
 >>> index.shape, graph.num_graphs, changed.num_graphs
@@ -28,7 +28,6 @@ from toolkit.datasets._files import bundled_file, data_root
 from toolkit.datasets._tu import raw_files, read_raw
 from toolkit.datasets.graph_views import GraphAugmentation
 
-TU_SETS = ("MUTAG", "PROTEINS", "NCI1", "IMDB-BINARY", "IMDB-MULTI", "COLLAB", "REDDIT-BINARY")
 ELEMENTS = ("C", "O", "N", "Cl", "S", "F", "Br", "I", "P", "H", "Sn")
 SOLUBILITY_CLASSES = ("low", "medium", "high")
 
@@ -101,8 +100,7 @@ class Graphs(Dataset):
         ValueError
             For `alpha` outside (0, 1).
         """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
+        _checks.number("alpha", alpha, "(0, 1)")
         parts = []
         for graph in self.graphs:
             part, matrix = graph.clone(), _diffusion(graph, alpha)
@@ -124,7 +122,7 @@ def _diffusion(graph, alpha: float) -> Tensor:
     return alpha * torch.linalg.inv(identity - (1 - alpha) * scale[:, None] * adjacency * scale)
 
 
-class TwoViews(Dataset):
+class GraphViews(Dataset):
     """Each graph and a random change of it; a batch is (indices, graphs, changed graphs).
 
     Parameters
@@ -198,7 +196,7 @@ def tu(
     Parameters
     ----------
     name : str
-        One of `TU_SETS`, or any other set of the collection with classes of graphs.
+        Name of a set with classes of graphs, such as "MUTAG", "NCI1" or "COLLAB".
     root : path, optional
     download : bool
         Fetch the set through `torch_geometric.datasets.TUDataset` if it is not there.

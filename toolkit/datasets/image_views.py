@@ -1,7 +1,9 @@
 """Random views of a batch of images, on the device it is on, each image with its own parameters.
 
 torchvision's own transforms draw one set of parameters for a whole batch tensor: every image would get the same
-crop. These compose with `torchvision.transforms.v2`.
+crop. These compose with `torchvision.transforms.v2`. kornia's draw one per image too, but took 5.2 times as long for a
+batch of 256 colour images of 32 x 32 pixels, and 2.5 times for 256 grey ones of 28 x 28 (kornia 0.9, two CPU threads,
+medians of 30 interleaved repeats).
 """
 
 import math
@@ -160,7 +162,7 @@ def simclr_augmentation(scale: tuple[float, float] = (0.2, 1.0), strength: float
     scale : tuple of float
         Range of the crop's share of the area.
     strength : float
-        Of the colour jitter: brightness, contrast and saturation change by up to 0.8 of it, hue by 0.2.
+        Strength of the colour jitter: brightness, contrast and saturation change by up to 0.8 of it, hue by 0.2.
     blur : float
         Probability of a Gaussian blur.
     """

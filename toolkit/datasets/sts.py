@@ -72,18 +72,18 @@ def sts(
 ) -> list[ScoredPairs]:
     """Return the pairs of each task, all subsets of a year together ("all" setting).
 
-    A task of which nothing is there comes without pairs, its subsets all named as missing.
+    A task without any file comes without pairs, and all its subsets are named as missing.
 
     Parameters
     ----------
     root : path, optional
         Folder that holds ``sts/``; by default the variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
     tasks : sequence of str
-        Of STS12, ..., STS16, STSBenchmark, SICK-R.
+        Names among STS12, ..., STS16, STSBenchmark, SICK-R.
     split : {"test", "dev", "train"}
-        Of STS-Benchmark. Choose settings on ``"dev"``.
+        Split of STS-Benchmark. Choose settings on ``"dev"``.
     download : bool
-        Fetch what is missing from the hub, with the `datasets` library.
+        Whether to fetch what is missing from the hub, with the `datasets` library.
 
     Raises
     ------

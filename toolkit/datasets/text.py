@@ -14,6 +14,7 @@ Sentences(n=20000, max_length=32, classes=25)
 (torch.Size([64]), ['attention_mask', 'input_ids'])
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -25,32 +26,32 @@ from tqdm.auto import tqdm
 
 from toolkit import _checks
 from toolkit.datasets._files import bundled_file
-from toolkit.datasets.lines import Lines, read_lines
+from toolkit.datasets.lines import read_lines
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
 
-CHUNK = 10_000
+CHUNK = 2_000  # tokenizers keep much more than the tokens of each text meanwhile
 
 
 class Sentences(Dataset):
     """Sentences with their tokens; an item is (index, token ids), a batch (index, padded tokens).
 
-    They are tokenised once, here. A batch is padded to its longest sentence. Memory: a few bytes a token beside the
-    texts.
+    They are tokenised once, here. A batch is padded to its longest sentence. Memory: a few bytes per token on top of
+    the texts.
 
     Parameters
     ----------
     texts : sequence of str
-        `Lines` hold many in little memory.
+        A list, or an array of numpy's `StringDType` (`read_lines`), which takes little memory.
     tokenizer : str, path or transformers tokenizer
         A model's folder or name on the hub, or a tokenizer, such as one that `train_tokenizer` returns.
     max_length : int
-        Longer sentences are cut to as many tokens, those at both ends of each included.
+        Largest number of tokens of a sentence, those at its ends included; longer ones are cut.
     labels : array, shape (N,), optional
         Classes 0, 1, ... of the sentences, for diagnostics only.
     classes : sequence of str
         Names of the labels.
     progress : bool
-        Show a progress bar while tokenising.
+        Whether to show a progress bar while tokenising.
 
     Attributes
     ----------
@@ -100,8 +101,8 @@ class Sentences(Dataset):
             raise ValueError(f"texts must have tokens, got none in number {int(np.argmin(self.lengths))}")
 
     def _tokenise(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
-        dtype = np.uint16 if len(self.tokenizer) <= 2**16 else np.int32
-        ids, lengths = [], []
+        # Arrays that grow in place: lists of numpy arrays would be held twice while they are concatenated.
+        ids, lengths = array("H" if len(self.tokenizer) <= 2**16 else "i"), array("i")
         with tqdm(total=len(self.texts), desc="tokenise", unit="sentence", disable=not progress) as bar:
             for start in range(0, len(self.texts), CHUNK):
                 rows = self.tokenizer(
@@ -111,10 +112,11 @@ class Sentences(Dataset):
                     return_attention_mask=False,
                     return_token_type_ids=False,
                 )["input_ids"]
-                ids.append(np.fromiter((token for row in rows for token in row), dtype))
-                lengths.append(np.fromiter(map(len, rows), np.int32))
+                for row in rows:
+                    ids.fromlist(row)
+                lengths.extend(map(len, rows))
                 bar.update(len(rows))
-        return np.concatenate(ids), np.concatenate(lengths)
+        return np.asarray(ids), np.asarray(lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -137,6 +139,10 @@ class Sentences(Dataset):
         parts = {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
         return torch.tensor(index), BatchEncoding(parts)
 
+    def batch(self, indices):
+        """Return the padded tokens, a `transformers.BatchEncoding`, of the sentences `indices`."""
+        return self.collate([self[index] for index in _checks.indices("indices", indices, len(self))])[1]
+
     def __repr__(self) -> str:
         classes = f", classes={len(self.classes)}" if self.classes else ""
         return f"Sentences(n={len(self)}, max_length={self.max_length}{classes})"
@@ -155,10 +161,11 @@ def text_file(
     Parameters
     ----------
     path : path
-    tokenizer : optional
-        As for `Sentences`; by default one is trained on the file (`train_tokenizer`).
+        A plain text file.
+    tokenizer : str, path or transformers tokenizer, optional
+        The tokenizer, as for `Sentences`; by default one is trained on the file (`train_tokenizer`).
     max_length, encoding, limit, progress
-        As for `Sentences` and `read_lines`.
+        Settings of `Sentences` and `read_lines`.
 
     Raises
     ------
@@ -182,4 +189,5 @@ def bundled(tokenizer=None, max_length: int = 32) -> Sentences:
     rows = [line.split("\t") for line in bundled_file("wordnet", "glosses.tsv").decode().splitlines()]
     names, glosses = zip(*rows, strict=True)
     classes, labels = np.unique(names, return_inverse=True)
-    return Sentences(Lines(glosses), tokenizer or train_tokenizer(glosses), max_length, labels, classes.tolist())
+    texts = np.array(glosses, np.dtypes.StringDType())
+    return Sentences(texts, tokenizer or train_tokenizer(glosses), max_length, labels, classes.tolist())

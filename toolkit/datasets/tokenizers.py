@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from toolkit import _checks
-from toolkit.models.text_encoders import load
+from toolkit.datasets.hub import from_pretrained
 
 SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
@@ -19,20 +19,21 @@ def load_tokenizer(name: str | Path):
     """
     from transformers import AutoTokenizer
 
-    return load(AutoTokenizer, name)
+    return from_pretrained(AutoTokenizer, name)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
     """Return a lower-case tokenizer whose vocabulary is learned from `texts` by byte-pair encoding.
 
-    Nothing is downloaded. Every text can be told in its pieces, down to single bytes, so that no word is unknown; the
-    same texts give the same vocabulary. The result is a transformers tokenizer: ``save_pretrained(folder)`` keeps it.
+    Nothing is downloaded. Any text can be encoded, byte by byte if need be, so that no word is unknown; the same texts
+    give the same vocabulary. The result is a transformers tokenizer: ``save_pretrained(folder)`` keeps it.
 
     Parameters
     ----------
     texts : iterable of str
+        Texts to learn from, read once.
     vocab_size : int
-        Most pieces, at least 300. Pieces seen once only are left out.
+        Largest number of pieces, at least 300. Pieces seen only once are left out.
 
     Raises
     ------

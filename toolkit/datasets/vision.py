@@ -72,6 +72,10 @@ class Images(Dataset):
         """Return the uint8 images (B, C, H, W) of `indices`."""
         return self.pixels[torch.as_tensor(indices)]
 
+    def batch(self, indices) -> Tensor:
+        """Return the float images (B, C, H, W) of `indices`, in [0, 1]."""
+        return self.load(_checks.indices("indices", indices, len(self))).float() / 255
+
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.__getitems__([index])[0]
 
@@ -120,7 +124,7 @@ class ImageFiles(Images):
             return torch.full((3, self.size, self.size), 128, dtype=torch.uint8)
 
 
-class TwoViews(Dataset):
+class ImageViews(Dataset):
     """Two random views of each image; an item is (index, view1, view2).
 
     Parameters
@@ -150,7 +154,7 @@ class TwoViews(Dataset):
         return list(zip(indices, self.augmentation(images), self.augmentation(images), strict=True))
 
 
-class Indexed(Dataset):
+class IndexedPixels(Dataset):
     """Images as they are, to be augmented in batches on the model's device; an item is (index, uint8 image).
 
     See the argument `augmentation` of `toolkit.training.train`.
@@ -180,7 +184,7 @@ class ImageData:
 
     Attributes
     ----------
-    views : TwoViews
+    views : ImageViews
         Training images for contrastive learning: ``(index, view1, view2)``.
     train, test : Images
         Labelled images for probes: ``(image, label)``.
@@ -188,7 +192,7 @@ class ImageData:
         Names of the labels.
     """
 
-    views: TwoViews
+    views: ImageViews
     train: Images
     test: Images
     classes: tuple[str, ...]
@@ -211,7 +215,7 @@ def bundled() -> ImageData:
     train, test = (
         Images(_array(f"{split}_images.npy")[:, None], _array(f"{split}_labels.npy")) for split in ("train", "test")
     )
-    return ImageData(TwoViews(train), train, test, FASHION_CLASSES)
+    return ImageData(ImageViews(train), train, test, FASHION_CLASSES)
 
 
 def fashion_mnist(root: str | Path | None = None, download: bool = False) -> ImageData:
@@ -236,7 +240,7 @@ def stl10(root: str | Path | None = None, download: bool = False) -> ImageData:
     """
     train, test = (_torchvision_split("STL10", root, download, split=split) for split in ("train", "test"))
     everything = _torchvision_split("STL10", root, download, split="train+unlabeled")
-    views = TwoViews(Images(_channels_first(everything.data), None))
+    views = ImageViews(Images(_channels_first(everything.data), None))
     return ImageData(
         views,
         Images(_channels_first(train.data), train.labels),
@@ -279,13 +283,13 @@ def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str =
         odd = sorted(set(train.classes) ^ set(test.classes))
         raise ValueError(f"{root}/train and {root}/val must have the same class folders, they differ in {odd[:5]}")
     images = ImageFiles(train, size, corrupt)
-    return ImageData(TwoViews(images), images, ImageFiles(test, size, corrupt), tuple(train.classes))
+    return ImageData(ImageViews(images), images, ImageFiles(test, size, corrupt), tuple(train.classes))
 
 
 def _from_torchvision(name: str, root: str | Path | None, download: bool) -> ImageData:
     parts = [_torchvision_split(name, root, download, train=train) for train in (True, False)]
     train, test = (Images(_channels_first(part.data), part.targets) for part in parts)
-    return ImageData(TwoViews(train), train, test, tuple(parts[0].classes))
+    return ImageData(ImageViews(train), train, test, tuple(parts[0].classes))
 
 
 def _torchvision_split(name: str, root: str | Path | None, download: bool, **split):

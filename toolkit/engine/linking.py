@@ -1,6 +1,7 @@
 """Linking each instance to the most similar of its random candidates, in blocks that share them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def link_some(
     neighbors = np.empty((len(used), n_neighbors), np.int32)
     similarities = np.empty((len(used), n_neighbors), np.float32)
     placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
-    _link_blocks(some.numpy(), _checks.norms(some, rows=used).numpy(), placed, neighbors, similarities)
+    _link_blocks(some.numpy(), _checks.norms("embeddings", some, rows=used).numpy(), placed, neighbors, similarities)
     rows = np.concatenate([rows for rows, _ in blocks])
     return rows, used[neighbors[place[rows]]]
 
@@ -145,7 +146,8 @@ def _link_blocks(
     """Write the neighbours of each block of rows."""
     from toolkit.engine.top_k import LANES, select_top_k
 
-    slot, plain = None, {"dtype": torch.float32, "device": "cpu"}  # whatever the user made torch's defaults
+    slot = None
+    plain = dict[str, Any](dtype=torch.float32, device="cpu")  # whatever the user made torch's defaults
     for rows, candidates in blocks:
         width = len(candidates)
         if slot is None:

@@ -1,14 +1,16 @@
 """How good features are: probes on frozen encoders, measures of sentence embeddings."""
 
-from toolkit.evaluation.probes import embed, knn_accuracy, knn_probe, linear_accuracy, linear_probe
-from toolkit.evaluation.sts import alignment, embed_text, same_label_precision, sts_spearman, uniformity
-from toolkit.evaluation.svm import embed_graphs, linear_fold_accuracy, svm_accuracy
+from toolkit.evaluation.embedding import embed
+from toolkit.evaluation.geometry import alignment, uniformity
+from toolkit.evaluation.probes import knn_accuracy, knn_probe, linear_accuracy, linear_probe
+from toolkit.evaluation.retrieval import same_label_precision
+from toolkit.evaluation.sts import STSScores, sts_spearman
+from toolkit.evaluation.svm import linear_fold_accuracy, svm_accuracy
 
 __all__ = [
+    "STSScores",
     "alignment",
     "embed",
-    "embed_graphs",
-    "embed_text",
     "knn_accuracy",
     "knn_probe",
     "linear_accuracy",

@@ -3,29 +3,12 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from toolkit import _checks
-from toolkit.evaluation._modes import evaluating
+from toolkit.evaluation.embedding import embed
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the linear probe chooses among
-
-
-@torch.no_grad()
-def embed(model: nn.Module, dataset: Dataset, batch_size: int = 500, projected: bool = False) -> tuple[Tensor, Tensor]:
-    """Return features (N, d) and labels (N,) of a data set of (image, label), on the CPU.
-
-    The model is put in eval mode meanwhile, so that its BatchNorm statistics do not move. Probes use the features
-    of ``model.encode``; with `projected`, those of ``model.project`` that the loss compares.
-    """
-    encode = model.project if projected else model.encode
-    device = next(model.parameters(), torch.empty(0)).device
-    with evaluating(model):
-        # A generator of its own, or the loader would advance the one that training draws from.
-        loader = DataLoader(dataset, batch_size, generator=torch.Generator())
-        parts = [(encode(images.to(device)).cpu(), labels) for images, labels in loader]
-    features, labels = zip(*parts, strict=True)
-    return torch.cat(features), torch.cat(labels)
 
 
 def knn_accuracy(
@@ -42,14 +25,14 @@ def knn_accuracy(
     train_labels, test_labels : int arrays or tensors, shapes (N,) and (T,)
         Classes 0, 1, ...
     k : int
-        Neighbours, at most N.
+        Number of neighbours, at most N.
     temperature : float
-        Positive.
+        Temperature of the votes, positive.
 
     Returns
     -------
     float
-        Share of test instances classified rightly.
+        Share of test instances classified correctly.
 
     Raises
     ------
@@ -61,11 +44,10 @@ def knn_accuracy(
     >>> knn_accuracy([[1, 0], [0, 1]], [0, 1], [[2, 1], [1, 3], [1, 5]], [0, 1, 0], k=2)
     0.6666666666666666
     """
-    train = _checks.embeddings(train_features, "train_features")
-    test = _checks.embeddings(test_features, "test_features")
+    train = _checks.embeddings("train_features", train_features)
+    test = _checks.embeddings("test_features", test_features)
     _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    _checks.number("temperature", temperature, "(0, inf)")
     _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
     train_labels = torch.as_tensor(train_labels, device=train.device)
     test_labels = torch.as_tensor(test_labels, device=test.device)
@@ -94,12 +76,12 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     train_features, test_features : arrays or tensors, shapes (N, d) and (T, d)
     train_labels, test_labels : int arrays or tensors, shapes (N,) and (T,)
     seed : int
-        Determines which fifth.
+        Random seed of the split.
 
     Returns
     -------
     float
-        Share of test instances classified rightly.
+        Share of test instances classified correctly.
 
     Raises
     ------
@@ -115,7 +97,7 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     1.0
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import train_test_split
+    from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -132,12 +114,12 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
             f"of {counts.min()}: a fifth of each is set aside"
         )
 
-    def fitted(strength: float, features: np.ndarray, labels: np.ndarray):
-        return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000)).fit(features, labels)
-
-    parts = train_test_split(train, labels, test_size=0.2, stratify=labels, random_state=seed)
-    scores = [fitted(strength, parts[0], parts[2]).score(parts[1], parts[3]) for strength in STRENGTHS]
-    return float(fitted(STRENGTHS[int(np.argmax(scores))], train, labels).score(test, truth))
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+        {"logisticregression__C": STRENGTHS},
+        cv=StratifiedShuffleSplit(1, test_size=0.2, random_state=seed),
+    )
+    return float(search.fit(train, labels).score(test, truth))
 
 
 def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0) -> float:
@@ -146,16 +128,16 @@ def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0)
     Parameters
     ----------
     model : nn.Module
-        With a method ``encode(images)``; it is in eval mode meanwhile and does not change.
+        Model with a method ``encode``; it is in eval mode meanwhile and does not change.
     train, test : Dataset
-        Items are (image, label).
+        Labelled data sets, as `embed` takes them.
     """
-    return linear_accuracy(*embed(model, train), *embed(model, test), seed=seed)
+    return linear_accuracy(*_labelled(model, train, "train"), *_labelled(model, test, "test"), seed=seed)
 
 
 def finite_matrix(features, name: str) -> np.ndarray:
     """Return features (N, d) as float32 rows, or raise on a wrong shape, NaN or Inf (the first are named)."""
-    matrix = _checks.vectors(features, name).float().numpy(force=True)
+    matrix = _checks.vectors(name, features).float().numpy(force=True)
     if not np.isfinite(matrix).all():
         rows = np.flatnonzero(~np.isfinite(matrix).all(1))[:5].tolist()
         raise ValueError(f"{name} must be finite, got NaN or Inf in rows {rows}: check for a diverged model")
@@ -168,8 +150,16 @@ def knn_probe(model: nn.Module, train: Dataset, test: Dataset, k: int = 200, tem
     Parameters
     ----------
     model : nn.Module
-        With a method ``encode(images)``.
+        Model with a method ``encode``.
     train, test : Dataset
-        Items are (image, label).
+        Labelled data sets, as `embed` takes them.
     """
-    return knn_accuracy(*embed(model, train), *embed(model, test), k=k, temperature=temperature)
+    sets = *_labelled(model, train, "train"), *_labelled(model, test, "test")
+    return knn_accuracy(*sets, k=k, temperature=temperature)
+
+
+def _labelled(model: nn.Module, dataset: Dataset, name: str) -> tuple[Tensor, Tensor]:
+    features, labels = embed(model, dataset)
+    if labels is None:
+        raise ValueError(f"{name} must have labels, got a data set without: a probe predicts them")
+    return features, labels

@@ -57,7 +57,7 @@ class RestartSlider(widgets.FloatSlider):
 
     @traitlets.validate("value")
     def _validate_value(self, proposal) -> float:
-        value = _checks.restart_probability(proposal.value)
+        value = _checks.restart_probability("restart", proposal.value)
         self.max = max(self.max, value)
         return value
 

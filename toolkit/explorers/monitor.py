@@ -16,19 +16,11 @@ from toolkit.explorers.picture import Picture
 from toolkit.metrics import graph_staleness
 from toolkit.plots.histories import curve
 from toolkit.plots.style import color_of, style
-from toolkit.training.history import History
+from toolkit.training.history import History, shown_columns
 
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5
 MARGINS = {"left": 0.075, "right": 0.98, "top": 0.87, "bottom": 0.11, "wspace": 0.36, "hspace": 0.42}
-SHOWN = {
-    "loss": ("loss", ".3f"),
-    "hardness": ("hardness", ".3f"),
-    "false_negative_rate": ("false negatives", ".1%"),
-    "coverage": ("coverage", ".0%"),
-    "staleness": ("staleness", ".0%"),
-    "probes": ("probe", ".1%"),
-}
 
 
 class TrainingMonitor(Explorer):
@@ -167,7 +159,7 @@ class TrainingMonitor(Explorer):
 
     def _move_curves(self) -> bool:
         """Give the curves the present window, and return whether the panels are still right for them."""
-        for ax, column in zip(self._axes, SHOWN, strict=True):
+        for ax, column in zip(self._axes, shown_columns(), strict=False):  # the last row may have empty places
             if len(ax.lines) != len(self.histories):
                 return False
             (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
@@ -212,8 +204,8 @@ def _numbers(name: str, history: History, position: int) -> list[str]:
     """Return the last values of a run as words of HTML."""
     of = f" of {history.steps}" if history.steps else ""
     words = [f'<b style="color:{color_of(name, position)}">{html.escape(name)}</b>: step {len(history)}{of}']
-    for column, (title, form) in SHOWN.items():
-        values = history.columns[column] if column in history.columns else [v for _, v in getattr(history, column)]
-        if values and math.isfinite(values[-1]):
-            words.append(f"{title} <b>{values[-1]:{form}}</b>")
+    for column in shown_columns():
+        values = history.series(column.name)[1]
+        if len(values) and math.isfinite(values[-1]):
+            words.append(f"{column.title} <b>{values[-1]:{column.form}}</b>")
     return words + ["stopped early"] * history.interrupted

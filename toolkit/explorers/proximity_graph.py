@@ -132,8 +132,8 @@ class ProximityGraphExplorer(MapExplorer):
         degrees = in_degrees(graph)
         same = None if self._codes is None else same_label_edges(graph, self._codes)
         self._random = Candidates(self._samples.n, n_candidates=graph.n_candidates, seed=self._samples.seed)
-        low, high = int(degrees.counts.min()), int(degrees.counts.max()) + 1
-        counts, _ = np.histogram(degrees.counts, min(_BINS, high - low), (low, high))
+        low, high = int(degrees.values.min()), int(degrees.values.max()) + 1
+        counts, _ = np.histogram(degrees.values, min(_BINS, high - low), (low, high))
         self.canvas.stats = {
             "counts": counts.tolist(),
             "range": {"low": low, "high": high},
@@ -172,7 +172,7 @@ class ProximityGraphExplorer(MapExplorer):
         if name == "hardness":
             return self.graph.similarities.mean(1), "mean similarity to the neighbours", "{:.2f}"
         if name == "in-degree":
-            return self.degrees.counts, "in-degree", "{:.0f}"
+            return self.degrees.values, "in-degree", "{:.0f}"
         restart, size = self._batches()
         starts = np.random.default_rng(self._samples.seed).permutation(self._samples.n)[: self._samples.n // size]
         batches, _ = walk_batches(self.graph, starts, size, restart=restart, seed=self._samples.seed)
@@ -201,7 +201,7 @@ class ProximityGraphExplorer(MapExplorer):
         index = self.instance.value
         neighbors, similarities, candidates, others = self.neighborhood()
         span = float(min(others.min(), similarities.min())), float(max(others.max(), similarities.max()))
-        lines = [f"in-degree {self.degrees.counts[index]}, mean {self.graph.n_neighbors}"]
+        lines = [f"in-degree {self.degrees.values[index]}, mean {self.graph.n_neighbors}"]
         same = np.zeros(len(neighbors), np.uint8)
         if self._codes is None:
             lines.append("no labels given")
@@ -219,7 +219,7 @@ class ProximityGraphExplorer(MapExplorer):
             "candidates": candidates.astype(np.int32).tobytes(),
             "same": same.tobytes(),
             "same_rate": float(same.mean()),
-            "in_degree": int(self.degrees.counts[index]),
+            "in_degree": int(self.degrees.values[index]),
             "lines": lines,
             "texts": texts,
             "span": [f"{value:.2f}" for value in span],

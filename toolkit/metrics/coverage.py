@@ -14,20 +14,16 @@ class Coverage(Result):
 
     Attributes
     ----------
-    visits : int64 array, shape (N,)
-        Batches that hold each instance.
     values : float64 array, shape (N,)
         1 for each instance in a batch, else 0.
+    visits : int64 array, shape (N,)
+        Batches that hold each instance.
     """
-
-    column = "covered"
-    row = "index"
 
     visits: np.ndarray = field(repr=False)
 
-    @property
-    def values(self) -> np.ndarray:
-        return (self.visits > 0).astype(float)
+    column = "covered"
+    row = "index"
 
     def to_frame(self):
         """Return a pandas frame with one row per instance: visits."""
@@ -53,4 +49,5 @@ def batch_coverage(batches, n: int) -> Coverage:
     Coverage(value=0.750, mean=1.00, max=2)
     """
     n = _checks.integer("n", n, 2)
-    return Coverage(np.bincount(np.concatenate(_checks.batches(batches, n)), minlength=n))
+    visits = np.bincount(np.concatenate(_checks.batches("batches", batches, n)), minlength=n)
+    return Coverage((visits > 0).astype(float), visits)

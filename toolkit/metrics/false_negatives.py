@@ -1,6 +1,6 @@
 """False negatives: in-batch pairs with the same label."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,12 +22,11 @@ class FalseNegatives(Result):
         Instances of the data set without a label. Their pairs count as neither true nor false.
     """
 
-    column = "false_negative_rate"
-    row = "batch"
-
-    values: np.ndarray = field(repr=False)
     prior: float
     n_unlabelled: int = 0
+
+    column = "false_negative_rate"
+    row = "batch"
 
     @property
     def over_chance(self) -> float:
@@ -62,8 +61,8 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     >>> false_negative_rate([[0, 1, 2]], ["cat", "cat", None, "dog"])
     FalseNegatives(value=1.000, prior=0.333, batches=1, n_unlabelled=1)
     """
-    codes = _checks.labels(labels, len(labels))
-    batches = _checks.batches(batches, len(codes))
+    codes = _checks.labels("labels", labels, len(labels))
+    batches = _checks.batches("batches", batches, len(codes))
     shares = np.array([same_label_share(codes[batch]) for batch in batches])
     return FalseNegatives(shares, class_prior(codes), int((codes < 0).sum()))
 

@@ -3,19 +3,22 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit import _checks
-from toolkit._result import Result
 from toolkit.metrics.false_negatives import false_negative_rate
 from toolkit.metrics.hardness import batch_hardness
 from toolkit.samplers.registry import SAMPLERS
 from toolkit.samplers.side_by_side import WALK, SideBySide
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, eq=False)
-class Frontier(Result):
+class Frontier:
     """Hardness and false-negative rate of each sampler, and of the random walk at each setting.
 
     Attributes
@@ -25,7 +28,7 @@ class Frontier(Result):
         false_negative_half (half the 95 % interval), prior. Samplers other than the walk come without settings.
     """
 
-    points: object = field(repr=False)
+    points: "pd.DataFrame" = field(repr=False)
 
     @property
     def value(self) -> float:
@@ -102,7 +105,7 @@ def hardness_frontier(
     import pandas as pd
 
     some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
-    codes = _checks.labels(labels, some.n)
+    codes = _checks.labels("labels", labels, some.n)
 
     def measure(sampler: str, batches, n_candidates=np.nan, n_neighbors=np.nan, restart=np.nan) -> dict:
         rates = false_negative_rate(batches, codes)

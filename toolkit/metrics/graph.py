@@ -1,6 +1,6 @@
 """What a proximity graph is like: how often each instance is a neighbour, how many edges stay within a label."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,27 +17,21 @@ class InDegrees(Result):
 
     Attributes
     ----------
-    counts : int64 array, shape (N,)
+    values : int64 array, shape (N,)
+        Count of each instance.
     """
 
     column = "in_degree"
     row = "index"
 
-    counts: np.ndarray = field(repr=False)
-
-    @property
-    def values(self) -> np.ndarray:
-        """The counts."""
-        return self.counts
-
     @property
     def value(self) -> float:
         """Coefficient of variation: standard deviation over mean. Random neighbours give about 1 / sqrt(K)."""
-        return float(self.counts.std() / self.counts.mean())
+        return float(self.values.std() / self.values.mean())
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the confidence interval of the coefficient of variation (jackknife)."""
-        n, counts = len(self.counts), self.counts.astype(float)
+        n, counts = len(self.values), self.values.astype(float)
         means = (counts.sum() - counts) / (n - 1)
         deviations = np.sqrt(np.maximum((np.square(counts).sum() - np.square(counts)) / (n - 1) - means**2, 0))
         return mean_interval(n * self.value - (n - 1) * deviations / means, level)
@@ -45,10 +39,10 @@ class InDegrees(Result):
     @property
     def unreachable(self) -> float:
         """Share of instances that are nobody's neighbour: a walk visits them only as its seed."""
-        return float((self.counts == 0).mean())
+        return float((self.values == 0).mean())
 
     def __repr__(self) -> str:
-        return f"InDegrees(value={self.value:.2f}, max={self.counts.max()}, unreachable={self.unreachable:.3f})"
+        return f"InDegrees(value={self.value:.2f}, max={self.values.max()}, unreachable={self.unreachable:.3f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +57,10 @@ class SameLabelEdges(Result):
         Share among all pairs of the data set.
     """
 
+    prior: float
+
     column = "same_label_share"
     row = "index"
-
-    values: np.ndarray = field(repr=False)
-    prior: float
 
     @property
     def over_chance(self) -> float:
@@ -113,7 +106,7 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     >>> same_label_edges(graph, ["cat", "cat", "dog", "dog"])
     SameLabelEdges(value=0.333, prior=0.333)
     """
-    codes = _checks.labels(labels, graph.n_nodes)
+    codes = _checks.labels("labels", labels, graph.n_nodes)
     same = same_label(codes, np.arange(len(codes))[:, None], graph.neighbors)
     known = (codes[graph.neighbors] >= 0).sum(1) * (codes >= 0)
     shares = np.divide(same.sum(1), known, out=np.full(len(codes), np.nan), where=known > 0)
@@ -195,7 +188,7 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     >>> worst_neighbor_ranks(ProximityGraph.nearest(points, n_neighbors=10), points, [0, 7]).tolist()
     [10, 10]
     """
-    unit = _checks.embeddings(embeddings).cpu()
+    unit = _checks.embeddings("embeddings", embeddings).cpu()
     rows = _checks.indices("rows", rows, graph.n_nodes)
     similarities = (unit[rows] @ unit.T).numpy()
     neighbors = graph.neighbors[rows]

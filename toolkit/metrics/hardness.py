@@ -25,12 +25,11 @@ class Hardness(Result):
         Pairs of all batches in 200 equal bins from -1 to 1 (`edges`).
     """
 
+    histogram: np.ndarray = field(repr=False)
+
     column = "hardness"
     row = "batch"
     edges = np.linspace(-1, 1, 201)
-
-    values: np.ndarray = field(repr=False)
-    histogram: np.ndarray = field(repr=False)
 
     def __repr__(self) -> str:
         return f"Hardness(value={self.value:.3f}, batches={len(self.values)})"
@@ -97,11 +96,11 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     _checks.integer("n_pairs", n_pairs, 1)
     if only_false and labels is None:
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
-    codes = None if labels is None else _checks.labels(labels, len(embeddings))
+    codes = None if labels is None else _checks.labels("labels", labels, len(embeddings))
     found: dict[tuple[int, int], float] = {}
     least = -2.0
     for batch, scores in _similarities(batches, embeddings):
-        if only_false:
+        if codes is not None and only_false:
             scores[~same_label(codes, batch[:, None], batch)] = -2
         i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
         i, j = i[i < j], j[i < j]
@@ -109,7 +108,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
             best = np.argpartition(scores[i, j], -n_pairs)[-n_pairs:]
             i, j = i[best], j[best]
         named = np.sort(np.column_stack([batch[i], batch[j]]), 1).tolist()
-        found.update(zip(map(tuple, named), scores[i, j].tolist(), strict=True))
+        found |= {(first, second): score for (first, second), score in zip(named, scores[i, j].tolist(), strict=True)}
         if len(found) >= n_pairs:
             least = sorted(found.values())[-n_pairs]
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:n_pairs]
@@ -122,12 +121,12 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
 def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
     vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
-    batches = _checks.batches(batches, len(vectors))
+    batches = _checks.batches("batches", batches, len(vectors))
     ends, scores = np.cumsum([len(batch) for batch in batches]), None
     # Rows of many batches are fetched and checked together, which takes less time, but not of all, which takes memory.
     for some in np.split(np.arange(len(batches)), np.flatnonzero(np.diff(ends // _ROWS_AT_ONCE)) + 1):
         rows = np.concatenate([batches[i] for i in some])
-        members = _checks.embeddings(vectors[rows], rows=rows).cpu()
+        members = _checks.embeddings("embeddings", vectors[rows], rows=rows).cpu()
         for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
             if scores is None or len(scores) != len(part):
                 scores = part.new_empty(len(part), len(part))

@@ -1,6 +1,6 @@
 """Staleness: how far embeddings have moved since a graph was built."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,8 +21,6 @@ class Staleness(Result):
 
     column = "staleness"
     row = "number"
-
-    values: np.ndarray = field(repr=False)
 
     def __repr__(self) -> str:
         return f"Staleness(value={self.value:.3f}, instances={len(self.values)})"
@@ -58,10 +56,11 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     """
     from toolkit.engine.linking import link_some
 
-    vectors = _checks.vectors(embeddings)
+    vectors = _checks.vectors("embeddings", embeddings)
     if len(vectors) != graph.n_nodes:
         raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(vectors)}")
     n_rows = _checks.integer("n_rows", n_rows, 1)
     rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows)
-    kept = np.isin(*(rows[:, None] * graph.n_nodes + found for found in (graph.neighbors[rows], fresh)))
+    old, new = (rows[:, None] * graph.n_nodes + neighbors for neighbors in (graph.neighbors[rows], fresh))
+    kept = np.isin(old, new)
     return Staleness(1 - kept.mean(1))

@@ -13,8 +13,9 @@ class SmallConvNet(nn.Module):
     Parameters
     ----------
     in_channels : int
+        Channels of the images.
     width : int
-        Channels of the first convolution; there are 16 times as many features.
+        Channels of the first convolution; the features are 16 times as many.
 
     Examples
     --------

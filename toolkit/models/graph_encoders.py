@@ -9,7 +9,7 @@ from toolkit import _checks
 
 
 class GIN(nn.Module):
-    """Graph isomorphism network (Xu et al. 2019) as GraphCL uses it: the sums of all layers side by side.
+    """Graph isomorphism network (Xu et al. 2019) as GraphCL uses it: the sums of all layers, concatenated.
 
     Each layer is a `torch_geometric.nn.GINConv` around a perceptron with one hidden layer, then ReLU and batch
     normalisation. A graph's features are the sums over its nodes after each layer (jumping knowledge).
@@ -17,15 +17,16 @@ class GIN(nn.Module):
     Parameters
     ----------
     in_features : int
-        Features of a node.
+        Number of features of a node.
     width : int
-        Of each layer.
+        Width of each layer.
     n_layers : int
+        Number of layers.
 
     Attributes
     ----------
     n_features : int
-        Features of a graph, ``width * n_layers``.
+        Number of features of a graph, ``width * n_layers``.
 
     Raises
     ------
@@ -45,10 +46,8 @@ class GIN(nn.Module):
         super().__init__()
         from torch_geometric.nn import GINConv
 
-        _checks.integer("in_features", in_features, 1)
-        _checks.integer("width", width, 1)
-        self.n_features = width * _checks.integer("n_layers", n_layers, 1)
-        sizes = [in_features] + [width] * (n_layers - 1)
+        sizes = _input_sizes(in_features, width, n_layers)
+        self.n_features = width * n_layers
         perceptrons = [nn.Sequential(nn.Linear(size, width), nn.ReLU(), nn.Linear(width, width)) for size in sizes]
         self.layers = nn.ModuleList(GINConv(perceptron) for perceptron in perceptrons)
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in sizes)
@@ -68,23 +67,7 @@ class GCN(nn.Module):
 
     Each layer is a `torch_geometric.nn.GCNConv` and a PReLU.
 
-    Parameters
-    ----------
-    in_features : int
-        Features of a node.
-    width : int
-        Of each layer.
-    n_layers : int
-
-    Attributes
-    ----------
-    n_features : int
-        Features of a graph, ``width * n_layers``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For sizes that are not integers of at least 1.
+    Parameters, attributes and errors are those of `GIN`.
 
     Examples
     --------
@@ -100,10 +83,8 @@ class GCN(nn.Module):
         super().__init__()
         from torch_geometric.nn import GCNConv
 
-        _checks.integer("in_features", in_features, 1)
-        _checks.integer("width", width, 1)
-        self.n_features = width * _checks.integer("n_layers", n_layers, 1)
-        sizes = [in_features] + [width] * (n_layers - 1)
+        sizes = _input_sizes(in_features, width, n_layers)
+        self.n_features = width * n_layers
         self.layers = nn.ModuleList(GCNConv(size, width, normalize=False) for size in sizes)
         self.activations = nn.ModuleList(nn.PReLU() for _ in sizes)
 
@@ -119,10 +100,17 @@ class GCN(nn.Module):
         return nodes, torch.cat(sums, dim=1)
 
 
+def _input_sizes(in_features: int, width: int, n_layers: int) -> list[int]:
+    """Return the input size of each layer."""
+    for name, value in (("in_features", in_features), ("width", width), ("n_layers", n_layers)):
+        _checks.integer(name, value, 1)
+    return [in_features] + [width] * (n_layers - 1)
+
+
 def weighted_edges(index: Tensor, weight: Tensor, n_nodes: int) -> Tensor:
     """Return edges as a sparse matrix (n_nodes, n_nodes): row t, column s has the weight of the edge from s to t.
 
-    A product with it takes a fraction of the time of one message per edge, the less the denser the graphs.
+    A product with it takes a fraction of the time of one message per edge; the denser the graphs, the smaller.
     """
     from torch_geometric.utils import to_torch_csr_tensor
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from toolkit import _checks
+
 
 def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True) -> Tensor:
     """Normalised temperature-scaled cross-entropy of SimCLR (Chen et al. 2020, equation 1), or InfoNCE.
@@ -21,7 +23,7 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
     view1, view2 : float tensors, shape (B, d)
         Embeddings of the two views, B >= 2; they are normalised here.
     temperature : float
-        Positive.
+        Loss temperature, positive.
     within : bool
         Whether embeddings of the same view are anchors and negatives too.
 
@@ -59,7 +61,7 @@ def dcl(
     Parameters
     ----------
     view1, view2, temperature, within
-        As in `nt_xent`.
+        Arguments of `nt_xent`.
     tau_plus : float
         Share of negatives thought to be false, the class prior, in [0, 1). With 0 this is `nt_xent`.
 
@@ -100,9 +102,9 @@ def hcl(
     Parameters
     ----------
     view1, view2, temperature, within, tau_plus
-        As in `dcl`.
+        Arguments of `dcl`.
     beta : float
-        How much hard negatives are preferred, at least 0. With 0 this is `dcl`.
+        Preference for hard negatives, at least 0. With 0 this is `dcl`.
 
     Returns
     -------
@@ -122,10 +124,8 @@ def hcl(
     True
     """
     _check_views(view1, view2, temperature)
-    if not 0 <= tau_plus < 1:
-        raise ValueError(f"tau_plus must lie in [0, 1), got {tau_plus}: it is a share of the negatives")
-    if not 0 <= beta < float("inf"):
-        raise ValueError(f"beta must be at least 0, got {beta}")
+    _checks.number("tau_plus", tau_plus, "[0, 1)", "it is a share of the negatives")
+    _checks.number("beta", beta, "[0, inf)")
     if tau_plus == beta == 0:
         return nt_xent(view1, view2, temperature, within)
     logits, positives = _similarities(view1, view2, temperature, within)
@@ -155,11 +155,11 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
     Parameters
     ----------
     nodes : float tensor, shape (n, d)
-        Of all graphs of the batch.
+        Representations of the nodes of all graphs of the batch.
     graphs : float tensor, shape (B, d)
-        B >= 2.
+        Representations of the graphs, B >= 2.
     batch : int64 tensor, shape (n,)
-        Which graph each node belongs to.
+        The graph that each node belongs to.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
 
     Examples
     --------
-    Where no score tells anything, the loss is 0:
+    Where the scores say nothing, the loss is 0:
 
     >>> import torch
     >>> jsd(torch.zeros(5, 3), torch.ones(2, 3), torch.tensor([0, 0, 1, 1, 1]))
@@ -197,7 +197,7 @@ def _similarities(view1: Tensor, view2: Tensor, temperature: float, within: bool
         logits = F.normalize(view1, dim=1) @ F.normalize(view2, dim=1).T / temperature
         return logits, torch.arange(len(view1), device=view1.device)
     z = F.normalize(torch.cat([view1, view2]), dim=1)
-    # An embedding is no negative of itself.
+    # An embedding is not a negative of itself.
     logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
     return logits, torch.arange(len(z), device=z.device).roll(len(view1))
 

@@ -29,8 +29,7 @@ class CosineMomentum:
     n_steps: int = 10_000
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start <= 1:
-            raise ValueError(f"start must lie in [0, 1], got {self.start}")
+        _checks.number("start", self.start, "[0, 1]")
         _checks.integer("n_steps", self.n_steps, 1)
 
     def __call__(self, step: int) -> float:
@@ -49,7 +48,7 @@ class MoCoV3(nn.Module):
     Parameters
     ----------
     encoder : str or nn.Module
-        As for `SimCLR`.
+        The image encoder, as for `SimCLR`.
     in_channels : int
         Channels of the images, for an encoder given by name.
     projection_dim : int
@@ -57,16 +56,16 @@ class MoCoV3(nn.Module):
     hidden_dim : int
         Width of the heads' hidden layers (published: 4096).
     momentum : float or callable
-        A number in [0, 1], or a function of the training step such as `CosineMomentum`. The step is part of the state.
+        Momentum in [0, 1], or a function of the training step such as `CosineMomentum`. The step is part of the state.
     temperature : float
-        Of the loss.
+        Loss temperature.
     loss : callable
-        Called with predictions, keys, the temperature and ``within=False``:
+        Function of predictions, keys, the temperature and ``within=False``:
         `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For a momentum outside [0, 1], and an encoder of another name.
 
     Examples
@@ -91,8 +90,8 @@ class MoCoV3(nn.Module):
         loss: Callable[..., Tensor] = nt_xent,
     ) -> None:
         super().__init__()
-        if not callable(momentum) and not (isinstance(momentum, (int, float)) and 0 <= momentum <= 1):
-            raise ValueError(f"momentum must be a number in [0, 1] or a function of the step, got {momentum!r}")
+        if not callable(momentum):
+            _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
         self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
         self.projector = nn.Sequential(
             *_hidden(self.encoder.n_features, hidden_dim),
@@ -111,7 +110,7 @@ class MoCoV3(nn.Module):
     def forward(self, view1: Tensor, view2: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler.
 
-        The embeddings are the two views' normalised keys side by side: their cosine is the mean over the views. They
+        The embeddings are the two views' normalised keys, concatenated: their cosine is the mean over the views. They
         carry no gradient.
         """
         if self.training:

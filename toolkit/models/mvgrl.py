@@ -9,7 +9,7 @@ from toolkit.models.losses import jsd
 
 
 class MVGRL(nn.Module):
-    """Two graph encoders, on the edges and on their diffusion, trained to tell each other's nodes from other graphs'.
+    """Two graph encoders, on the edges and on their diffusion, each trained to recognise the other's nodes.
 
     The nodes of each view are scored against the graphs of the other one (`toolkit.models.losses.jsd`). Batches are
     those of `toolkit.datasets.graphs.Graphs.diffused`.
@@ -20,11 +20,11 @@ class MVGRL(nn.Module):
     Parameters
     ----------
     in_features : int
-        Features of a node.
+        Number of features of a node.
     width : int
-        Of the graph convolutions and the heads.
+        Width of the graph convolutions and the heads.
     n_layers : int
-        Graph convolutions. Their sums over the nodes are put side by side and mapped to `width` features.
+        Number of graph convolutions; their sums over the nodes are concatenated and mapped to `width` features.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class MVGRL(nn.Module):
     def forward(self, batch) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and embeddings (B, 2 width) for the sampler.
 
-        The embeddings are the two views' normalised graph representations side by side. They carry no gradient.
+        The embeddings are the two views' normalised graph representations, concatenated. They carry no gradient.
         """
         (nodes1, graphs1), (nodes2, graphs2) = self._views(batch)
         loss = jsd(self.node_head(nodes1), graphs2, batch.batch) + jsd(self.node_head(nodes2), graphs1, batch.batch)
@@ -75,7 +75,7 @@ class MVGRL(nn.Module):
 
 
 class _Head(nn.Module):
-    """A perceptron of three layers with a linear short cut."""
+    """A perceptron of three layers with a linear shortcut."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()

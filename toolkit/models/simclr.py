@@ -11,7 +11,7 @@ from toolkit.models.losses import nt_xent
 
 
 class SimCLR(nn.Module):
-    """An encoder and a projection head, trained to tell the views of one instance from those of the others.
+    """An encoder and a projection head, trained to recognise the other view of an instance among those of the batch.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ class SimCLR(nn.Module):
     projection_dim : int
         Width of the projections that the loss compares.
     temperature : float
-        Of the loss.
+        Loss temperature.
     loss : callable
-        Called with the two views' projections and the temperature: `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a
-        partial of one with other settings.
+        Function of the two views' projections, the temperature and ``within=True``: `toolkit.models.losses.nt_xent`,
+        `dcl`, `hcl`, or a partial of one with other settings.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class SimCLR(nn.Module):
         in_channels: int = 1,
         projection_dim: int = 128,
         temperature: float = 0.5,
-        loss: Callable[[Tensor, Tensor, float], Tensor] = nt_xent,
+        loss: Callable[..., Tensor] = nt_xent,
     ) -> None:
         super().__init__()
         self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
@@ -62,12 +62,12 @@ class SimCLR(nn.Module):
     def forward(self, view1: Tensor, view2: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler.
 
-        The embeddings are the two views' normalised projections side by side, as published: their cosine is the
+        The embeddings are the two views' normalised projections, concatenated as published: their cosine is the
         mean over the views. They carry no gradient.
         """
         z1, z2 = self.project(torch.cat([view1, view2])).chunk(2)
         embeddings = torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1)
-        return self.loss(z1, z2, self.temperature), embeddings.detach()
+        return self.loss(z1, z2, self.temperature, within=True), embeddings.detach()
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the features (B, n_features) that probes use: the encoder's, before the head."""

@@ -24,14 +24,14 @@ class SimCSE(nn.Module):
         A model's folder or its name on the hub (`toolkit.models.text_encoders.pretrained`), or any transformers
         encoder, such as `small_bert`.
     n_layers : int, optional
-        Keep the first layers only of an encoder given by name.
+        Number of first layers to keep, for an encoder given by name.
     pooling : {"cls", "mean"}
-        ``"cls"``: the first token's state, with a layer of the same width and tanh on top in training, as published.
-        ``"mean"``: the mean state of the tokens, without one.
+        What represents a sentence: ``"cls"``, the first token's state, with a layer of the same width and tanh on top
+        in training, as published; ``"mean"``, the mean state of the tokens, without such a layer.
     temperature : float
-        Of the loss.
+        Loss temperature.
     loss : callable
-        Called with the projections of the two passes, the temperature and ``within=False``:
+        Function of the projections of the two passes, the temperature and ``within=False``:
         `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
 
     Raises
@@ -73,7 +73,7 @@ class SimCSE(nn.Module):
         """Return the loss of one batch, and embeddings (B, 2 width) for the sampler.
 
         `tokens` has ``input_ids`` and ``attention_mask``, both (B, length). The embeddings are the two passes'
-        normalised projections side by side: their cosine is the mean over the passes. They carry no gradient.
+        normalised projections, concatenated: their cosine is the mean over the passes. They carry no gradient.
         """
         z1, z2 = self.project({name: torch.cat([part, part]) for name, part in tokens.items()}).chunk(2)
         embeddings = torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1)

@@ -5,27 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from toolkit import _checks
-
-
-def load(kind, name: str | Path, **settings):
-    """Return ``kind.from_pretrained(name)``, `kind` one of transformers' Auto classes.
-
-    Raises
-    ------
-    FileNotFoundError
-        If `name` is no folder with a model, and not to be had from the hub either.
-    """
-    folder = Path(name).expanduser()
-    looks_like_a_path = isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1
-    if looks_like_a_path and not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: give one that holds a transformers model, or a name on the hub")
-    try:
-        return kind.from_pretrained(str(folder) if folder.is_dir() else str(name), **settings)
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"{str(name)!r} is no folder with a transformers model, nor a model that the hub's cache holds or the hub "
-            f"gives: {error}"
-        ) from error
+from toolkit.datasets.hub import from_pretrained
 
 
 def pretrained(name: str | Path, n_layers: int | None = None) -> nn.Module:
@@ -36,7 +16,7 @@ def pretrained(name: str | Path, n_layers: int | None = None) -> nn.Module:
     name : str or path
         A folder with a model, or a name on the hub.
     n_layers : int, optional
-        Keep the first layers only: a cheaper start, and with a sentence-tuned model one less tuned.
+        Number of first layers to keep: fewer are cheaper, and of a sentence-tuned model less tuned.
 
     Raises
     ------
@@ -47,10 +27,10 @@ def pretrained(name: str | Path, n_layers: int | None = None) -> nn.Module:
     """
     from transformers import AutoConfig, AutoModel
 
-    config = load(AutoConfig, name)
+    config = from_pretrained(AutoConfig, name)
     if n_layers is not None:
         config.num_hidden_layers = _checks.integer("n_layers", n_layers, 1, config.num_hidden_layers)
-    return load(AutoModel, name, config=config)
+    return from_pretrained(AutoModel, name, config=config)
 
 
 def small_bert(
@@ -65,28 +45,31 @@ def small_bert(
     """Return a BERT with random weights that trains on a CPU.
 
     Weights are drawn at the scale of its width (standard deviation ``width ** -0.5``): at BERT's own 0.02 the attention
-    of a narrow network hardly counts beside what it is added to.
+    of a narrow network hardly counts next to what it is added to.
 
     Parameters
     ----------
     vocab_size : int
-        Of the tokenizer, ``len(tokenizer)``.
-    n_layers, width : int
-        `width` is a multiple of 64, the width of a head; feed-forward layers are four times as wide.
+        Size of the tokenizer's vocabulary, ``len(tokenizer)``.
+    n_layers : int
+        Transformer layers.
+    width : int
+        Width of the states, a multiple of 64 (the width of a head); feed-forward layers are four times as wide.
     dropout : float
-        In [0, 1). What makes the two passes of SimCSE differ.
+        Dropout rate in [0, 1), which makes the two passes of SimCSE differ.
     max_length : int
-        Most tokens of a text.
+        Largest number of tokens of a text.
     positions : bool
-        Without them a text is the set of its tokens. With them, and from random weights, SimCSE learns to tell a
-        sentence by the tokens at a few positions, which says little about its meaning.
+        Whether tokens have positions; without them a text is the set of its tokens. With them, and from random
+        weights, SimCSE learns to recognise a sentence by the tokens at a few positions, which says little about its
+        meaning.
     pad_token_id : int
-        Of the tokenizer.
+        The tokenizer's token for padding.
 
     Raises
     ------
     TypeError, ValueError
-        For sizes that are not integers of at least 1, a width that is no multiple of 64, and dropout outside [0, 1).
+        For sizes that are not integers of at least 1, a width that is not a multiple of 64, and dropout outside [0, 1).
 
     Examples
     --------
@@ -101,8 +84,7 @@ def small_bert(
         _checks.integer(name, value, 1)
     if _checks.integer("width", width, 64) % 64:
         raise ValueError(f"width must be a multiple of 64, the width of an attention head, got {width}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must lie in [0, 1), got {dropout}")
+    _checks.number("dropout", dropout, "[0, 1)")
     config = BertConfig(
         vocab_size=vocab_size,
         num_hidden_layers=n_layers,

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.plots.style import COLORS, FAINT, color_of, new_axes, side_labels, styled
+from toolkit.plots.style import FAINT, color_of, new_axes, side_labels, styled
+from toolkit.samplers.registry import SAMPLERS
 from toolkit.training.comparison import Comparison
 
-NAMES = {name.lower().replace(" ", "_"): name for name in COLORS}
 LOSS_NAMES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
 
 
@@ -17,7 +17,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     Parameters
     ----------
     result : Comparison
-        Of one data set, model and settings.
+        Results of one data set, model and settings.
     baseline : str
         Name of a sampler.
     ax : Axes, optional
@@ -27,11 +27,12 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     ValueError
         If the results are of several data sets, models or settings.
     """
-    several = [name for name in ("set", "model", "settings") if result.frame[name].nunique() > 1]
+    runs = result.to_frame()
+    several = [name for name in ("set", "model", "settings") if runs[name].nunique() > 1]
     if several:
         raise ValueError(
             f"result must be of one data set, model and settings, got several of {', '.join(several)}: "
-            "choose, as in Comparison(result.frame.query('set == \"cifar10\"'))"
+            "choose, as in Comparison(result.to_frame().query('set == \"cifar10\"'))"
         )
     table = result.differences(baseline)
     losses, samplers = list(dict.fromkeys(table.loss)), list(dict.fromkeys(table.sampler))
@@ -39,13 +40,13 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     for row in table.itertuples():
         i = samplers.index(row.sampler)
         y = losses.index(row.loss) * (len(samplers) + 0.6) + i
-        color = color_of(NAMES.get(row.sampler, row.sampler), i)
-        seeds = 100 * seed_differences(result, baseline, row.loss, row.sampler)
+        color = color_of(_label(row.sampler), i)
+        seeds = 100 * seed_differences(runs[runs.loss == row.loss], baseline, row.sampler)
         ax.plot(seeds, np.full(len(seeds), y + 0.25), "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
         ax.plot([100 * row.low, 100 * row.high], [y, y], color=color, linewidth=2.5, solid_capstyle="round")
         ax.plot(100 * row.difference, y, "D", color=color, markersize=7, markeredgecolor="white")
     ax.axvline(0, color=FAINT, linewidth=1, linestyle=":", zorder=0)
-    base = NAMES.get(baseline, baseline)
+    base = _label(baseline)
     ax.annotate(
         base.lower(),
         (0, 1),
@@ -62,16 +63,20 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     ax.set_ylim((len(losses) - 1) * (len(samplers) + 0.6) + 2 * middle + 0.6, -0.5)
     ax.tick_params("y", length=0)
     ax.set_xlabel(f"{table.metric.iloc[0]}: difference to {base.lower()} batches (points)")
-    side_labels(ax, {NAMES.get(name, name): NAMES.get(name, name) for name in samplers})
+    side_labels(ax, {label: label for label in map(_label, samplers)})
     ax.set_title(_finding(table, base), pad=20)
     return ax
 
 
-def seed_differences(result: Comparison, baseline: str, loss: str, sampler: str) -> np.ndarray:
+def seed_differences(runs, baseline: str, sampler: str) -> np.ndarray:
     """Return the differences of the common seeds of a sampler and a baseline."""
-    runs = result.frame[result.frame.loss == loss]
     by_seed = runs.pivot_table(index="seed", columns="sampler", values="value")
     return (by_seed[sampler] - by_seed[baseline]).dropna().to_numpy()
+
+
+def _label(sampler: str) -> str:
+    """Return a sampler's name in figures."""
+    return SAMPLERS[sampler].label if sampler in SAMPLERS else sampler
 
 
 def _finding(table, base: str) -> str:
@@ -82,5 +87,5 @@ def _finding(table, base: str) -> str:
         clear = [f"above {base.lower()}"] * (better > worse) + [f"below {base.lower()}"] * (worse > better)
         count = max(better, worse)
         of = f" with {count} of {len(rows)} losses" if len(rows) > 1 else ""
-        parts.append(f"{NAMES.get(name, name)}: " + (f"{clear[0]}{of}" if clear else f"not told from {base.lower()}"))
+        parts.append(f"{_label(name)}: " + (f"{clear[0]}{of}" if clear else f"no clear difference from {base.lower()}"))
     return "\n".join(parts)

@@ -30,7 +30,7 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     "in-degree (how often an instance is somebody's neighbour)"
     """
     ax = new_axes(ax, figsize=(6.4, 2.8))
-    counts = result.counts
+    counts = result.values
     ax.hist(counts, bins=min(50, int(np.ptp(counts)) + 1), color=COLORS[UNIFORM], alpha=0.75)
     ax.axvline(counts.mean(), color="black", linewidth=1, linestyle=":")
     ax.annotate(

@@ -8,22 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from toolkit import _checks
 from toolkit.plots.style import FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
-
-LABELS = {
-    "loss": "loss",
-    "hardness": "hardness (mean cosine similarity)",
-    "false_negative_rate": "false negatives (share of pairs)",
-    "coverage": "share of data seen in an epoch's steps",
-}
-PANELS = {
-    "loss": ("loss", ""),
-    "hardness": ("hardness", ""),
-    "false_negative_rate": ("false negatives", "no labels given"),
-    "coverage": ("coverage", ""),
-    "staleness": ("staleness of the graph", "no graph measured yet"),
-    "probes": ("probe accuracy", "no probe yet"),
-}
-SHARES = ("false_negative_rate", "coverage", "staleness", "probes")
+from toolkit.training.history import Column, shown_columns
 
 
 @styled
@@ -33,7 +18,7 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     Parameters
     ----------
     histories : mapping of name to History
-    column : {"loss", "hardness", "false_negative_rate", "coverage"}
+    column : {"loss", "hardness", "false_negative_rate", "coverage", "staleness", "probes"}
     window : int
         Steps to average over.
     ax : Axes, optional
@@ -43,18 +28,19 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     ValueError
         For another column.
     """
-    _checks.choice("column", column, tuple(LABELS))
+    columns = {shown.name: shown for shown in shown_columns()}
+    shown = columns[_checks.choice("column", column, tuple(columns))]
     ax = new_axes(ax)
-    _draw_curves(histories, column, window, ax)
+    _draw_curves(histories, shown, window, ax)
     side_labels(ax, {name: name for name in histories})
     ax.set_xlabel("training step")
-    ax.set_ylabel(LABELS[column])
+    ax.set_ylabel(shown.label)
     return ax
 
 
 @styled
 def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.ndarray:
-    """Draw all that training histories hold: columns as running means, staleness of the graph, probe results.
+    """Draw all that training histories hold, one panel per column: running means, staleness of the graph, probes.
 
     Parameters
     ----------
@@ -67,6 +53,7 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     Returns
     -------
     array of Axes, shape (2, 3)
+        One for each column that `toolkit.training.history.COLUMNS` shows.
 
     Examples
     --------
@@ -76,24 +63,28 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     >>> axes[1, 2].get_title(loc="left")
     'probe accuracy'
     """
+    columns = shown_columns()
+    n_rows = -(-len(columns) // 3)
     if figure is None:
         import matplotlib.pyplot as plt
 
-        figure = plt.figure(figsize=(9, 5))
+        figure = plt.figure(figsize=(9, 2.5 * n_rows))
     figure.clear()
-    axes = figure.subplots(2, 3)
-    for ax, (column, (title, empty)) in zip(axes.flat, PANELS.items(), strict=True):
+    axes = figure.subplots(n_rows, 3)
+    for ax in axes.flat[len(columns) :]:
+        ax.remove()
+    for ax, column in zip(axes.flat, columns, strict=False):
         _draw_curves(histories, column, window, ax)
-        ax.set_title(title, fontsize=10.5, pad=5)
+        ax.set_title(column.title, fontsize=10.5, pad=5)
         ax.tick_params(labelsize=9)
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(5))
         ax.set_xlim(0, max([*map(len, histories.values()), 1]))
         if not any(len(line.get_xdata()) for line in ax.lines):
             ax.set(xticks=[], yticks=[])
-            words = empty if any(map(len, histories.values())) else "no step yet"
+            words = column.missing if any(map(len, histories.values())) else "no step yet"
             ax.text(0.5, 0.5, words, ha="center", va="center", color="#666666", fontsize=10, transform=ax.transAxes)
-    for ax in axes[1]:
+    for ax in axes[-1]:
         ax.set_xlabel("training step", fontsize=9.5)
     handles, names = axes[0, 0].get_legend_handles_labels()
     if len(names) > 1:
@@ -101,25 +92,23 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     return axes
 
 
-def _draw_curves(histories: Mapping, column: str, window: int, ax: Axes) -> None:
+def _draw_curves(histories: Mapping, column: Column, window: int, ax: Axes) -> None:
     """Draw one line per history, without the values that are not there."""
     for i, (name, history) in enumerate(histories.items()):
         steps, values = curve(history, column, window)
-        sparse = {"marker": "o", "markersize": 4, "clip_on": False} if column in ("staleness", "probes") else {}
+        sparse = {"marker": "o", "markersize": 4, "clip_on": False} if column.sparse else {}
         ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
-    if column in SHARES:
+    if column.form.endswith("%"):
         ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
 
 
-def curve(history, column: str, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps and values of a column, its running mean, or of a list of (step, value)."""
-    if column in history.columns:
+def curve(history, column: Column, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps and values of a column, as a running mean where it has a value in each step."""
+    steps, values = history.series(column.name)
+    if not column.sparse:
         import pandas as pd
 
-        values = pd.Series(history.columns[column], dtype=float).rolling(window, min_periods=1).mean().to_numpy()
-        steps = np.arange(1, len(values) + 1)
-    else:
-        steps, values = np.array(getattr(history, column), float).reshape(-1, 2).T
+        values = pd.Series(values).rolling(window, min_periods=1).mean().to_numpy()
     known = np.isfinite(values)
     return steps[known], values[known]
 

@@ -51,7 +51,7 @@ def pca(embeddings) -> np.ndarray:
     """
     from sklearn.decomposition import PCA
 
-    unit = _checks.embeddings(embeddings).cpu().double().numpy()
+    unit = _checks.embeddings("embeddings", embeddings).cpu().double().numpy()
     positions = np.zeros((len(unit), 2), np.float32)
     if np.ptp(unit, axis=0).any():
         # The covariance is cubic in d; Lanczos is linear, but needs more than two rows.
@@ -116,7 +116,7 @@ class UMAPTask(Future):
         progress: Callable[[str, float], None] | None = None,
     ) -> None:
         super().__init__()
-        unit = np.ascontiguousarray(_checks.embeddings(embeddings).cpu().numpy())
+        unit = np.ascontiguousarray(_checks.embeddings("embeddings", embeddings).cpu().numpy())
         _checks.integer("number of embeddings", len(unit), 4)
         _checks.integer("n_neighbors", n_neighbors, 2, len(unit) - 1, "fewer than instances")
         _checks.integer("seed", seed, 0, 2**32 - 1)

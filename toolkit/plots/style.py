@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import matplotlib as mpl
-from cycler import cycler
 
 from toolkit.samplers.registry import SAMPLERS
 
@@ -32,7 +31,7 @@ STYLE = {
     "axes.edgecolor": "#666666",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=OTHERS),
+    "axes.prop_cycle": mpl.cycler(color=OTHERS),
     "xtick.color": "#444444",
     "ytick.color": "#444444",
     "text.color": INK,

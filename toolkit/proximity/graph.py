@@ -84,11 +84,11 @@ class ProximityGraph:
         ValueError
             For K > M, N < 2, a wrong shape, or NaN, Inf and zero rows (the first are named).
         """
-        vectors = _checks.vectors(embeddings)
+        vectors = _checks.vectors("embeddings", embeddings)
         n_candidates, n_neighbors = graph_size(len(vectors), n_candidates, n_neighbors)
         seed = _checks.integer("seed", seed, 0)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1)
-        norms = _checks.norms(vectors)
+        norms = _checks.norms("embeddings", vectors)
         if vectors.device.type == "cpu":
             links = link(vectors, norms, n_candidates, n_neighbors, seed, n_threads)
         else:
@@ -128,14 +128,14 @@ class ProximityGraph:
         """
         from toolkit.engine.nearest import nearest_neighbors
 
-        vectors = _checks.vectors(embeddings)
+        vectors = _checks.vectors("embeddings", embeddings)
         n = _checks.integer("number of embeddings", len(vectors), 2)
         default = min(DEFAULT_CANDIDATES // 10, n - 1)
         n_neighbors = _checks.integer(
             "n_neighbors", default if n_neighbors is None else n_neighbors, 1, n - 1, "no more than other instances"
         )
         seed = _checks.integer("seed", seed, 0)
-        unit = np.ascontiguousarray(_checks.embeddings(vectors).cpu().numpy())
+        unit = np.ascontiguousarray(_checks.embeddings("embeddings", vectors).cpu().numpy())
         neighbors, similarities, recall = nearest_neighbors(unit, n_neighbors, seed)
         return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n - 1, recall)
 

@@ -23,8 +23,8 @@ class LinearRestart:
     n_steps: int = 10_000
 
     def __post_init__(self) -> None:
-        _checks.restart_probability(self.start, "start")
-        _checks.restart_probability(self.floor, "floor")
+        _checks.restart_probability("start", self.start)
+        _checks.restart_probability("floor", self.floor)
         _checks.integer("n_steps", self.n_steps, 1)
 
     def __call__(self, step: int) -> float:

@@ -5,7 +5,6 @@ Proposition 1 is about the graph: how surely all K neighbours are among an insta
 ``notebooks/04_proximity_graph.ipynb`` and ``notebooks/05_walks.ipynb``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,12 +96,12 @@ def pagerank(
     >>> int(rank.argmax()), bool(rank[7] >= 0.5), round(float(rank.sum()), 6)
     (7, True, 1.0)
     """
-    restart = _checks.restart_probability(restart)
+    restart = _checks.restart_probability("restart", restart)
     home = _start_weights(start, graph.n_nodes)
-    step = _lazy_undirected_step(graph) if undirected else _step(graph)
+    backwards = _transitions(graph, undirected).T
     rank = home
     for _ in range(_MAX_ITERATIONS):
-        before, rank = rank, restart * home + (1 - restart) * step(rank)
+        before, rank = rank, restart * home + (1 - restart) * (backwards @ rank)
         if np.abs(rank - before).sum() <= tolerance:
             break
     return rank / rank.sum()
@@ -140,6 +139,8 @@ class Escape(Result):
 
     Attributes
     ----------
+    values : float64 array
+        Share for the walk that fills batches, by start in the region.
     members : bool array, shape (N,)
         Instances in the region.
     walk : float64 array, shape (N,)
@@ -151,12 +152,7 @@ class Escape(Result):
         Share for the proposition's walk, over all starts in the region, weighted by degree. It never exceeds the bound.
     bound : float
         (1 - restart) / (2 restart) times the conductance. At 1 and more it is vacuous.
-    values : float64 array
-        Share for the walk that fills batches, by start in the region.
     """
-
-    column = "share_outside"
-    row = "start"
 
     members: np.ndarray = field(repr=False)
     walk: np.ndarray = field(repr=False)
@@ -164,9 +160,8 @@ class Escape(Result):
     average: float
     bound: float
 
-    @property
-    def values(self) -> np.ndarray:
-        return self.walk[self.members]
+    column = "share_outside"
+    row = "start"
 
     @property
     def worst(self) -> float:
@@ -210,12 +205,13 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
     True
     """
     members = _region(members, graph.n_nodes)
-    restart = _checks.restart_probability(restart)
+    restart = _checks.restart_probability("restart", restart)
     degrees = graph.n_neighbors + graph.in_degree_counts()
     walk, undirected = (
-        _share_outside(step, members, restart, tolerance) for step in (_mean(graph), _lazy_undirected_mean(graph))
+        _share_outside(_transitions(graph, both), members, restart, tolerance) for both in (False, True)
     )
     return Escape(
+        walk[members],
         members=members,
         walk=walk,
         undirected=undirected,
@@ -224,7 +220,7 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
     )
 
 
-def _share_outside(mean: Callable, members: np.ndarray, restart: float, tolerance: float) -> np.ndarray:
+def _share_outside(transitions, members: np.ndarray, restart: float, tolerance: float) -> np.ndarray:
     """Return the share of time outside for all starts at once, by the backward equation.
 
     The share h(u) is that of the last restart's journey: h = restart [u outside] + (1 - restart) (mean of h one step
@@ -233,7 +229,7 @@ def _share_outside(mean: Callable, members: np.ndarray, restart: float, toleranc
     outside = (~members).astype(float)
     share = outside
     for _ in range(_MAX_ITERATIONS):
-        before, share = share, restart * outside + (1 - restart) * mean(share)
+        before, share = share, restart * outside + (1 - restart) * (transitions @ share)
         if np.abs(share - before).max() <= tolerance:
             break
     return share
@@ -268,40 +264,13 @@ def _region(members, n: int) -> np.ndarray:
     return members
 
 
-def _links(graph: ProximityGraph):
-    """Return the adjacency of a graph as a sparse matrix of ones."""
-    from scipy.sparse import csr_array
+def _transitions(graph: ProximityGraph, undirected: bool = False):
+    """Return the probability of each step, sparse (N, N); undirected: lazy, along edges in both directions."""
+    from scipy.sparse import csr_array, diags_array, eye_array
 
     n, k = graph.neighbors.shape
-    ones, ends = np.ones(n * k), np.arange(0, n * k + 1, k)
-    return csr_array((ones, graph.neighbors.ravel(), ends), shape=(n, n))
-
-
-def _step(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
-    backwards = _links(graph).T
-    return lambda rank: backwards @ (rank / graph.n_neighbors)
-
-
-def _lazy_undirected_step(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
-    forwards = _links(graph)
-    backwards = forwards.T
-    degrees = graph.n_neighbors + graph.in_degree_counts()
-
-    def step(rank: np.ndarray) -> np.ndarray:
-        shares = rank / degrees
-        return rank / 2 + (forwards @ shares + backwards @ shares) / 2
-
-    return step
-
-
-def _mean(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the expectation one step on, by where the step starts."""
-    forwards = _links(graph)
-    return lambda values: forwards @ values / graph.n_neighbors
-
-
-def _lazy_undirected_mean(graph: ProximityGraph) -> Callable[[np.ndarray], np.ndarray]:
-    forwards = _links(graph)
-    backwards = forwards.T
-    degrees = graph.n_neighbors + graph.in_degree_counts()
-    return lambda values: values / 2 + (forwards @ values + backwards @ values) / (2 * degrees)
+    links = csr_array((np.ones(n * k), graph.neighbors.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    if not undirected:
+        return links / k
+    degrees = k + graph.in_degree_counts()
+    return (eye_array(n, format="csr") + diags_array(1 / degrees) @ (links + links.T)) / 2

@@ -79,7 +79,7 @@ class WalkTrace:
         """
         vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
         rows = np.append(self.nodes, self.start)
-        unit = _checks.embeddings(vectors[rows], rows=rows).cpu().numpy()
+        unit = _checks.embeddings("embeddings", vectors[rows], rows=rows).cpu().numpy()
         return 1 - unit[:-1] @ unit[-1]
 
     def to_frame(self):
@@ -212,7 +212,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: f
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     batch_size = _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
-    restart = _checks.restart_probability(restart)
+    restart = _checks.restart_probability("restart", restart)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
     batch = np.empty(batch_size, np.int64)
 
@@ -254,7 +254,7 @@ def visit_frequencies(
     from toolkit.engine import kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
-    restart = _checks.restart_probability(restart)
+    restart = _checks.restart_probability("restart", restart)
     n_steps = _checks.integer("n_steps", n_steps, 1)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
     return kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
@@ -267,5 +267,5 @@ def _per_batch(restart, n: int) -> np.ndarray:
         _checks.shape("restart", restarts, (n,), "one per batch")
     restarts = np.broadcast_to(restarts, (n,)).copy()
     for value in np.unique(restarts):
-        _checks.restart_probability(value)
+        _checks.restart_probability("restart", value)
     return restarts

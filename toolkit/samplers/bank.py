@@ -15,7 +15,7 @@ class EmbeddingBank:
     def __init__(self, n: int) -> None:
         self.n = n
         self.known = np.zeros(n, bool)
-        self.vectors: torch.Tensor | None = None
+        self.vectors = torch.empty(n, 0)  # of no dimension until the first update
 
     def update(self, indices, embeddings, remedy: str = "") -> np.ndarray:
         """Store the embeddings (B, d) of the instances `indices` (B,), and return these, checked.
@@ -30,14 +30,14 @@ class EmbeddingBank:
         return rows
 
     def _write(self, rows: np.ndarray, embeddings) -> None:
-        vectors = _checks.vectors(embeddings, rows=rows)
-        norms = _checks.norms(vectors, rows=rows)
-        dim = vectors.shape[1] if self.vectors is None else self.vectors.shape[1]
+        vectors = _checks.vectors("embeddings", embeddings, rows=rows)
+        norms = _checks.norms("embeddings", vectors, rows=rows)
+        dim = self.vectors.shape[1] or vectors.shape[1]
         if vectors.shape[1] != dim:
             raise ValueError(f"embeddings must keep the dimension of the first update, {dim}, got {vectors.shape[1]}")
         # What inference mode allocates could not be written to outside it.
         with torch.inference_mode(False):
-            if self.vectors is None:
+            if not self.vectors.shape[1]:
                 self.vectors = torch.zeros(self.n, dim, dtype=torch.float32, device=vectors.device)
             self.vectors = self.vectors.to(vectors.device)
             self.vectors[rows] = (vectors / norms[:, None]).float()
@@ -49,7 +49,7 @@ class EmbeddingBank:
         """
         from toolkit.engine.kernels import scatter_unit
 
-        if self.vectors is None or not isinstance(embeddings, torch.Tensor):
+        if not self.vectors.shape[1] or not isinstance(embeddings, torch.Tensor):
             return False
         vectors = embeddings.detach()
         ordinary = (
@@ -69,10 +69,9 @@ class EmbeddingBank:
 
     def state_dict(self) -> dict:
         """Return the vectors and which of them are known."""
-        vectors = None if self.vectors is None else self.vectors.to("cpu", copy=True)
-        return {"vectors": vectors, "known": torch.from_numpy(self.known.copy())}
+        return {"vectors": self.vectors.to("cpu", copy=True), "known": torch.from_numpy(self.known.copy())}
 
     def load_state_dict(self, state: dict) -> None:
         """Take over the vectors of `state_dict`."""
-        self.vectors = None if state["vectors"] is None else state["vectors"].clone()
+        self.vectors = state["vectors"].clone()
         self.known = state["known"].numpy().copy()

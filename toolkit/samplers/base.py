@@ -40,7 +40,7 @@ class BatchSampler(Sampler):
         TypeError, ValueError
             For NaN, Inf or zero rows (the first are named), and for wrong settings.
         """
-        return cls(len(_checks.vectors(embeddings)), batch_size, **settings)
+        return cls(len(_checks.vectors("embeddings", embeddings)), batch_size, **settings)
 
     def update(self, indices, embeddings) -> None:
         """Take note of the embeddings that a training step computed; a sampler that uses none ignores them."""

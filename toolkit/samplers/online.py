@@ -51,8 +51,8 @@ class OnlineBatchSampler(BatchSampler):
             For NaN, Inf or zero rows (the first are named), and for wrong settings.
         """
         settings.setdefault("warmup_epochs", 0)
-        vectors = _checks.vectors(embeddings)
-        _checks.norms(vectors)
+        vectors = _checks.vectors("embeddings", embeddings)
+        _checks.norms("embeddings", vectors)
         sampler = cls(len(vectors), batch_size, **settings)
         for rows in np.array_split(np.arange(len(vectors)), -(-len(vectors) // _CHUNK)):
             sampler.update(rows, vectors[rows[0] : rows[-1] + 1])
@@ -89,7 +89,8 @@ class OnlineBatchSampler(BatchSampler):
             For an index out of range, and for NaN, Inf or zero rows.
         """
         rows = self.bank.update(indices, embeddings, _NO_INDEX)
-        if self._awaiting and self._yielded is not None and not self._yielded[rows].all():
+        step = self._awaiting and len(rows) <= self.batch_size
+        if step and self._yielded is not None and not self._yielded[rows].all():
             strange = rows[~self._yielded[rows]]
             self._yielded = None
             warnings.warn(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -94,7 +95,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
         self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates, n_neighbors)
-        self.restart = restart if callable(restart) else _checks.restart_probability(restart)
+        self.restart = restart if callable(restart) else _checks.restart_probability("restart", restart)
         self.graph: ProximityGraph | None = None
         self._next_graph: Future[ProximityGraph] | None = None
         self.stats = WalkStats()
@@ -102,7 +103,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def restart_at(self, batch: int) -> float:
         """Return the restart probability of batch number `batch` of this epoch."""
         step = self.epoch * len(self) + batch
-        return _checks.restart_probability(self.restart(step) if callable(self.restart) else self.restart)
+        return _checks.restart_probability("restart", self.restart(step) if callable(self.restart) else self.restart)
 
     def _build(self) -> None:
         seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
@@ -134,7 +135,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         starts = self._rng(1).permutation(self.n)[chunk]
         states = random_states(len(self), self.seed, self.epoch, 2)[chunk]
         restarts = self._restarts(chunk)
-        batches, *counts = fill_batches(self.graph.neighbors, starts, self.batch_size, restarts, states)
+        batches, *counts = fill_batches(self._neighbors, starts, self.batch_size, restarts, states)
         return batches, WalkStats(len(batches), *counts)
 
     def _plan_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
@@ -142,8 +143,13 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         order = self._rng(3, first).permutation(planned if len(planned) else self.n)
         restarts = self._restarts(range(first, first + -(-len(order) // self.batch_size)))
         state = random_states(1, self.seed, self.epoch, 4, first)[0]
-        queue, *counts = cut_into_batches(self.graph.neighbors, order, self.batch_size, restarts, state)
+        queue, *counts = cut_into_batches(self._neighbors, order, self.batch_size, restarts, state)
         return queue, WalkStats(len(restarts), *counts)
+
+    @property
+    def _neighbors(self) -> np.ndarray:
+        assert self.graph is not None, "batches are planned after the first build"
+        return self.graph.neighbors
 
     def _restarts(self, batches: range) -> np.ndarray:
         return np.array([self.restart_at(batch) for batch in batches])
@@ -153,10 +159,9 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
         Waits for a graph that is being built in the background.
         """
-        stats = {"batches": self.stats.batches, "steps": self.stats.steps, "reseeds": self.stats.reseeds}
-        next_graph = self._next_graph and self._next_graph.result()
+        next_graph = None if self._next_graph is None else self._next_graph.result()
         graphs = {"graph": _graph_state(self.graph), "next_graph": _graph_state(next_graph)}
-        return super().state_dict() | graphs | {"stats": stats}
+        return super().state_dict() | graphs | {"stats": asdict(self.stats)}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken: the next iteration continues that epoch."""
@@ -171,15 +176,15 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
 def _graph_state(graph: ProximityGraph | None) -> dict | None:
     """Return what a graph is made of; the arrays are tensors that share their memory."""
-    return graph and {
-        "neighbors": torch.from_numpy(graph.neighbors),
-        "similarities": torch.from_numpy(graph.similarities),
-        "seed": graph.seed,
-    }
+    if graph is None:
+        return None
+    arrays = {name: torch.from_numpy(getattr(graph, name)) for name in ("neighbors", "similarities")}
+    return {**arrays, "seed": graph.seed}
 
 
 def _graph(state: dict | None, n_candidates: int) -> ProximityGraph | None:
     """Return the graph of `_graph_state`."""
-    return state and ProximityGraph(
-        state["neighbors"].numpy(), state["similarities"].numpy(), n_candidates, seed=state["seed"]
-    )
+    if state is None:
+        return None
+    arrays = (state[name].numpy() for name in ("neighbors", "similarities"))
+    return ProximityGraph(*arrays, n_candidates, seed=state["seed"])

@@ -1,7 +1,6 @@
 """The samplers by name: the one place to add one, which explorers, comparisons, benchmarks and plots follow."""
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from toolkit.samplers.base import BatchSampler
@@ -23,7 +22,7 @@ class SamplerKind:
     color : str
         Colour in figures.
     cls : type of BatchSampler
-    settings : mapping of str to value
+    settings : dict
         Arguments that replace the class's own defaults.
     """
 
@@ -31,7 +30,7 @@ class SamplerKind:
     label: str
     color: str
     cls: type[BatchSampler]
-    settings: Mapping = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)
 
     def takes(self, setting: str) -> bool:
         """Return whether the class's constructor has an argument of this name."""

@@ -48,7 +48,7 @@ class SideBySide:
     """
 
     def __init__(self, embeddings, n_batches: int = 20, seed: int = 0) -> None:
-        self.vectors = _checks.embeddings(embeddings).cpu()
+        self.vectors = _checks.embeddings("embeddings", embeddings).cpu()
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.integer("seed", seed, 0)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 
-FORMAT = "batchsampler-toolkit 2"
+MAKER = "batchsampler-toolkit"
+FORMAT = f"{MAKER} 3"
 PARTS = {
-    *("format", "model", "optimizer", "scheduler", "scaler", "sampler"),
-    *("rng", "cuda_rng", "columns", "probes", "staleness", "last_seen"),
+    *("format", "model", "optimizer", "scheduler", "sampler"),
+    *("rng", "cuda_rng", "columns", "measured", "last_seen"),
 }
 
 
@@ -23,36 +24,41 @@ def write(path: Path, state: dict) -> None:
     os.replace(temporary, path)
 
 
-def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None, scaler: dict | None) -> dict:
+def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> dict:
     """Read a checkpoint, or raise unless it fits the states of what is to take it over."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if not state.keys() >= PARTS or state["format"] != FORMAT:
+        version = dict(state)["format"]
+        if not version.startswith(MAKER) or (version == FORMAT and not state.keys() >= PARTS):
             raise KeyError("format")
     except Exception as error:  # unpickling damaged bytes raises all kinds of errors
         raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy(path)}") from error
+    if version != FORMAT:
+        raise ValueError(
+            f"checkpoint was written by another version of this toolkit: its format is {version!r}, this one's "
+            f"{FORMAT!r}; {remedy(path)}"
+        )
     for name in sorted(model.keys() | state["model"].keys()):
         shapes = [tuple(side[name].shape) if name in side else "absent" for side in (state["model"], model)]
         if shapes[0] != shapes[1]:
             raise ValueError(
                 f"checkpoint is of another model: its {name} is {shapes[0]}, this one's {shapes[1]}; {remedy(path)}"
             )
+    if (state["scheduler"] is None) != (scheduler is None):
+        raise ValueError(
+            f"checkpoint is of another run: it was written with{'out' if scheduler else ''} a scheduler; {remedy(path)}"
+        )
     groups = [_groups(side) for side in (state["optimizer"], optimizer)]
     if groups[0] != groups[1]:
         raise ValueError(
             f"checkpoint is of another optimizer: its groups are {groups[0]}, not {groups[1]}; {remedy(path)}"
         )
-    for name, ours in (("scheduler", scheduler), ("scaler", scaler)):
-        if (state[name] is None) != (ours is None):
-            raise ValueError(
-                f"checkpoint is of another run: it was written with{'out' if ours else ''} a {name}; {remedy(path)}"
-            )
     return state
 
 
 def remedy(path: Path) -> str:
     """Say what to do with a checkpoint that can't be used."""
-    return f"delete it to start anew, or give another path as checkpoint (got {str(path)!r})"
+    return f"delete it to start again, or give another path as checkpoint (got {str(path)!r})"
 
 
 def _groups(optimizer: dict) -> list[tuple[int, list[str]]]:

@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
+from toolkit._result import mean_interval
 from toolkit.samplers.base import BatchSampler
-from toolkit.training import results as results_file
-from toolkit.training.history import History
+from toolkit.samplers.registry import SAMPLERS
+from toolkit.training import results
+from toolkit.training.history import History, compared_columns
 from toolkit.training.loop import train
+from toolkit.training.results import GROUP, KEY
 
 UNTRAINED = "untrained"  # in place of a sampler: the model as it is before training
-GROUP = ["set", "model", "loss", "settings"]
-KEY = [*GROUP, "sampler", "seed", "steps"]
 
 
 def usual_optimizer(model: nn.Module) -> tuple[None, None]:
@@ -32,8 +33,8 @@ class Task:
 
     Attributes
     ----------
-    set, model : str
-        Names of data set and model, as they stand in the results.
+    name, model : str
+        Names of data set and model, as in the columns ``set`` and ``model`` of the results.
     dataset : Dataset
         What is trained on, as for `toolkit.training.train`.
     steps : int
@@ -43,7 +44,7 @@ class Task:
     make_sampler : callable
         Called with the name of a sampler and a seed, returns a batch sampler.
     evaluate : callable
-        Called with the trained model, returns results by name, the one to compare first. Larger is better.
+        Called with the trained model, returns numbers by name, the one to compare first. Larger is better.
     make_optimizer : callable, optional
         Called with the model, returns ``(optimizer, scheduler)``. By default those of `train`.
     labels : array, shape (N,), optional
@@ -54,7 +55,7 @@ class Task:
         Whatever else tells one set of runs from another, such as the name of a preset.
     """
 
-    set: str
+    name: str
     model: str
     dataset: Dataset
     steps: int
@@ -67,37 +68,35 @@ class Task:
     settings: str = ""
 
 
-@dataclass(frozen=True, eq=False)
 class Comparison:
-    """Results of runs.
+    """Results of runs. A run that is there twice counts once.
 
-    Attributes
+    Parameters
     ----------
-    frame : DataFrame
-        One row a run: set, model, sampler, loss, seed, steps, settings; metric, value: the result to compare;
+    runs : DataFrame
+        One row per run: set, model, sampler, loss, seed, steps, settings; metric, value: the result to compare;
         false_negative_rate, hardness: means over the second half of the steps; seconds, sampler_seconds: of the
         training; then all other results of the test.
     """
 
-    frame: object
+    def __init__(self, runs) -> None:
+        self._runs = runs.drop_duplicates(list(KEY), ignore_index=True)
 
     @classmethod
     def read(cls, path: str | Path) -> "Comparison":
-        """Read the file that `compare` writes."""
-        return cls(results_file.read(Path(path)))
+        """Read the file that `compare` writes; damaged rows are left out with a warning."""
+        return cls(_frame(results.read(Path(path))))
+
+    def to_frame(self):
+        """Return a pandas frame with one row per run."""
+        return self._runs.copy()
 
     def summary(self):
         """Return mean and standard deviation over seeds, one row for each sampler, loss, model and data set."""
-        runs = self.frame.groupby([*GROUP, "sampler", "steps", "metric"], sort=False)
-        return runs.agg(
-            runs=("value", "size"),
-            mean=("value", "mean"),
-            deviation=("value", "std"),
-            false_negative_rate=("false_negative_rate", "mean"),
-            hardness=("hardness", "mean"),
-            seconds=("seconds", "mean"),
-            sampler_seconds=("sampler_seconds", "mean"),
-        ).reset_index()
+        runs = self._runs.groupby([*GROUP, "sampler", "steps", "metric"], sort=False)
+        means = {column.name: (column.name, "mean") for column in compared_columns()}
+        table = runs.agg(runs=("value", "size"), mean=("value", "mean"), deviation=("value", "std"), **means)
+        return table.reset_index()
 
     def differences(self, baseline: str = "uniform"):
         """Return the difference of each sampler to a baseline over common seeds, with its 95 % interval (Student's t).
@@ -116,7 +115,7 @@ class Comparison:
         import pandas as pd
 
         group = [*GROUP, "steps", "metric"]
-        runs = self.frame[self.frame.sampler != UNTRAINED]
+        runs = self._runs[self._runs.sampler != UNTRAINED]
         reference = runs[runs.sampler == baseline][[*group, "seed", "value"]]
         if reference.empty:
             raise ValueError(f"baseline must be one of {', '.join(runs.sampler.unique())}, got {baseline!r}")
@@ -124,19 +123,44 @@ class Comparison:
         pairs["difference"] = pairs.value - pairs.value_baseline
         rows = []
         for names, pair in pairs.groupby([*group, "sampler"], sort=False):
-            low, high = paired_interval(pair.difference.to_numpy())
+            low, high = mean_interval(pair.difference)
             names = dict(zip([*group, "sampler"], names, strict=True))
             rows.append({**names, "runs": len(pair), "difference": pair.difference.mean(), "low": low, "high": high})
         columns = [*group, "sampler", "runs", "difference", "low", "high"]
         return pd.DataFrame(rows, columns=columns)
 
+    @property
+    def value(self) -> float:
+        """Mean difference to uniform batches, of results that hold one sampler besides them.
+
+        Raises
+        ------
+        ValueError
+            If the results hold several differences, or none.
+        """
+        return float(self._difference().difference)
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval of `value`."""
+        return float(self._difference().low), float(self._difference().high)
+
+    def _difference(self):
+        """Return the only row of `differences`, or raise."""
+        table = self.differences()
+        if len(table) != 1:
+            raise ValueError(
+                f"value and interval need one sampler to compare with uniform, got {len(table)} differences: select, "
+                "as in Comparison(result.to_frame().query(\"sampler in ['uniform', 'knn'] and loss == 'infonce'\"))"
+            )
+        return table.iloc[0]
+
     def __repr__(self) -> str:
-        return f"Comparison(runs={len(self.frame)})"
+        return f"Comparison(runs={len(self._runs)})"
 
 
 def compare(
     task: Task,
-    samplers: Sequence[str] = ("uniform", "knn", "random_walk"),
+    samplers: Iterable[str] | None = None,
     losses: Sequence[str] = ("infonce",),
     seeds: Iterable[int] = range(5),
     out: str | Path | None = None,
@@ -150,26 +174,30 @@ def compare(
     Parameters
     ----------
     task : Task
-    samplers : sequence of str
-        Names that the task knows, or ``"untrained"`` for the model as it is before training.
+        Data, model and test.
+    samplers : iterable of str, optional
+        Names that the task knows, or ``"untrained"`` for the model as it is before training. By default all samplers in
+        `toolkit.samplers.registry.SAMPLERS`.
     losses : sequence of str
         Names that the task knows.
     seeds : iterable of int
+        Random seeds; each sampler and loss runs once with each.
     out : path, optional
         CSV file to which each run adds its row. Runs that are there are not repeated, and a run that was killed goes on
-        from its last checkpoint, a file beside it.
+        from its last checkpoint, a file next to it that is deleted once the row is on disk. Several processes may
+        share the file: each run is made by one of them, the others wait for it.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     Comparison
-        Of the runs asked for.
+        Results of the runs asked for.
 
     Raises
     ------
     ValueError
-        If `out` holds other columns than the results have.
+        If `out` is not a file of results (before any training), or has other columns than `evaluate` returns.
     KeyboardInterrupt
         If a training was stopped; the next call goes on from there.
 
@@ -184,7 +212,7 @@ def compare(
     >>> data = vision.bundled()
     >>> kinds = {"uniform": UniformBatchSampler, "random_walk": RandomWalkBatchSampler}
     >>> task = Task(
-    ...     set="fashion",
+    ...     name="fashion",
     ...     model="simclr",
     ...     dataset=data.views,
     ...     steps=2,
@@ -193,94 +221,79 @@ def compare(
     ...     evaluate=lambda model: {"knn": knn_probe(model, data.train, data.test)},
     ... )
     >>> result = compare(task, samplers=kinds, seeds=[0], progress=False)
-    >>> result, result.differences().sampler.tolist()
-    (Comparison(runs=2), ['random_walk'])
+    >>> result, result.differences().sampler.tolist(), -1 < result.value < 1
+    (Comparison(runs=2), ['random_walk'], True)
     """
+    path = None if out is None else Path(out)
+    if path:
+        results.check(path)
+    rows = []
+    with tqdm(_keys(task, SAMPLERS if samplers is None else samplers, losses, seeds), disable=not progress) as bar:
+        for key in bar:
+            bar.set_postfix_str(f"{task.name} {key['loss']} {key['sampler']} seed {key['seed']}")
+            rows.append(_run_once(task, key, key["loss"] or losses[0], path))
+    return Comparison(_frame(rows))
+
+
+def _frame(rows: list[dict]):
+    """Return rows as a pandas frame, which has columns even without rows."""
     import pandas as pd
 
-    path = None if out is None else Path(out)
-    keys = _keys(task, samplers, losses, seeds)
-    rows = []
-    with tqdm(keys, disable=not progress) as bar:
-        for key in bar:
-            bar.set_postfix_str(f"{task.set} {key['loss']} {key['sampler']} seed {key['seed']}")
-            row = path and results_file.find(path, key)
-            if row is None:
-                row = _run(task, key, key["loss"] or losses[0], path)
-                if path:
-                    results_file.append(path, row)
-            rows.append(row)
-    return Comparison(pd.DataFrame(rows))
+    return pd.DataFrame(rows, columns=None if rows else results.required_columns())
 
 
 def _keys(task: Task, samplers, losses, seeds) -> list[dict]:
     """Return what identifies each run, in the order in which they are made."""
-    keys = []
-    for seed in seeds:
-        _checks.integer("seeds", seed, 0)
-        for loss in losses:
-            for sampler in samplers:
-                trained = sampler != UNTRAINED
-                names = {
-                    "set": task.set,
-                    "model": task.model,
-                    "loss": loss if trained else "",
-                    "settings": task.settings,
-                }
-                key = names | {"sampler": sampler, "seed": int(seed), "steps": task.steps if trained else 0}
-                if key not in keys:
-                    keys.append(key)
-    return keys
+    keys = {}
+    for seed, loss, sampler in product(seeds, losses, samplers):
+        trained = sampler != UNTRAINED
+        names = (task.name, task.model, loss if trained else "", task.settings, sampler)
+        key = (*map(str, names), _checks.integer("seeds", seed, 0), task.steps if trained else 0)
+        keys[key] = dict(zip(KEY, key, strict=True))
+    return list(keys.values())
 
 
-def _run(task: Task, key: dict, loss: str, path: Path | None) -> dict:
+def _run_once(task: Task, key: dict, loss: str, path: Path | None) -> dict:
+    """Return the row of a run: the one in the file, or that of a training, which one process makes."""
+    if path is None:
+        return _run(task, key, loss, None)
+    with results.claim(path, key) as checkpoint:
+        row = results.find(path, key)
+        if row is None:
+            row = _run(task, key, loss, checkpoint)
+            results.append(path, row)
+    return row
+
+
+def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
     """Train and test one model; return its row."""
     torch.manual_seed(key["seed"])
     model = task.make_model(loss)
     history = History()
-    checkpoint = None
     if key["sampler"] != UNTRAINED:
         sampler = task.make_sampler(key["sampler"], key["seed"])
         optimizer, scheduler = task.make_optimizer(model)
-        if path:
-            name = "-".join(str(value) for value in key.values()).replace("/", "_").replace(" ", "_")
-            checkpoint = path.with_name(f"{path.stem}-{name}.pt")
         settings = {"progress": False, "checkpoint_every": 500} | task.training
         settings |= {"optimizer": optimizer, "scheduler": scheduler, "labels": task.labels, "checkpoint": checkpoint}
         history = train(model, task.dataset, sampler, task.steps, **settings)
         if history.interrupted:
             raise KeyboardInterrupt(f"stopped at step {len(history)} of {task.steps}")
-    metric, *others = results = task.evaluate(model)
-    columns = history.to_frame()
-    half = columns.iloc[len(columns) // 2 :]
-    row = key | {
-        "metric": metric,
-        "value": results[metric],
-        "false_negative_rate": half.false_negative_rate.mean(),
-        "hardness": half.hardness.mean(),
-        "seconds": columns.seconds.sum(),
-        "sampler_seconds": columns.sampler_seconds.sum(),
-        **{name: results[name] for name in others},
-    }
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
-    return row
+    (metric, value), *others = _evaluate(task, model).items()
+    frame = history.to_frame()
+    parts = {"mean": frame.iloc[len(frame) // 2 :], "sum": frame}
+    row = key | {"metric": metric, "value": value}
+    for column in compared_columns():
+        row[column.name] = float(parts[column.compared][column.name].agg(column.compared))
+    return row | dict(others)
 
 
-def paired_interval(differences: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Return Student's interval of the mean of independent differences; NaN for less than two.
-
-    Examples
-    --------
-    >>> low, high = paired_interval(np.array([1.0, 2.0, 3.0]))
-    >>> round(low, 3), round(high, 3)
-    (-0.484, 4.484)
-    """
-    from scipy import stats
-
-    n = len(differences)
-    if n < 2:
-        return float("nan"), float("nan")
-    mean, error = float(np.mean(differences)), float(np.std(differences, ddof=1)) / n**0.5
-    half = error * float(stats.t.ppf((1 + level) / 2, n - 1))
-    return mean - half, mean + half
+def _evaluate(task: Task, model: nn.Module) -> dict[str, float]:
+    """Return the results of the test, or raise unless they are numbers by names that are free."""
+    found = task.evaluate(model)
+    taken = [name for name in list(found)[1:] if name in results.required_columns()]
+    if taken or not found:
+        raise ValueError(f"evaluate must return one or more results, none of them named {taken}, got {found!r}")
+    try:
+        return {name: float(value) for name, value in found.items()}
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"evaluate must return numbers by name, got {found!r}") from error

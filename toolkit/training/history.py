@@ -6,7 +6,78 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-COLUMNS = ("epoch", "loss", "hardness", "false_negative_rate", "coverage", "sampler_seconds", "seconds")
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of histories, declared once for the loop, the plots, the monitor and comparisons.
+
+    Attributes
+    ----------
+    name : str
+    title : str
+        Short name, over its panel and before its last value; empty for a column that is not drawn.
+    label : str
+        Name with its unit, along an axis.
+    form : str
+        Format of a value.
+    sparse : bool
+        Whether it is measured now and then, not in each step.
+    missing : str
+        Text of its panel while there are no values.
+    compared : {"", "mean", "sum"}
+        What `toolkit.training.compare` reports of a run: nothing, the mean over the second half of the steps, the sum.
+    """
+
+    name: str
+    title: str = ""
+    label: str = ""
+    form: str = ".3f"
+    sparse: bool = False
+    missing: str = ""
+    compared: str = ""
+
+
+COLUMNS = (
+    Column("epoch"),
+    Column("loss", "loss", "loss"),
+    Column("hardness", "hardness", "hardness (mean cosine similarity)", compared="mean"),
+    Column(
+        "false_negative_rate",
+        "false negatives",
+        "false negatives (share of pairs)",
+        ".1%",
+        missing="no labels given",
+        compared="mean",
+    ),
+    Column("coverage", "coverage", "share of data seen in an epoch's steps", ".0%"),
+    Column("sampler_seconds", compared="sum"),
+    Column("seconds", compared="sum"),
+    Column(
+        "staleness",
+        "staleness of the graph",
+        "outdated neighbours (share)",
+        ".0%",
+        sparse=True,
+        missing="no graph measured yet",
+    ),
+    Column("probes", "probe accuracy", "probe accuracy", ".1%", sparse=True, missing="no probe yet"),
+)
+
+
+def shown_columns() -> list[Column]:
+    """Return the columns that are drawn."""
+    return [column for column in COLUMNS if column.title]
+
+
+def compared_columns() -> list[Column]:
+    """Return the columns that comparisons report."""
+    return [column for column in COLUMNS if column.compared]
+
+
+def _empty(sparse: bool) -> dict[str, list]:
+    return {column.name: [] for column in COLUMNS if column.sparse == sparse}
 
 
 @dataclass
@@ -20,21 +91,44 @@ class History:
         ``false_negative_rate``: share of in-batch pairs with the same label (NaN without labels);
         ``coverage``: share of the data set seen in the last N // B steps; ``sampler_seconds``: time spent drawing
         the batch and updating the sampler; ``seconds``: time of the whole step.
-    probes : list of (step, value)
-        Results of the probe.
-    staleness : list of (step, value)
-        `toolkit.metrics.graph_staleness` of the sampler's graph, where somebody measured it, as `TrainingMonitor` does.
+    measured : dict of lists of (step, value)
+        What is measured now and then: ``probes``, and ``staleness`` of the sampler's graph where somebody measures
+        it, as `TrainingMonitor` does.
     steps : int
         Steps asked for; 0 if unknown.
     interrupted : bool
         Whether the user stopped the training before its last step.
     """
 
-    columns: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
-    probes: list[tuple[int, float]] = field(default_factory=list)
-    staleness: list[tuple[int, float]] = field(default_factory=list)
+    columns: dict[str, list[float]] = field(default_factory=lambda: _empty(False))
+    measured: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     steps: int = 0
     interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self.measured = _empty(True) | self.measured
+
+    @property
+    def probes(self) -> list[tuple[int, float]]:
+        """Results of the probe, as (step, value)."""
+        return self.measured["probes"]
+
+    @property
+    def staleness(self) -> list[tuple[int, float]]:
+        """`toolkit.metrics.graph_staleness` of the sampler's graph, as (step, value)."""
+        return self.measured["staleness"]
+
+    def add_step(self, row: dict[str, float]) -> None:
+        """Add one value to each column."""
+        for name, values in self.columns.items():
+            values.append(row[name])
+
+    def series(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the steps at which a column has values, and the values."""
+        if name in self.columns:
+            values = np.array(self.columns[name], float)
+            return np.arange(1, len(values) + 1), values
+        return tuple(np.array(self.measured[name], float).reshape(-1, 2).T)
 
     def save(self, path: str | Path) -> None:
         """Write the history to a JSON file, where NaN becomes null.
@@ -65,14 +159,14 @@ class History:
             If it is neither.
         """
         if not Path(path).is_file():
-            raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is no file")
+            raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is not a file")
         try:
             state = _read(Path(path))
-            columns = {name: [math.nan if v is None else v for v in state["columns"][name]] for name in COLUMNS}
+            columns = {name: [math.nan if v is None else v for v in state["columns"][name]] for name in _empty(False)}
             if len({len(values) for values in columns.values()}) != 1:
                 raise ValueError("columns of different lengths")
-            pairs = ([(int(step), float(value)) for step, value in state[name]] for name in ("probes", "staleness"))
-            return cls(columns, *pairs, state.get("steps", 0), state.get("interrupted", False))
+            pairs = {name: [(int(n), float(v)) for n, v in state["measured"][name]] for name in _empty(True)}
+            return cls(columns, pairs, state.get("steps", 0), state.get("interrupted", False))
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(
                 f"path must be a file of History.save or a checkpoint of train, got {str(path)!r}, which is damaged or "

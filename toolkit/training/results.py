@@ -1,62 +1,152 @@
-"""A CSV file to which runs add their rows, also from several processes."""
+"""A CSV file to which runs add their rows, also from several processes; damaged rows do not count."""
 
 import csv
+import hashlib
 import io
 import os
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock
 
-def append(path: Path, row: dict) -> None:
-    """Add a row; a new file begins with the names of the columns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _create(path, _line(row))
-    with open(path, newline="") as file:
-        header = next(csv.reader(file), [])
-        if header != list(row):
-            odd = sorted(set(header) ^ set(row)) or header
-            raise ValueError(
-                f"out must hold the columns of the results, got a file that differs in {odd[:5]}: {str(path)!r}; "
-                "give another path as out"
-            )
-    with open(path, "a", newline="") as file:
-        file.write(_line(row.values()))
-        file.flush()
-        os.fsync(file.fileno())
+from toolkit.training.history import compared_columns
+
+GROUP = ("set", "model", "loss", "settings")
+KEY = (*GROUP, "sampler", "seed", "steps")
+TEXTS = {*GROUP, "sampler", "metric"}
+INTEGERS = {"seed", "steps"}
 
 
-def read(path: Path):
-    """Return all rows as a pandas frame."""
-    import pandas as pd
+def required_columns() -> list[str]:
+    """Return the columns that each file of results has; further ones are named by the test of the task."""
+    return [*KEY, "metric", "value", *(column.name for column in compared_columns())]
 
-    return pd.read_csv(path, keep_default_na=False, na_values=["nan"], dtype={"loss": str, "settings": str})
+
+def check(path: Path) -> None:
+    """Raise unless `path` is a file of results or can become one.
+
+    Raises
+    ------
+    ValueError
+        If the file lacks a column.
+    """
+    if path.exists():
+        with warnings.catch_warnings(action="ignore"):
+            _split(path)
+
+
+def read(path: Path) -> list[dict]:
+    """Return all rows; damaged ones are left out with a warning."""
+    header, lines, _ = _split(path)
+    rows = []
+    for number, line in enumerate(lines, 2):
+        try:
+            if line.strip():
+                rows.append(_parse(header, line))
+        except ValueError as error:
+            _warn(f"line {number} of {str(path)!r} is damaged ({error}) and does not count: delete it")
+    return rows
 
 
 def find(path: Path, key: dict) -> dict | None:
     """Return the row that has all values of `key`, None if there is none."""
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists():
         return None
-    frame = read(path)
-    missing = [name for name in key if name not in frame]
-    if missing:
-        raise ValueError(f"out must be a file of results, got one without the column {missing[0]!r}: {str(path)!r}")
-    for name, value in key.items():
-        frame = frame[frame[name] == value]
-    return None if frame.empty else frame.iloc[-1].to_dict()
+    with _lock(path):
+        return next((row for row in read(path) if row.items() >= key.items()), None)
 
 
-def _create(path: Path, header: str) -> None:
-    """Make the file with its first line, both at once, unless another process was faster."""
-    mine = path.with_name(f"{path.name}.{os.getpid()}")
-    mine.write_text(header, newline="")
-    with suppress(FileExistsError):
-        os.link(mine, path)
-    mine.unlink()
+def append(path: Path, row: dict) -> None:
+    """Add a row and wait until it is on disk; a new file begins with the names of the columns.
+
+    Raises
+    ------
+    ValueError
+        If the file has other columns.
+    """
+    with _lock(path):
+        header, _, size = _split(path) if path.exists() else ([], [], 0)
+        if header and set(header) != set(row):
+            odd = sorted(set(header) ^ set(row))
+            raise ValueError(
+                f"evaluate must return the results that out has columns for, got a difference in {odd[:5]}: rename "
+                f"the file {str(path)!r} or change evaluate; the training is kept, the next call goes on from its "
+                "checkpoint"
+            )
+        lines = [] if header else [_line(row)]
+        lines.append(_line(row[name] for name in header or row))
+        with open(path, "ab") as file:
+            file.truncate(size)
+            file.write(b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
 
 
-def _line(values) -> str:
-    """Return the line of a CSV file; written whole, so that those of several processes do not mix."""
+@contextmanager
+def claim(path: Path, key: dict) -> Iterator[Path]:
+    """Keep other processes from a run, and yield the path of its checkpoint, which is deleted in the end.
+
+    After an error the checkpoint stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run = f"{path.stem}-{hashlib.sha256(_line(key.values())).hexdigest()[:16]}"
+    checkpoint, lock = path.with_name(f"{run}.pt"), path.with_name(f"{run}.lock")
+    with FileLock(lock):
+        yield checkpoint
+        checkpoint.unlink(missing_ok=True)
+        # The row is on disk: a process that still waits for the lock finds it, whichever file it locks.
+        with suppress(OSError):
+            lock.unlink()
+
+
+def _lock(path: Path) -> FileLock:
+    """Return the lock of the whole file, held for moments only."""
+    return FileLock(f"{path}.lock")
+
+
+def _split(path: Path) -> tuple[list[str], list[bytes], int]:
+    """Return the names of the columns, the lines of rows and the size of all whole lines."""
+    *lines, torn = path.read_bytes().split(b"\n")
+    header, required = _cells(lines[0].decode(errors="replace")) if lines else [], required_columns()
+    begun = _line(required)[:-1]
+    if lines or not (begun.startswith(torn) or torn.startswith(begun)):
+        missing = [name for name in required if name not in header]
+        if missing:
+            raise ValueError(
+                f"out must be a file of results, got one without the column {missing[0]!r}: {str(path)!r}; "
+                "give another path"
+            )
+    if torn:
+        _warn(f"the last line of {str(path)!r} was cut short while it was written: its run is made again")
+    return header, lines[1:], sum(len(line) + 1 for line in lines)
+
+
+def _parse(header: list[str], line: bytes) -> dict:
+    """Return a row with its numbers, or raise ValueError if something is missing or is not a number."""
+    cells = _cells(line.decode())
+    if len(cells) != len(header):
+        raise ValueError(f"{len(cells)} cells for {len(header)} columns")
+    kinds = [str if name in TEXTS else int if name in INTEGERS else float for name in header]
+    return {name: kind(cell) for name, kind, cell in zip(header, kinds, cells, strict=True)}
+
+
+def _cells(line: str) -> list[str]:
+    """Return the cells of one line, none if its quotes do not match."""
+    with suppress(csv.Error):
+        return next(csv.reader([line], strict=True), [])
+    return []
+
+
+def _line(values) -> bytes:
+    """Return the line of a CSV file."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="").writerow(values)
+    if set("\r\n") & set(buffer.getvalue()):
+        raise ValueError(f"names must not hold line breaks, got {buffer.getvalue()!r}")
+    return buffer.getvalue().encode() + b"\n"
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)

@@ -1,79 +1,11 @@
-"""What contrastive models are optimised with beside torch's own: LARS, and warm-up with a cosine."""
+"""Learning-rate schedules that torch lacks."""
 
 import math
 
-import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from toolkit import _checks
-
-
-class LARS(Optimizer):
-    """SGD whose steps are scaled by layer (You, Gitman & Ginsburg 2017, arXiv 1708.03888), for large batches.
-
-    The gradient of a matrix or filter, weight decay included, is scaled to `trust` times the norm of the weights.
-    Biases and normalisation (parameters of one dimension) are neither scaled nor decayed, as SimCLR and MoCo v3 do.
-
-    Parameters
-    ----------
-    params : iterable
-        Parameters or groups of them.
-    lr : float
-        Learning rate. Usually grows with the batch size: 0.3 B / 256 in SimCLR.
-    momentum, weight_decay : float
-    trust : float
-        Norm of a scaled gradient over the norm of the weights.
-
-    Raises
-    ------
-    ValueError
-        For a number that is negative or not finite.
-
-    Examples
-    --------
-    >>> import torch
-    >>> weight = torch.nn.Parameter(torch.full((2, 2), 3.0))
-    >>> optimizer = LARS([weight], lr=1.0, weight_decay=0, trust=0.1)
-    >>> (5 * weight.sum()).backward()
-    >>> optimizer.step()
-    >>> weight.data  # norm 6, so the step has norm 0.6
-    tensor([[2.7000, 2.7000],
-            [2.7000, 2.7000]])
-    """
-
-    def __init__(
-        self, params, lr: float, momentum: float = 0.9, weight_decay: float = 1e-6, trust: float = 0.001
-    ) -> None:
-        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust}
-        for name, value in settings.items():
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be at least 0 and finite, got {value}")
-        super().__init__(params, settings)
-
-    @torch.no_grad()
-    def step(self, closure=None):
-        """Take one step; return the loss of `closure`, if given."""
-        with torch.enable_grad():
-            loss = None if closure is None else closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._step(parameter, group)
-        return loss
-
-    def _step(self, parameter, group: dict) -> None:
-        change = parameter.grad
-        if parameter.ndim > 1:
-            change = change.add(parameter, alpha=group["weight_decay"])
-            norms = torch.linalg.vector_norm(parameter), torch.linalg.vector_norm(change)
-            scale = group["trust"] * norms[0] / norms[1]
-            change = change * torch.where((norms[0] > 0) & (norms[1] > 0), scale, 1.0)
-        state = self.state[parameter]
-        if "velocity" not in state:
-            state["velocity"] = torch.zeros_like(parameter)
-        velocity = state["velocity"].mul_(group["momentum"]).add_(change)
-        parameter.add_(velocity, alpha=-group["lr"])
 
 
 def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int = 0) -> LambdaLR:
@@ -82,11 +14,11 @@ def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int = 0) -> LambdaLR
     Parameters
     ----------
     optimizer : Optimizer
-        Its learning rates are the highest.
+        Optimizer whose learning rates are the highest of the schedule.
     steps : int
-        Training steps in all.
+        Number of training steps in all.
     warmup : int
-        Less than `steps`.
+        Number of steps until the highest rate, less than `steps`.
 
     Raises
     ------

@@ -1,0 +1,80 @@
+"""Wrong arguments and data sets are named before any work."""
+
+import pytest
+import torch
+from training_runs import BATCH, DATA, SAMPLERS, N, assert_unchanged, make_model, run, snapshot
+
+from toolkit import UniformBatchSampler
+from toolkit.training import train
+
+
+@pytest.mark.parametrize(
+    ("changed", "exception", "message"),
+    [
+        ({"sampler": UniformBatchSampler(N + 1, BATCH)}, ValueError, "sampler is for 61 instances, .*data set has 60"),
+        ({"sampler": [[0, 1], [2, 3]]}, TypeError, "sampler must be .*got list"),
+        ({"sampler": torch.utils.data.SequentialSampler(DATA)}, TypeError, "got SequentialSampler"),
+        ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
+        ({"steps": 2.5}, TypeError, "steps must be an integer at least 1, got 2.5"),
+        ({"precision": "int8"}, ValueError, "precision must be one of 'float32', 'bfloat16', got 'int8'"),
+        ({"checkpoint_every": 0}, ValueError, "checkpoint_every must be at least 1, got 0"),
+        ({"probe_every": -3}, ValueError, "probe_every must be at least 1, got -3"),
+        ({"labels": [0, 1, 2]}, ValueError, r"labels must have shape \(60,\)"),
+    ],
+)
+def test_bad_arguments_are_named_before_any_work(changed, exception, message):
+    model = make_model()
+    before = snapshot(model)
+    arguments = {"sampler": SAMPLERS["uniform"](), "steps": 3, "labels": DATA.labels} | changed
+    with pytest.raises(exception, match=message):
+        train(model, DATA, progress=False, **arguments)
+    assert_unchanged(model, before)
+
+
+class Items(torch.utils.data.Dataset):
+    """A data set of 60 items, as the function gives them."""
+
+    def __init__(self, item):
+        self.item = item
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, i):
+        return self.item(i)
+
+
+VIEWS = torch.rand(N, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        Items(lambda i: (VIEWS[i], VIEWS[i])),
+        Items(lambda i: (VIEWS[i], i)),
+        Items(lambda i: VIEWS[i]),
+        Items(lambda i: {"index": i, "view": VIEWS[i]}),
+        Items(lambda i: (float(i), VIEWS[i], VIEWS[i])),
+        Items(lambda i: (str(i), VIEWS[i], VIEWS[i])),
+        Items(lambda i: (i + N, VIEWS[i], VIEWS[i])),
+        Items(lambda i: (i % 4, VIEWS[i], VIEWS[i])),
+        torch.utils.data.Subset(Items(lambda i: (i, VIEWS[i], VIEWS[i])), range(N)[::-1]),
+    ],
+    ids=["views", "index last", "no tuple", "dict", "floats", "texts", "out of range", "labels", "subset"],
+)
+@pytest.mark.parametrize("sampler", ["uniform", "walk, independent"])
+def test_items_without_their_index_are_named_before_the_first_step(data, sampler):
+    model = make_model()
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=r"items must begin with their index: wrap it in toolkit\.datasets\.Indexed"):
+        run(3, sampler, model=model, data=data)
+    assert_unchanged(model, before)
+
+
+def test_a_collate_that_drops_items_is_fine():
+    class Dropping(Items):
+        def collate(self, items):
+            return torch.utils.data.default_collate(items[:-1])
+
+    history, _ = run(3, data=Dropping(lambda i: (i, VIEWS[i], VIEWS[i])))
+    assert len(history) == 3

@@ -1,0 +1,150 @@
+"""Checkpoints that are damaged or of another run are refused with a remedy, and nothing is changed."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from training_runs import BATCH, WALK, N, assert_unchanged, make_data, make_model, run, snapshot
+
+from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
+from toolkit.training import train, warmup_cosine
+from toolkit.training.checkpoint import FORMAT
+
+
+def random_bytes(path):
+    path.write_bytes(np.random.default_rng(0).bytes(5000))
+
+
+def cut_short(path):
+    run(4, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def write_torch(content):
+    return lambda path: torch.save(content, path)
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "random bytes": random_bytes,
+    "cut short": cut_short,
+    "text": lambda path: path.write_text("epoch,loss\n1,0.5\n"),
+    "pickle cut in a number": lambda path: path.write_bytes(b"\x80\x02J\x00"),
+    "state dict": lambda path: torch.save(make_model().state_dict(), path),
+    "whole model": lambda path: torch.save(make_model(), path),
+    "tensor": write_torch(torch.zeros(3)),
+    "other program": write_torch({"format": "lightning 2"}),
+    "nothing but the format": write_torch({"format": FORMAT}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_checkpoint_is_refused(damage, tmp_path):
+    path = tmp_path / "run.pt"
+    DAMAGES[damage](path)
+    model = make_model(seed=7)
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=r"damaged or not of this toolkit.*delete it .*another path") as error:
+        run(6, model=model, checkpoint=path)
+    assert str(path) in str(error.value)
+    assert_unchanged(model, before)
+
+
+def walk(**changed):
+    return RandomWalkBatchSampler(N, **{"batch_size": BATCH, **WALK, **changed})
+
+
+@pytest.mark.parametrize(
+    ("sampler", "name"),
+    [
+        (KNNBatchSampler(N, BATCH, refresh_every=3), "sampler"),
+        (walk(batch_size=10), "batch_size"),
+        (walk(seed=1), "seed"),
+        (walk(n_neighbors=6), "n_neighbors"),
+        (walk(coverage="partition", drop_last=True), "coverage"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_checkpoint_of_another_sampler_is_refused(sampler, name, tmp_path):
+    path = tmp_path / "run.pt"
+    run(4, walk(), checkpoint=path)
+    model = make_model(seed=7)
+    before, state = snapshot(model), repr(sampler.state_dict())
+    with pytest.raises(ValueError, match=f"another run: .* its {name} is .*delete it .*another path") as error:
+        run(6, sampler, model=model, checkpoint=path)
+    assert str(path) in str(error.value)
+    assert_unchanged(model, before)
+    assert repr(sampler.state_dict()) == state
+
+
+def test_checkpoint_of_another_data_set_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    run(4, checkpoint=path)
+    with pytest.raises(ValueError, match="its n is 60, this one's 40"):
+        train(make_model(), make_data(40), UniformBatchSampler(40, BATCH), 6, checkpoint=path, progress=False)
+
+
+@pytest.mark.parametrize("with_head", [True, False], ids=["other width", "missing layers"])
+def test_checkpoint_of_another_model_is_refused(tmp_path, with_head):
+    path = tmp_path / "run.pt"
+    run(4, checkpoint=path)
+    model = make_model(seed=7, projection_dim=9)
+    if not with_head:
+        model.head.append(nn.Linear(9, 8))
+    before = snapshot(model)
+    with pytest.raises(
+        ValueError, match=r"another model: its head.* is .*this one's .*delete it .*another path"
+    ) as error:
+        run(6, model=model, checkpoint=path)
+    assert str(path) in str(error.value)
+    assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda model: torch.optim.SGD(model.parameters(), lr=0.1),
+        lambda model: torch.optim.Adam(model.head.parameters()),
+        lambda model: torch.optim.Adam([{"params": part.parameters()} for part in (model.encoder, model.head)]),
+    ],
+    ids=["other kind", "fewer parameters", "other groups"],
+)
+def test_checkpoint_of_another_optimizer_is_refused(optimizer, tmp_path):
+    path = tmp_path / "run.pt"
+    run(4, checkpoint=path)
+    model = make_model(seed=7)
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=r"another (run|optimizer).*delete it .*another path") as error:
+        run(6, model=model, optimizer=optimizer(model), checkpoint=path)
+    assert str(path) in str(error.value)
+    assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_checkpoint_with_or_without_a_schedule_is_refused_by_the_other(tmp_path, stored):
+    path = tmp_path / "run.pt"
+
+    def arguments(schedule):
+        model = make_model()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        return {"model": model, "optimizer": optimizer, "scheduler": warmup_cosine(optimizer, 8) if schedule else None}
+
+    run(2, checkpoint=path, **arguments(stored))
+    with pytest.raises(ValueError, match=f"written with{'' if stored else 'out'} a scheduler"):
+        run(4, checkpoint=path, **arguments(not stored))
+
+
+@pytest.mark.parametrize("number", [2, 99])
+def test_checkpoint_of_another_version_is_not_called_damaged(number, tmp_path):
+    path = tmp_path / "run.pt"
+    run(4, checkpoint=path)
+    version = f"batchsampler-toolkit {number}"
+    torch.save(torch.load(path, weights_only=True) | {"format": version}, path)
+    with pytest.raises(ValueError, match=f"written by another version of this toolkit: its format is '{version}'"):
+        run(6, checkpoint=path)
+
+
+def test_checkpoint_must_not_be_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="checkpoint must be a file, got the folder") as error:
+        run(2, checkpoint=tmp_path)
+    assert str(tmp_path) in str(error.value)

@@ -1,0 +1,113 @@
+"""Features of a data set from a frozen model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset, default_collate
+from tqdm.auto import tqdm
+
+from toolkit import _checks
+
+
+@torch.no_grad()
+def embed(
+    model: nn.Module, dataset: Dataset, batch_size: int = 256, projected: bool = False, progress: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """Return the features and labels of a data set, in its order.
+
+    The model is in eval mode meanwhile and does not change. Sentences of similar length are embedded together, the
+    longest first, so that little is padded and a lack of memory shows at once.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model with a method ``encode`` and, for `projected`, ``project``.
+    dataset : Images, Sentences, Graphs, or another data set
+        Anything with ``labels`` and a method ``batch(indices)`` that returns what the model encodes, or a map-style
+        data set whose items are (input, label).
+    batch_size : int
+        Instances that are encoded together.
+    projected : bool
+        Whether to return what the loss compares, the outputs of ``model.project``, and not the features that probes
+        use.
+    progress : bool
+        Whether to show a progress bar with the time left.
+
+    Returns
+    -------
+    features : float32 tensor, shape (N, d), on the CPU
+    labels : tensor, shape (N,), or None
+        None if the data set has no labels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a batch size that is not an integer of at least 1, a data set without items or with items other than
+        (input, label), and `projected` with a model that has no ``project``.
+
+    Examples
+    --------
+    >>> from toolkit.datasets import vision
+    >>> from toolkit.models import SimCLR
+    >>> features, labels = embed(SimCLR("tiny"), vision.bundled().test)
+    >>> features.shape, labels.shape
+    (torch.Size([2000, 256]), torch.Size([2000]))
+    """
+    _checks.integer("batch_size", batch_size, 1)
+    n = _checks.integer("number of instances", len(dataset), 1)
+    name = "project" if projected else "encode"
+    encode = getattr(model, name, None)
+    if encode is None:
+        raise TypeError(f"model must have a method {name}, got {type(model).__name__} without one")
+    source = dataset if hasattr(dataset, "batch") and hasattr(dataset, "labels") else _Pairs(dataset)
+    order = np.argsort(-getattr(source, "lengths", np.zeros(n)), kind="stable")
+    device = next(model.parameters(), torch.empty(0)).device
+    features = None
+    with evaluating(model), tqdm(total=n, desc="embed", unit="instance", disable=not progress) as bar:
+        for start in range(0, n, batch_size):
+            rows = order[start : start + batch_size]
+            part = encode(source.batch(rows).to(device)).float().cpu()
+            features = part.new_empty(n, *part.shape[1:]) if features is None else features
+            features[rows] = part
+            bar.update(len(rows))
+    labels = source.labels
+    return features, None if labels is None else torch.as_tensor(labels)
+
+
+class _Pairs:
+    """A map-style data set of (input, label) with the methods that the toolkit's own sets have."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self._labels = dataset, []
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels of the instances read so far."""
+        return torch.cat(self._labels)
+
+    def batch(self, indices) -> Tensor:
+        """Return the inputs of `indices`."""
+        items = [self.dataset[int(index)] for index in indices]
+        if not isinstance(items[0], (tuple, list)) or len(items[0]) != 2:
+            raise TypeError(
+                f"dataset must have items (input, label) or a method batch(indices), got items of type "
+                f"{type(items[0]).__name__}{f' and length {len(items[0])}' if hasattr(items[0], '__len__') else ''}"
+            )
+        inputs, labels = default_collate(items)
+        self._labels.append(labels)
+        return inputs
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in eval mode, so that nothing in it moves, and each part back into its own mode at the end."""
+    was_training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in was_training.items():
+            module.training = training

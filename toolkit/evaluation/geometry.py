@@ -1,0 +1,58 @@
+"""How embeddings lie on the sphere: alignment of positive pairs, uniformity of all."""
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+
+
+def alignment(first, second) -> float:
+    """Return the mean squared distance of normalised positive pairs (Wang & Isola 2020, arXiv 2005.10242).
+
+    Parameters
+    ----------
+    first, second : arrays or tensors, shape (N, d)
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ, NaN, Inf and zero rows.
+
+    Examples
+    --------
+    >>> alignment([[1, 0], [0, 2]], [[3, 0], [1, 0]])
+    1.0
+    """
+    a, b = _checks.embeddings("first", first), _checks.embeddings("second", second)
+    _checks.shape("second", b, tuple(a.shape), "that of first")
+    return float((a - b).square().sum(1).mean())
+
+
+def uniformity(embeddings, t: float = 2.0) -> float:
+    """Return ``log(mean(exp(-t squared distance)))`` over all pairs of normalised embeddings (Wang & Isola 2020).
+
+    Lower is more uniform; 0 if all are alike.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d)
+        Two or more; the memory needed is O(N).
+    t : float
+        Inverse width of the potential, positive.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two embeddings, NaN, Inf and zero rows, and `t` that is not positive.
+
+    Examples
+    --------
+    >>> round(uniformity([[1, 0], [-1, 0]]), 6)
+    -8.0
+    """
+    unit = _checks.embeddings("embeddings", embeddings)
+    n = _checks.integer("number of embeddings", len(unit), 2)
+    _checks.number("t", t, "(0, inf)")
+    # Squared distance of unit vectors: 2 - 2 cosine. The N pairs of each with itself are taken off.
+    total = sum(float((2 * t * (rows @ unit.T - 1)).exp().sum(dtype=torch.float64)) for rows in unit.split(1000))
+    return float(np.log(max(total - n, np.finfo(float).tiny) / (n * (n - 1))))

@@ -1,0 +1,167 @@
+"""One training run: its steps, its history, its checkpoints."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from toolkit import _checks
+from toolkit.metrics import same_label_share
+from toolkit.samplers.base import BatchSampler
+from toolkit.training import checkpoint as checkpoints
+from toolkit.training.history import History
+
+
+class Run:
+    """Everything that a training step changes."""
+
+    def __init__(
+        self, model: nn.Module, sampler: BatchSampler, optimizer, scheduler, precision: str, augmentation, codes
+    ) -> None:
+        self.model, self.sampler, self.optimizer, self.scheduler = model, sampler, optimizer, scheduler
+        self.augmentation, self.codes = augmentation, codes
+        self.batches = TimedBatches(sampler)
+        self.history = History()
+        self.device = next(model.parameters()).device
+        self.last_seen = np.full(sampler.n, -len(sampler))
+        self.low_precision = precision == "bfloat16"
+
+    def steps(self, loader: Iterable) -> Iterator[History]:
+        """Train on one batch after the other, epoch after epoch; yield the history after each."""
+        began = time.perf_counter()
+        while True:
+            epoch = self.sampler.epoch  # with workers the sampler itself is ahead
+            for batch in loader:
+                index, parts = self._unpack(batch)
+                loss, embeddings = self._descend(parts)
+                with self.batches.clock():
+                    self.sampler.update(index, embeddings)
+                self._record(epoch, index, loss, embeddings, began)
+                yield self.history
+                began = time.perf_counter()
+
+    def _unpack(self, batch) -> tuple[np.ndarray, list[Tensor]]:
+        """Return the index of a batch and what follows it, or raise unless a batch that was drawn begins with it."""
+        first, *parts = batch if isinstance(batch, (list, tuple)) else [batch]
+        try:
+            index = _checks.indices("index", first, self.sampler.n)
+            found = f"instances {index[:3]} for {self.batches.first[:3]}"
+            right = len(self.history) > 0 or set(index) <= set(self.batches.first)
+        except (TypeError, ValueError, IndexError) as error:
+            found, right = error, False
+        if not right:
+            raise ValueError(
+                "the data set's items must begin with their index: wrap it in toolkit.datasets.Indexed; got a batch "
+                f"with another beginning ({found})"
+            )
+        return index, parts
+
+    def _descend(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Take one step of the optimizer; return loss and embeddings."""
+        parts = [part.to(self.device, non_blocking=True) for part in parts]
+        if self.augmentation is not None:
+            parts = [self.augmentation(*parts) for _ in range(2)]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+            loss, embeddings = self.model(*parts)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
+        return loss, embeddings
+
+    def _record(self, epoch: int, index: np.ndarray, loss: Tensor, embeddings: Tensor, began: float) -> None:
+        n = len(self.history)
+        self.last_seen[index] = n
+        row = {
+            "epoch": epoch,
+            "loss": loss.item(),
+            "hardness": _mean_cosine(embeddings),
+            "false_negative_rate": float("nan") if self.codes is None else same_label_share(self.codes[index]),
+            "coverage": float((self.last_seen > n - len(self.sampler)).mean()),
+            "sampler_seconds": self.batches.take_seconds(),
+            "seconds": time.perf_counter() - began,
+        }
+        self.history.add_step(row)
+
+    def state_dicts(self) -> dict:
+        """Return the states of what is trained, by name; None for a schedule that is not there."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        return {name: part and part.state_dict() for name, part in parts.items()}
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        state = {
+            **self.state_dicts(),
+            "sampler": self.sampler.state_dict(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
+            "measured": self.history.measured,
+            "last_seen": torch.from_numpy(self.last_seen),
+        }
+        checkpoints.write(path, state)
+
+    def load(self, path: Path) -> None:
+        """Take over a checkpoint; raise, with nothing changed, if it is not one of this run."""
+        state = checkpoints.read(path, **self.state_dicts())
+        try:
+            self.sampler.load_state_dict(state["sampler"])
+        except ValueError as error:
+            raise ValueError(f"checkpoint is of another run: {error}; {checkpoints.remedy(path)}") from error
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        torch.set_rng_state(state["rng"])
+        if self.device.type == "cuda" and state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        columns = {name: values.tolist() for name, values in state["columns"].items()}
+        self.history = History(columns, {name: list(map(tuple, pairs)) for name, pairs in state["measured"].items()})
+        self.last_seen = state["last_seen"].numpy().copy()
+
+
+class TimedBatches:
+    """A sampler's batches, with the time that the sampler takes."""
+
+    def __init__(self, sampler: BatchSampler) -> None:
+        self.sampler = sampler
+        self.seconds = 0.0
+        self.first = None  # the first batch that was drawn
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches = iter(self.sampler)
+        while True:
+            with self.clock():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            self.first = self.first or batch
+            yield batch
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Add the time spent inside."""
+        began = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - began
+
+    def take_seconds(self) -> float:
+        """Return the seconds counted since the last call."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+
+def _mean_cosine(embeddings: Tensor) -> float:
+    """Return the mean cosine similarity over the pairs of a batch."""
+    n = len(embeddings)
+    total = F.normalize(embeddings.float(), dim=1).sum(0)
+    return ((total @ total - n) / (n * (n - 1))).item()
