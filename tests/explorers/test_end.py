@@ -20,14 +20,14 @@ from toolkit.explorers import (
     TrainingMonitor,
     WalkPlayer,
 )
-from toolkit.training.history import COLUMNS, History
+from toolkit.training.history import History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4
 POINTS = RNG.normal(size=(64, 8))
 IMAGES = RNG.integers(0, 256, (64, 8, 8), dtype=np.uint8)
 TEXTS = [f"sentence {i}" for i in range(64)]
-HISTORY = History({name: [0.5, 0.25] for name in COLUMNS})
+HISTORY = History({name: [0.5, 0.25] for name in History().columns})
 MAKERS = {
     "graph": lambda *more: ProximityGraphExplorer(POINTS, *more, projection="pca"),
     "walk": lambda *more: WalkPlayer(POINTS, *more, projection="pca"),

@@ -132,7 +132,7 @@ class DataExplorer(Explorer):
         n = _checks.integer("number of embeddings", self._samples.n, FEWEST)
         self._codes, self._names, self._labels = None, [], None
         if labels is not None:
-            self._codes, names = _checks.classes(labels, n)
+            self._codes, names = _checks.classes("labels", labels, n)
             self._names = [str(name) for name in names]
             self._labels = np.array([*names, None], object)[self._codes]
         self.thumbnails = Thumbnails(items, n)

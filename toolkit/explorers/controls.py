@@ -175,6 +175,6 @@ def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size
         most, remedy = (n - 1, "") if n_candidates is None else (n_candidates, "no more neighbours than candidates")
         _checks.integer("n_neighbors", n_neighbors, 1, most, remedy)
     if restart is not None:
-        _checks.restart_probability(restart)
+        _checks.restart_probability("restart", restart)
     if batch_size is not None:
         _checks.integer("batch_size", batch_size, 2, n)

@@ -60,7 +60,7 @@ def embedding_map(
         shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
     elif labels is not None:
-        codes, names = _checks.classes(labels, len(positions))
+        codes, names = _checks.classes("labels", labels, len(positions))
         colors = np.array([*CLASSES, UNLABELLED])[np.where(codes < 0, len(CLASSES), codes % len(CLASSES))]
         ax.scatter(*positions.T, c=colors, **points)
         _write_names(ax, positions, codes, names)
@@ -182,7 +182,9 @@ def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: 
 
 def _same(labels, members: np.ndarray, index: int, n: int) -> np.ndarray:
     """Return which members have the label of `index`; none if it has no label."""
-    return np.zeros(len(members), bool) if labels is None else same_label(_checks.labels(labels, n), members, index)
+    if labels is None:
+        return np.zeros(len(members), bool)
+    return same_label(_checks.labels("labels", labels, n), members, index)
 
 
 def _members(ax: Axes, positions: np.ndarray, same: np.ndarray) -> None:

@@ -52,7 +52,7 @@ def batch_sentences(
         members = list(batch)[:n_shown]
         codes = np.full(len(members), -1)
         if labels is not None:
-            codes = _checks.labels([labels[index] for index in members], len(members))
+            codes = _checks.labels("labels", [labels[index] for index in members], len(members))
         for row, index in enumerate(members):
             color = FALSE_NEGATIVE if row and same_label(codes, row, 0) else INK
             look = {"fontsize": 8.5, "weight": "bold" if row == 0 else "normal", "linespacing": 1.15}

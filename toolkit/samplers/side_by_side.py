@@ -83,8 +83,8 @@ class SideBySide:
             graph = ProximityGraph.build(self.vectors, **settings, seed=self.seed)
             others = {key: kept for key, kept in self._widest.items() if key != n_candidates}
             self._widest = dict([*others.items()][-1:]) | {n_candidates: graph}
-        self._graph = graph if graph.n_neighbors == n_neighbors else graph.narrow(n_neighbors)
-        return self._graph
+        graph = self._graph = graph if graph.n_neighbors == n_neighbors else graph.narrow(n_neighbors)
+        return graph
 
     def walks(
         self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
