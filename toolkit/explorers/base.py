@@ -18,7 +18,7 @@ FEWEST = 32  # instances
 
 
 class Explorer(widgets.VBox):
-    """Controls on the left, a picture on the right, a line of live numbers and one for errors beneath it.
+    """Controls on the left, a picture on the right, a line of live numbers and one for errors below it.
 
     A subclass makes its controls, then calls `_start`; it writes `_respond` and `png`.
 
@@ -29,18 +29,18 @@ class Explorer(widgets.VBox):
     """
 
     def _start(
-        self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], beneath: Sequence[widgets.Widget] = ()
+        self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], below: Sequence[widgets.Widget] = ()
     ) -> None:
         """Lay out the controls and the picture, with more below both, and show the present settings."""
         self.numbers = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self.message = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self._paused = self._late = False
         self._lock = threading.RLock()
-        super().__init__([self._rows(controls, view), *beneath])
+        super().__init__([self._rows(controls, view), *below])
         self._respond(None)
 
     def _rows(self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget]) -> widgets.Widget:
-        """Return the controls next to the picture, with the numbers and errors beneath it."""
+        """Return the controls next to the picture, with the numbers and errors below it."""
         right = widgets.VBox([*view, self.numbers, self.message])
         return widgets.HBox([widgets.VBox(controls), right], layout=widgets.Layout(flex_flow="row wrap"))
 

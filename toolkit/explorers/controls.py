@@ -1,6 +1,6 @@
 """The sampler's settings as sliders."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import ipywidgets as widgets
 import traitlets
@@ -103,14 +103,8 @@ class SamplerControls(widgets.VBox):
         _check(n, **given)
         sizes = [size for size in SIZES if size < n - 1] + [n - 1]
         batch_sizes = [size for size in BATCH_SIZES if size <= n // 2]
-        fitting = {
-            name: max(size for size in sizes if size <= defaults[name]) for name in ("n_candidates", "n_neighbors")
-        }
-        fitting["batch_size"] = max(size for size in batch_sizes if size <= defaults["batch_size"])
-        first = self._initial = {"restart": defaults["restart"]} | fitting | given
-        if "n_neighbors" in given:
-            first["n_candidates"] = max(first["n_candidates"], first["n_neighbors"])
-        first["n_neighbors"] = min(first["n_candidates"], first["n_neighbors"])
+        stops = {"n_neighbors": sizes, "n_candidates": sizes, "batch_size": batch_sizes}
+        first = self._initial = _fitting(defaults, stops, given)
         self._on_change = on_change
         self._updating = False
         self.restart = RestartSlider(first["restart"])
@@ -178,3 +172,13 @@ def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size
         _checks.restart_probability("restart", restart)
     if batch_size is not None:
         _checks.integer("batch_size", batch_size, 2, n)
+
+
+def _fitting(defaults: Mapping, stops: Mapping[str, Sequence[int]], given: Mapping) -> dict:
+    """Return the initial settings: those that are given, and defaults that fit them and the stops."""
+    sizes = {name: max(size for size in some if size <= defaults[name]) for name, some in stops.items()}
+    initial = dict(defaults) | sizes | given
+    if "n_neighbors" in given:
+        initial["n_candidates"] = max(initial["n_candidates"], initial["n_neighbors"])
+    initial["n_neighbors"] = min(initial["n_candidates"], initial["n_neighbors"])
+    return initial

@@ -28,7 +28,7 @@ class FalseNegativeExplorer(SliderExplorer):
     """The frontier of hardness against false negatives, with the present setting as a point that moves on it.
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
-    95 % intervals. Beneath it are the most similar false negatives of one of these batches, and the code of a sampler
+    95 % intervals. Below it are the most similar false negatives of one of these batches, and the code of a sampler
     with the setting.
 
     Parameters

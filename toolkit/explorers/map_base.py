@@ -19,7 +19,7 @@ _AREAS = '"controls map" "side map" "side charts" "below below"'
 
 
 class MapExplorer(DataExplorer):
-    """Controls and thumbnails on the left, a map with charts beneath it on the right, numbers below.
+    """Controls and thumbnails on the left, a map with charts below it on the right, numbers at the end.
 
     A subclass names its `_canvas_class`, and writes `draw` and what `Explorer` asks for.
     """

@@ -29,7 +29,7 @@ class TrainingMonitor(Explorer):
     Live during a training if it is given `follow`, or afterwards from histories, also saved ones (`History.load`).
 
     The stop button ends the run after its current step; the model keeps what it learned. Its message reaches a kernel
-    that is busy with training in JupyterLab from 4.4 with ipykernel from 7, which listen beside it. Elsewhere interrupt
+    that is busy with training in JupyterLab from 4.4 with ipykernel from 7, which listen meanwhile. Elsewhere interrupt
     the kernel: `toolkit.training.train` takes that for the same wish.
 
     Parameters

@@ -16,7 +16,7 @@ N_SHOWN = 8
 class SentenceExplorer(SliderExplorer):
     """One batch of each sampler as sentences side by side; the random walk's follows the sliders.
 
-    Hardness and false negatives beneath are those of twenty batches, always of the same starts.
+    Hardness and false negatives below are those of twenty batches, always of the same starts.
 
     Parameters
     ----------
