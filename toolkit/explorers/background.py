@@ -35,10 +35,10 @@ class Newest:
         with self._lock:
             self._waiting = work, show
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="explorer", daemon=True)
+                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="explorer", daemon=True)
                 self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             with self._lock:
                 if self._waiting is None or self._closed:
@@ -50,8 +50,8 @@ class Newest:
                 result.set_result(work())
             except Exception as error:
                 result.set_exception(error)
-            if not self._closed and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._show, show, result.result)
+            if not self._closed and not loop.is_closed():
+                loop.call_soon_threadsafe(self._show, show, result.result)
 
     def _show(self, show: Callable, result: Callable[[], object]) -> None:
         if not self._closed:

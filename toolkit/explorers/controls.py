@@ -123,7 +123,7 @@ class SamplerControls(widgets.VBox):
         super().__init__([*self.sliders, self.reset])
 
     @property
-    def sliders(self) -> tuple[widgets.Widget, ...]:
+    def sliders(self) -> tuple[RestartSlider, SizeSlider, SizeSlider, SizeSlider]:
         """The four sliders."""
         return self.restart, self.n_neighbors, self.n_candidates, self.batch_size
 
@@ -177,7 +177,7 @@ def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size
 def _fitting(defaults: Mapping, stops: Mapping[str, Sequence[int]], given: Mapping) -> dict:
     """Return the initial settings: those that are given, and defaults that fit them and the stops."""
     sizes = {name: max(size for size in some if size <= defaults[name]) for name, some in stops.items()}
-    initial = dict(defaults) | sizes | given
+    initial = {**defaults, **sizes, **given}
     if "n_neighbors" in given:
         initial["n_candidates"] = max(initial["n_candidates"], initial["n_neighbors"])
     initial["n_neighbors"] = min(initial["n_candidates"], initial["n_neighbors"])

@@ -83,8 +83,8 @@ class Dashboard(Explorer):
         self.tabs = widgets.Tab(boxes, titles=list(titled))
         self._links.append(traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value")))
         for explorer in (self.graph, self.walk, self.false_negatives):
-            for ends in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
-                self._links.append(traitlets.link(*((end, "value") for end in ends)))
+            for first, second in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
+                self._links.append(traitlets.link((first, "value"), (second, "value")))
         self.false_negatives.batch.observe(self._select_seed, "value")
         self._show_tab()
         self.tabs.observe(lambda change: self._show_tab(), "selected_index")

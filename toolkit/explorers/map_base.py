@@ -25,7 +25,7 @@ class MapExplorer(DataExplorer):
     """
 
     _canvas_class: type[PointMap]
-    positions: MapPositions | None = None  # until all arguments were found to be good
+    positions: MapPositions
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", seed: int = 0, **settings) -> None:
         samples = SideBySide.of(embeddings, seed)
@@ -88,6 +88,6 @@ class MapExplorer(DataExplorer):
 
     def close(self) -> None:
         """End the widget, and the map if it is being computed; nothing stays in the kernel."""
-        if self.positions is not None:
+        if hasattr(self, "positions"):  # or its arguments were refused
             self.positions.close()
         super().close()

@@ -1,6 +1,7 @@
 """The positions of a map's points: PCA at once, UMAP when it is ready."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import ipywidgets as widgets
 import numpy as np
@@ -80,16 +81,17 @@ class MapPositions:
         if self._task is not None and "UMAP" not in self._known:
             self._canvas.status = words
 
-    def _on_end(self, task: UMAPTask) -> None:
+    def _on_end(self, task: Future) -> None:
         if not task.cancelled():
             self._later(self._attempt, self._finish, task)
 
-    def _finish(self, task: UMAPTask) -> None:
+    def _finish(self, task: Future) -> None:
         if self._task is None:  # closed meanwhile
             return
-        if task.exception() is not None:
+        error = task.exception()
+        if error is not None:
             self._canvas.status = "PCA; UMAP failed"
-            raise task.exception()
+            raise error
         self._known["UMAP"] = task.result()
         self._show()
 

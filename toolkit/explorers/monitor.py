@@ -113,7 +113,11 @@ class TrainingMonitor(Explorer):
                 self.histories[name] = history
                 self._stopping.clear()
                 self.stop.description, self.stop.disabled = "Stop training", False
-            if getattr(sampler, "graph", None) is not None and len(history) % staleness_every == 0:
+            if (
+                sampler is not None
+                and getattr(sampler, "graph", None) is not None
+                and len(history) % staleness_every == 0
+            ):
                 history.staleness.append((len(history), graph_staleness(sampler.graph, sampler.bank.vectors).value))
             stopped = self._stopping.is_set()
             if stopped or len(history) == history.steps:

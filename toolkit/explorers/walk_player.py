@@ -84,12 +84,13 @@ class WalkPlayer(MapExplorer):
     """
 
     _canvas_class = WalkMap
+    canvas: WalkMap
+    trace: WalkTrace
     _defaults = DEFAULTS | {"batch_size": 64}
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
         self._newest = Newest()
         super().__init__(embeddings, labels, items, projection=projection, **settings)
-        self.trace: WalkTrace | None = None
         self.escape: theory.Escape | None = None
         self.visits = self.pagerank = None
         if self._codes is not None:
@@ -145,9 +146,10 @@ class WalkPlayer(MapExplorer):
 
     def _region(self, start: int) -> tuple[str, np.ndarray]:
         """Return the name of the region, and which instances are in it."""
-        if self.region.value == _SEED_LABEL and self._codes[start] >= 0:
-            name = f"{_SEED_LABEL} ({self._names[self._codes[start]]})"
-            return name, same_label(self._codes, np.arange(self._samples.n), start)
+        codes = self._codes
+        if codes is not None and codes[start] >= 0 and self.region.value == _SEED_LABEL:
+            name = f"{_SEED_LABEL} ({self._names[codes[start]]})"
+            return name, same_label(codes, np.arange(self._samples.n), start)
         similarities = (self._samples.vectors @ self._samples.vectors[start]).numpy()
         members = np.zeros(self._samples.n, bool)
         members[np.argsort(-similarities, kind="stable")[: self._samples.n // 10]] = True
