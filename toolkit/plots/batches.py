@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.metrics import FalseNegatives, Frontier, Hardness
+from toolkit.metrics import FalseNegatives, Frontier, Hardness, SameLabelEdges
 from toolkit.plots.style import FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
 
 
@@ -186,7 +186,7 @@ def false_negatives_by_ratio(result: Frontier, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def times_chance(result: FalseNegatives, form: str = "{}") -> str:
+def times_chance(result: FalseNegatives | SameLabelEdges, form: str = "{}") -> str:
     """Return the rate as a multiple of the prior, filled into `form`; nothing if no label occurs twice."""
     return form.format(f"{result.over_chance:.1f} × chance") if result.prior > 0 else ""
 

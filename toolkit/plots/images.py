@@ -26,6 +26,7 @@ def batch_grid(
     images : Thumbnails, or what they take
         Images or drawings of all instances.
     labels : int array, shape (N,)
+        -1 where there is no label.
     classes : sequence of str, optional
         Names of the labels, written below the pictures.
     n_shown : int
@@ -45,14 +46,14 @@ def batch_grid(
         for ax in row[len(batch) :]:
             ax.set_axis_off()
         for column, (ax, index) in enumerate(zip(row, batch[:n_shown], strict=False)):
-            false_negative = column > 0 and labels[index] == labels[batch[0]]
+            false_negative = column > 0 and labels[index] == labels[batch[0]] != -1
             thumbnails.render(int(index), ax)
             color, width = (FALSE_NEGATIVE, 3) if false_negative else (INK, 2.5) if column == 0 else (FAINT, 0.6)
             for spine in ax.spines.values():
                 spine.set(visible=True, color=color, linewidth=width)
             if classes is not None:
                 ax.set_xlabel("", fontsize=7, labelpad=2, color=color if false_negative else INK)
-                write(ax.xaxis.label, classes[labels[index]])
+                write(ax.xaxis.label, "no label" if labels[index] == -1 else classes[labels[index]])
         write(row[0].set_title("", color=color_of(name), fontsize=11, pad=4), name)
     figure.suptitle(
         "Black frame: first member. Vermillion frame: false negative, of the same class as the first.",

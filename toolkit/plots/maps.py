@@ -6,7 +6,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
 from toolkit import _checks
-from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.metrics import same_label
+from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, UNLABELLED, new_axes, styled
 from toolkit.plots.writing import write
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import WalkTrace
@@ -27,7 +28,8 @@ def embedding_map(
     positions : array, shape (N, 2)
         Result of `toolkit.plots.projection`, or any other coordinates.
     labels : array, shape (N,), optional
-        Labels of any kind; up to 20 of them are written where the instances are.
+        Labels of any kind; up to 20 of them are written where the instances are. None, NaN or -1 where there is none:
+        pale grey.
     values : array, shape (N,), optional
         Numbers to colour by instead, with a scale next to the map.
     title : str
@@ -58,9 +60,10 @@ def embedding_map(
         shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
     elif labels is not None:
-        codes = _checks.labels("labels", labels, len(positions))
-        ax.scatter(*positions.T, c=np.array(CLASSES)[codes % len(CLASSES)], **points)
-        _write_names(ax, positions, codes, np.unique(np.asarray(labels)))
+        codes, names = _checks.classes("labels", labels, len(positions))
+        colors = np.array([*CLASSES, UNLABELLED])[np.where(codes < 0, len(CLASSES), codes % len(CLASSES))]
+        ax.scatter(*positions.T, c=colors, **points)
+        _write_names(ax, positions, codes, names)
     else:
         ax.scatter(*positions.T, c=COLORS[UNIFORM], **points)
     ax.set(aspect="equal", xticks=[], yticks=[], title=title)
@@ -117,7 +120,7 @@ def neighborhood(positions, graph: ProximityGraph, index: int, labels=None, ax: 
     neighbors = graph.neighbors[index]
     ends = np.stack([np.broadcast_to(positions[index], (len(neighbors), 2)), positions[neighbors]], axis=1)
     ax.add_collection(LineCollection(ends, colors=COLORS[RANDOM_WALK], linewidths=0.7, alpha=0.5, zorder=3))
-    same = _same(labels, neighbors, index)
+    same = _same(labels, neighbors, index, graph.n_nodes)
     _members(ax, positions[neighbors], same)
     ax.plot(*positions[index], zorder=7, **_SEED)
     title = f"The {len(neighbors)} neighbours of #{index}"
@@ -167,22 +170,21 @@ def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: 
     ax.add_collection(LineCollection(followed, colors=COLORS[RANDOM_WALK], linewidths=1, **look))
     ax.add_collection(LineCollection(moves[restarted], colors="#444444", linewidths=0.7, linestyles="dashed", **look))
     batch = trace.batch[: 1 + trace.new_member[:step].sum()]
-    same = _same(labels, batch, trace.start)
+    same = _same(labels, batch, trace.start, len(positions))
     _members(ax, positions[batch], same)
     ax.plot(*positions[trace.start], zorder=7, **_SEED)
     title = f"{step} steps, {restarted.sum()} restarts (dashed), {len(batch)} members"
     if labels is not None and len(batch) > 1:
-        title += f", {(same.sum() - 1) / (len(batch) - 1):.0%} with the seed's label"
+        title += f", {same[1:].mean():.0%} with the seed's label"
     ax.set_title(title)
     return ax
 
 
-def _same(labels, members: np.ndarray, index: int) -> np.ndarray:
-    """Return which members have the label of `index`."""
+def _same(labels, members: np.ndarray, index: int, n: int) -> np.ndarray:
+    """Return which members have the label of `index`; none if it has no label."""
     if labels is None:
         return np.zeros(len(members), bool)
-    labels = np.asarray(labels)
-    return labels[members] == labels[index]
+    return same_label(_checks.labels("labels", labels, n), members, index)
 
 
 def _members(ax: Axes, positions: np.ndarray, same: np.ndarray) -> None:

@@ -15,6 +15,7 @@ INK, FAINT = "#222222", "#999999"
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Of classes on maps: Paul Tol's "muted", told apart by most eyes and none of the colours above.
 CLASSES = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#332288", "#AA4499", "#44AA99", "#999933", "#882255", "#661100")
+UNLABELLED = "#DDDDDD"
 
 STYLE = {
     "figure.figsize": (6.4, 3.4),
