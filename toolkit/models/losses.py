@@ -1,4 +1,8 @@
-"""Contrastive losses over the views of one batch."""
+"""Contrastive losses over the views of one batch.
+
+Models call `nt_xent`, `dcl` or `hcl` with the projections of two views, the temperature and ``within``; a partial of
+one has other settings: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
+"""
 
 import math
 
@@ -70,11 +74,6 @@ def dcl(
     Tensor
         Scalar, at least float32.
 
-    Raises
-    ------
-    ValueError
-        As `nt_xent`, and for `tau_plus` outside [0, 1).
-
     Examples
     --------
     >>> import torch
@@ -110,11 +109,6 @@ def hcl(
     -------
     Tensor
         Scalar, at least float32.
-
-    Raises
-    ------
-    ValueError
-        As `dcl`, and for a negative `beta`.
 
     Examples
     --------
@@ -165,11 +159,6 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
     -------
     Tensor
         Scalar.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or B < 2.
 
     Examples
     --------

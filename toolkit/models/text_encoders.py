@@ -66,11 +66,6 @@ def small_bert(
     pad_token_id : int
         The tokenizer's token for padding.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For sizes that are not integers of at least 1, a width that is not a multiple of 64, and dropout outside [0, 1).
-
     Examples
     --------
     >>> import torch
