@@ -26,15 +26,7 @@ SUBSETS = {
 }
 TASKS = tuple(SUBSETS)
 # On the hub a year is one file; "all" holds every subset of it.
-HUB = {
-    "STS12": "mteb/sts12-sts",
-    "STS13": "mteb/sts13-sts",
-    "STS14": "mteb/sts14-sts",
-    "STS15": "mteb/sts15-sts",
-    "STS16": "mteb/sts16-sts",
-    "STSBenchmark": "mteb/stsbenchmark-sts",
-    "SICK-R": "mteb/sickr-sts",
-}
+HUB = {task: f"mteb/{task.replace('-', '').lower()}-sts" for task in TASKS}
 HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test", "all": "test"}
 HEADER = ("score", "sentence1", "sentence2")
 
@@ -87,10 +79,8 @@ def sts(
 
     Raises
     ------
-    FileNotFoundError
-        If none of the tasks is there.
-    ValueError
-        For a line that is not a score and two sentences (file and line are named).
+    FileNotFoundError, ValueError
+        If none of the tasks is there; for a line that is not a score and two sentences (it is named).
     """
     folder = data_root(root) / "sts"
     for task in tasks:
@@ -105,8 +95,8 @@ def sts(
 
 
 def _read_task(folder: Path, task: str, split: str, download: bool) -> ScoredPairs:
-    subsets = (split,) if task == "STSBenchmark" else SUBSETS[task]
-    whole = folder / task / ("all.tsv" if task != "STSBenchmark" else f"{split}.tsv")
+    whole, subsets = ("all", SUBSETS[task]) if task != "STSBenchmark" else (split, (split,))
+    whole = folder / task / f"{whole}.tsv"
     paths = [whole] if whole.is_file() else [folder / task / f"{subset}.tsv" for subset in subsets]
     if download and not all(path.is_file() for path in paths):
         _download(task, whole)
@@ -132,7 +122,7 @@ def _read(path: Path) -> list[tuple[float, str, str]]:
             value = math.nan
         if not math.isfinite(value) or len(sentences) != 2 or not all(map(str.strip, sentences)):
             raise ValueError(f"line {number} of {path} must be a score and two sentences, got {line[:80]!r}")
-        rows.append((value, *sentences))
+        rows.append((value, sentences[0], sentences[1]))
     return rows
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -12,6 +11,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen
 
 import numpy as np
 
@@ -90,9 +90,9 @@ def umap(
     Raises
     ------
     TypeError, ValueError
-        If settings are out of range, the shape is wrong, or rows are NaN, Inf or zero.
+        For settings out of range, a wrong shape, and rows that are NaN, Inf or zero.
     RuntimeError
-        If UMAP fails; with what it said.
+        If UMAP fails, with its last words.
     """
     task = UMAPTask(embeddings, n_neighbors, min_dist, seed, progress)
     try:
@@ -120,11 +120,10 @@ class UMAPTask(Future):
         _checks.integer("number of embeddings", len(unit), 4)
         _checks.integer("n_neighbors", n_neighbors, 2, len(unit) - 1, "fewer than instances")
         _checks.integer("seed", seed, 0, 2**32 - 1)
-        if isinstance(min_dist, bool) or not 0 <= min_dist < 1:
-            raise ValueError(f"min_dist must be in [0, 1), got {min_dist!r}")
+        _checks.number("min_dist", min_dist, "[0, 1)")
         settings = {"n_neighbors": int(n_neighbors), "min_dist": float(min_dist), "seed": int(seed)}
         self._progress = progress
-        self._process: subprocess.Popen | None = None
+        self._process: Popen | None = None
         self._thread: threading.Thread | None = None
         file = cache_folder() / f"{_key(unit, settings)}.npy"
         known = _read(file, len(unit))
@@ -159,11 +158,11 @@ class UMAPTask(Future):
             np.save(source, unit)
             # -P: modules of this folder must not stand in for others of the same name.
             command = [sys.executable, "-P", str(_PROGRAM), str(source), str(target), json.dumps(settings)]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-            with subprocess.Popen(command, env=_environment(), **pipes) as self._process:
+            self._process = Popen(command, env=_environment(), stdout=PIPE, stderr=STDOUT, text=True, errors="replace")
+            with self._process:
                 if self.cancelled():  # before there was a process to kill
                     self._process.kill()
-                said = [line for line in self._process.stdout if not self._report(line)]
+                said = [line for line in self._process.stdout or () if not self._report(line)]
             if self._process.returncode:
                 words = "".join(said).strip()[-500:]
                 raise RuntimeError(f"UMAP failed with exit code {self._process.returncode}: {words}")

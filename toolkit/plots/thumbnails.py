@@ -92,7 +92,7 @@ class Thumbnails:
     def text(self, index: int) -> str:
         """Return the sentence, or the number of the instance."""
         index = self._check(index)
-        return self._item(index) if self.kind == "text" else f"#{index}"
+        return self._item(index) if self.kind in ("text", "number") else f"#{index}"
 
     def render(self, index: int, ax) -> None:
         """Draw the instance onto Matplotlib axes."""
