@@ -28,10 +28,8 @@ def read_lines(path: str | Path, encoding: str = "utf-8", limit: int | None = No
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If a line is not in this encoding (the line is named), or no line has text.
+    FileNotFoundError, ValueError
+        For no such file, a line in another encoding (the line is named), and no line with text.
     """
     path = Path(path).expanduser()
     if not path.is_file():

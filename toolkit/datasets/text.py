@@ -165,11 +165,6 @@ def text_file(
         The tokenizer, as for `Sentences`; by default one is trained on the file (`train_tokenizer`).
     max_length, encoding, limit, progress
         Settings of `Sentences` and `read_lines`.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `read_lines`.
     """
     lines = read_lines(path, encoding, limit)
     return Sentences(lines, tokenizer or train_tokenizer(lines), max_length, progress=progress)

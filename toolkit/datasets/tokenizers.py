@@ -35,11 +35,6 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
     vocab_size : int
         Largest number of pieces, at least 300. Pieces seen only once are left out.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For a vocabulary that is not an integer of at least 300.
-
     Examples
     --------
     >>> from toolkit.datasets.tokenizers import train_tokenizer

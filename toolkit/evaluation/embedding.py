@@ -45,8 +45,7 @@ def embed(
     Raises
     ------
     TypeError, ValueError
-        For a batch size that is not an integer of at least 1, a data set without items or with items other than
-        (input, label), and `projected` with a model that has no ``project``.
+        For a data set without items or with other items, and a model without the method.
 
     Examples
     --------

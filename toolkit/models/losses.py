@@ -1,7 +1,8 @@
 """Contrastive losses over the views of one batch.
 
 Models call `nt_xent`, `dcl` or `hcl` with the projections of two views, the temperature and ``within``; a partial of
-one has other settings: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
+one has other settings: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``. Views that differ in shape or are fewer than two,
+and settings out of range, raise a ValueError.
 """
 
 import math
@@ -35,11 +36,6 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
     -------
     Tensor
         Scalar.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, B < 2 or the temperature is not positive.
 
     Examples
     --------

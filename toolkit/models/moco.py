@@ -62,11 +62,6 @@ class MoCoV3(ViewModel):
     loss : callable
         One of `toolkit.models.losses`, called with predictions, keys and ``within=False``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For a momentum outside [0, 1], and an encoder of another name.
-
     Examples
     --------
     >>> import torch

@@ -20,10 +20,8 @@ def pretrained(name: str | Path, n_layers: int | None = None) -> nn.Module:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such model.
-    ValueError
-        If the model has fewer layers.
+    FileNotFoundError, ValueError
+        If there is no such model, or it has fewer layers.
     """
     from transformers import AutoConfig, AutoModel
 

@@ -22,11 +22,6 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     window : int
         Steps to average over.
     ax : Axes, optional
-
-    Raises
-    ------
-    ValueError
-        For another column.
     """
     columns = {shown.name: shown for shown in shown_columns()}
     shown = columns[_checks.choice("column", column, tuple(columns))]

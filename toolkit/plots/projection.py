@@ -37,11 +37,6 @@ def pca(embeddings) -> np.ndarray:
         Centred coordinates. The largest loading of each component is positive, so that they are the same on all
         machines up to rounding.
 
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, or rows are NaN, Inf or zero.
-
     Examples
     --------
     >>> import numpy as np
@@ -89,8 +84,6 @@ def umap(
 
     Raises
     ------
-    TypeError, ValueError
-        For settings out of range, a wrong shape, and rows that are NaN, Inf or zero.
     RuntimeError
         If UMAP fails, with its last words.
     """

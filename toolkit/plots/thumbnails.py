@@ -47,11 +47,6 @@ class Thumbnails:
     kind : str
         "image", "text", "drawing" or "number".
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the items are of another kind, shape or range, or not one per instance.
-
     Examples
     --------
     >>> import numpy as np
