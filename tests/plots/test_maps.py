@@ -145,7 +145,7 @@ def test_candidates_splits_the_best_from_the_rest():
 def test_same_label_draws_each_rate_beside_chance():
     results = {name: structure.same_label_edges(GRAPH, names) for name, names in {"a": LABELS, "b": [0] * 120}.items()}
     ax = plots.same_label(results)
-    assert [bar.get_width() for bar in ax.patches] == [results["a"].rate, 1]
+    assert [bar.get_width() for bar in ax.patches] == [results["a"].value, 1]
     assert {to_hex(bar.get_facecolor()).upper() for bar in ax.patches} == {COLORS["Random walk"].upper()}
-    assert texts(ax)[0] == f"{results['a'].rate:.0%}  ({results['a'].rate / results['a'].prior:.1f} × chance)"
+    assert texts(ax)[0] == f"{results['a'].value:.0%}  ({results['a'].value / results['a'].prior:.1f} × chance)"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
