@@ -1,12 +1,10 @@
 """GraphCL (You et al. 2020, arXiv 2010.13902)."""
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
 from toolkit.models.graph_encoders import xavier
 from toolkit.models.losses import nt_xent
-from toolkit.models.views import ViewModel, n_features
+from toolkit.models.views import Loss, ViewModel, n_features
 
 
 class GraphCL(ViewModel):
@@ -37,7 +35,7 @@ class GraphCL(ViewModel):
     (torch.Size([]), torch.Size([8, 192]))
     """
 
-    def __init__(self, encoder: nn.Module, temperature: float = 0.2, loss: Callable[..., Tensor] = nt_xent) -> None:
+    def __init__(self, encoder: nn.Module, temperature: float = 0.2, loss: Loss = nt_xent) -> None:
         super().__init__(temperature, loss)
         self.encoder = encoder
         size = n_features(encoder)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from toolkit import _checks
 from toolkit.models.encoders import build_encoder
 from toolkit.models.losses import nt_xent
-from toolkit.models.views import ViewModel, joined, n_features
+from toolkit.models.views import Loss, ViewModel, joined, n_features
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ class MoCoV3(ViewModel):
         hidden_dim: int = 1024,
         momentum: float | Callable[[int], float] = 0.99,
         temperature: float = 0.2,
-        loss: Callable[..., Tensor] = nt_xent,
+        loss: Loss = nt_xent,
     ) -> None:
         super().__init__(temperature, loss)
         if not callable(momentum):
             _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
-        self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
+        self.encoder = build_encoder(encoder, in_channels)
         self.projector = nn.Sequential(
             *_hidden(n_features(self.encoder), hidden_dim),
             nn.Linear(hidden_dim, projection_dim, bias=False),

@@ -1,13 +1,11 @@
 """SimCLR (Chen et al. 2020, arXiv 2002.05709)."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from toolkit.models.encoders import build_encoder
 from toolkit.models.losses import nt_xent
-from toolkit.models.views import ViewModel, n_features
+from toolkit.models.views import Loss, ViewModel, n_features
 
 
 class SimCLR(ViewModel):
@@ -46,10 +44,10 @@ class SimCLR(ViewModel):
         in_channels: int = 1,
         projection_dim: int = 128,
         temperature: float = 0.5,
-        loss: Callable[..., Tensor] = nt_xent,
+        loss: Loss = nt_xent,
     ) -> None:
         super().__init__(temperature, loss)
-        self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
+        self.encoder = build_encoder(encoder, in_channels)
         width = n_features(self.encoder)
         self.head = nn.Sequential(
             nn.Linear(width, width, bias=False),

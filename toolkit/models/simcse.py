@@ -1,6 +1,6 @@
 """Unsupervised SimCSE (Gao, Yao & Chen 2021, arXiv 2104.08821)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from toolkit import _checks
 from toolkit.models.losses import nt_xent
 from toolkit.models.text_encoders import pretrained
-from toolkit.models.views import ViewModel
+from toolkit.models.views import Loss, ViewModel
 
 
 class SimCSE(ViewModel):
@@ -57,7 +57,7 @@ class SimCSE(ViewModel):
         n_layers: int | None = None,
         pooling: str = "cls",
         temperature: float = 0.05,
-        loss: Callable[..., Tensor] = nt_xent,
+        loss: Loss = nt_xent,
     ) -> None:
         super().__init__(temperature, loss)
         self.pooling = _checks.choice("pooling", pooling, ("cls", "mean"))

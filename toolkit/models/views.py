@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from toolkit import _checks
 
+Loss = Callable[..., Tensor]  # of `toolkit.models.losses`, or a partial of one
+
 
 class ViewModel(nn.Module):
     """An encoder and a head, trained by a loss over the projections of two views.
@@ -24,7 +26,7 @@ class ViewModel(nn.Module):
     head: nn.Module
     within = False
 
-    def __init__(self, temperature: float, loss: Callable[..., Tensor]) -> None:
+    def __init__(self, temperature: float, loss: Loss) -> None:
         super().__init__()
         self.temperature, self.loss = temperature, loss
 

@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from importlib.metadata import version
@@ -18,8 +17,6 @@ import numpy as np
 from toolkit import _checks
 from toolkit.engine import threads
 
-N_NEIGHBORS = 15
-MIN_DIST = 0.1
 _PROGRAM = Path(__file__).with_name("_umap.py")
 _NARROW = 1000
 
@@ -57,9 +54,7 @@ def pca(embeddings) -> np.ndarray:
     return positions
 
 
-def umap(
-    embeddings, n_neighbors: int = N_NEIGHBORS, min_dist: float = MIN_DIST, seed: int = 0, progress=None
-) -> np.ndarray:
+def umap(embeddings, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None) -> np.ndarray:
     """Return a UMAP projection of the embeddings, from the cache if it was computed before.
 
     The neighbours come from an exact search (faiss) in cosine distance. The coordinates are the same in each run on
@@ -100,14 +95,7 @@ class UMAPTask(Future):
     The arguments are those of `umap`; `progress` and callbacks are called in a thread. `cancel` works at any time.
     """
 
-    def __init__(
-        self,
-        embeddings,
-        n_neighbors: int = N_NEIGHBORS,
-        min_dist: float = MIN_DIST,
-        seed: int = 0,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> None:
+    def __init__(self, embeddings, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None) -> None:
         super().__init__()
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", embeddings).cpu().numpy())
         _checks.integer("number of embeddings", len(unit), 4)
