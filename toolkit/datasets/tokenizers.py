@@ -10,13 +10,7 @@ SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
 def load_tokenizer(name: str | Path):
-    """Return the tokenizer of a model, by its folder or its name on the hub.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder, or the hub can't be reached and the tokenizer is not in its cache.
-    """
+    """Return the tokenizer of a model, by its folder or its name on the hub; see `from_pretrained` for errors."""
     from transformers import AutoTokenizer
 
     return from_pretrained(AutoTokenizer, name)

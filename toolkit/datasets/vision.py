@@ -82,10 +82,7 @@ class Images(Dataset):
 class ImageFiles(Images):
     """Images read from a `torchvision.datasets.ImageFolder` as needed, resized and cropped to a square.
 
-    Attributes
-    ----------
-    corrupt : {"raise", "blank"}
-        What a file that can't be read gives: an error, or a grey image with a warning that names the file.
+    `size` and `corrupt` are as for `image_folder`.
     """
 
     def __init__(self, folder, size: int, corrupt: str = "raise") -> None:

@@ -14,7 +14,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the li
 def knn_accuracy(
     train_features, train_labels, test_features, test_labels, k: int = 200, temperature: float = 0.1
 ) -> float:
-    """Return the accuracy of the weighted kNN classifier (Wu et al. 2018, section 3.4).
+    """Return the test accuracy of the weighted kNN classifier (Wu et al. 2018, section 3.4).
 
     Each test instance takes the class with the largest sum of ``exp(cosine / temperature)`` over its `k` nearest
     training instances.
@@ -28,11 +28,6 @@ def knn_accuracy(
         Number of neighbours, at most N.
     temperature : float
         Temperature of the votes, positive.
-
-    Returns
-    -------
-    float
-        Share of test instances classified correctly.
 
     Examples
     --------
@@ -59,7 +54,7 @@ def knn_accuracy(
 
 
 def linear_accuracy(train_features, train_labels, test_features, test_labels, seed: int = 0) -> float:
-    """Return the accuracy of a linear classifier (multinomial logistic regression, scikit-learn's).
+    """Return the test accuracy of a linear classifier (multinomial logistic regression, scikit-learn's).
 
     Features are standardised as in training. The strength of the L2 penalty is chosen among six on a fifth of the
     training instances, set aside by class; the classifier is then fitted to all of them, and sees the test set once.
@@ -70,11 +65,6 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
         As for `knn_accuracy`.
     seed : int
         Random seed of the split.
-
-    Returns
-    -------
-    float
-        Share of test instances classified correctly.
 
     Raises
     ------
