@@ -3,8 +3,6 @@
 Files lie as ``root/sts/TASK/SUBSET.tsv``: a header, then score, sentence and sentence between tabs, without quoting.
 """
 
-import csv
-import io
 import math
 import os
 from collections.abc import Sequence
@@ -134,12 +132,10 @@ def _download(task: str, path: Path) -> None:
         pairs = load_dataset(HUB[task], split=HUB_SPLITS[path.stem])
     except Exception as error:  # the library raises all kinds of errors without a network
         raise FileNotFoundError(f"{task} can't be fetched from the hub ({error}): put it at {path}") from error
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines = ["\t".join(HEADER)]
     for score, *sentences in zip(*(pairs[column] for column in HEADER), strict=True):
-        writer.writerow([score, *(" ".join(sentence.split()) for sentence in sentences)])
+        lines.append("\t".join([str(score), *(" ".join(sentence.split()) for sentence in sentences)]))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(out.getvalue(), encoding="utf-8")
+    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
     os.replace(part, path)

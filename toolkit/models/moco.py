@@ -98,9 +98,8 @@ class MoCoV3(ViewModel):
         self.predictor = nn.Sequential(
             *_hidden(projection_dim, hidden_dim), nn.Linear(hidden_dim, projection_dim, bias=False)
         )
-        self.momentum_encoder, self.momentum_projector = copy.deepcopy((self.encoder, self.projector))
-        for parameter in (*self.momentum_encoder.parameters(), *self.momentum_projector.parameters()):
-            parameter.requires_grad_(False)
+        copies = copy.deepcopy((self.encoder, self.projector))
+        self.momentum_encoder, self.momentum_projector = (part.requires_grad_(False) for part in copies)
         self.momentum = momentum
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 

@@ -1,4 +1,4 @@
-"""Figures: functions that take results and ``ax=None`` and return the `Axes`.
+"""Figures: functions that take results and return the `Axes` they draw on, `ax` or by default those of a new figure.
 
 Arguments that do not fit raise a TypeError or ValueError that says what is allowed.
 """

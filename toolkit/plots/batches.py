@@ -22,7 +22,6 @@ def hardness(results: Mapping[str, Hardness], ax: Axes | None = None) -> Axes:
     ----------
     results : mapping of name to Hardness
         "Uniform", "kNN" and "Random walk" have fixed colours.
-    ax : Axes, optional
 
     Examples
     --------
@@ -58,7 +57,6 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
     Parameters
     ----------
     results : mapping of name to FalseNegatives
-    ax : Axes, optional
 
     Examples
     --------
@@ -95,7 +93,6 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     ----------
     result : Frontier
         One line per (M, K), one mark per restart probability; the other samplers are squares.
-    ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 4.4))
     walks = result.walks
@@ -134,7 +131,6 @@ def false_negatives_by_ratio(result: Frontier, ax: Axes | None = None) -> Axes:
     ----------
     result : Frontier
         At one restart probability; samplers other than the walk are left out.
-    ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 3.8))
     walks = result.walks.assign(ratio=lambda rows: rows.n_neighbors / rows.n_candidates).sort_values("ratio")

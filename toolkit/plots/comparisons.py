@@ -20,7 +20,6 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
         Results of one data set, model and settings.
     baseline : str
         Name of a sampler.
-    ax : Axes, optional
 
     Raises
     ------

@@ -18,7 +18,6 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     ----------
     result : InDegrees
     index : int, optional
-    ax : Axes, optional
 
     Examples
     --------
@@ -52,7 +51,6 @@ def candidates(similarities, *, n_neighbors: int, ax: Axes | None = None) -> Axe
     ----------
     similarities : array, shape (M,)
     n_neighbors : int
-    ax : Axes, optional
 
     Examples
     --------
@@ -80,7 +78,6 @@ def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) ->
     Parameters
     ----------
     results : mapping of name to SameLabelEdges
-    ax : Axes, optional
 
     Examples
     --------

@@ -21,7 +21,6 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     column : {"loss", "hardness", "false_negative_rate", "coverage", "staleness", "probes"}
     window : int
         Steps to average over.
-    ax : Axes, optional
     """
     columns = {shown.name: shown for shown in shown_columns()}
     shown = columns[_checks.choice("column", column, tuple(columns))]
@@ -117,7 +116,6 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
         In the same order of seeds.
     baseline : mapping of name to accuracy, optional
         Drawn as thin dotted lines with their names.
-    ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
     values = np.array(list(results.values()))

@@ -74,7 +74,6 @@ def thumbnail_grid(
     framed : sequence of bool, optional
         Which are framed in the colour of false negatives.
     columns : int
-    ax : Axes, optional
 
     Examples
     --------
@@ -117,7 +116,6 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
         Labels of any kind, written below the pictures.
     columns : int
         Pairs in a row.
-    ax : Axes, optional
 
     Examples
     --------

@@ -31,7 +31,6 @@ def embedding_map(
     values : array, shape (N,), optional
         Numbers to colour by instead, with a scale next to the map.
     title : str
-    ax : Axes, optional
     faint : bool
         Whether to draw it pale, as the background of something else.
 
@@ -89,7 +88,6 @@ def neighborhood(positions, graph: ProximityGraph, index: int, labels=None, ax: 
     graph : ProximityGraph
     index : int
     labels : array, shape (N,), optional
-    ax : Axes, optional
 
     Examples
     --------
@@ -124,7 +122,6 @@ def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: 
     labels : array, shape (N,), optional
     step : int, optional
         Number of steps to draw; by default all.
-    ax : Axes, optional
 
     Examples
     --------

@@ -33,7 +33,6 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     embeddings : array or tensor, shape (N, d)
     step : int, optional
         Mark this one.
-    ax : Axes, optional
 
     Examples
     --------
@@ -76,7 +75,6 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
         From `walks.visit_frequencies` and `theory.pagerank`.
     n_steps : int, optional
         Steps walked, for the band in which 95 % of the nodes would lie if visits were independent.
-    ax : Axes, optional
 
     Examples
     --------
@@ -113,7 +111,6 @@ def escape(
     start : int
     measured : mapping of name to share, optional
         Measured shares of walks, drawn first.
-    ax : Axes, optional
 
     Examples
     --------
@@ -152,7 +149,6 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
     Parameters
     ----------
     results : mapping of restart probability to Escape
-    ax : Axes, optional
 
     Examples
     --------
@@ -194,7 +190,6 @@ def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_rank
         N, M and K.
     worst_ranks : array, optional
         Result of `toolkit.metrics.worst_neighbor_ranks`, for the measured share.
-    ax : Axes, optional
 
     Examples
     --------
