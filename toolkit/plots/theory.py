@@ -38,12 +38,11 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.proximity.walks import trace_walk
+    >>> from toolkit.proximity import trace_walk
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
-    >>> ax = plots.walk_distance(trace, points)
-    >>> ax.get_xlabel(), ax.get_ylabel()
-    ('step', '1 - cosine')
+    >>> plots.walk_distance(trace, points).get_ylabel()
+    '1 - cosine'
     """
     ax = new_axes(ax, figsize=(6.4, 2.4))
     distances = np.append(0, trace.distances(embeddings))
@@ -118,8 +117,7 @@ def escape(
     >>> from toolkit import ProximityGraph, plots
     >>> from toolkit.proximity import theory
     >>> graph = ProximityGraph.build(np.eye(6) + 0.1, n_candidates=5, n_neighbors=2)
-    >>> members = np.arange(6) < 3
-    >>> ax = plots.escape(theory.escape(graph, members, restart=0.5), start=0)
+    >>> ax = plots.escape(theory.escape(graph, np.arange(6) < 3, restart=0.5), start=0)
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['PageRank', 'undirected, lazy', 'its bound']
     """
@@ -156,9 +154,7 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
     >>> from toolkit import ProximityGraph, plots
     >>> from toolkit.proximity import theory
     >>> graph = ProximityGraph.build(np.eye(6) + 0.1, n_candidates=5, n_neighbors=2)
-    >>> members = np.arange(6) < 3
-    >>> ax = plots.escape_curve({restart: theory.escape(graph, members, restart=restart) for restart in (0.2, 0.5)})
-    >>> ax.get_xlabel()
+    >>> plots.escape_curve({0.2: theory.escape(graph, np.arange(6) < 3, restart=0.2)}).get_xlabel()
     'restart probability'
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
@@ -215,7 +211,7 @@ def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_rank
         ax.plot(shares[::8], measured, "o", color="black", markersize=4, markerfacecolor="white")
         labels["○ measured"] = "black"
     side_labels(ax, labels)
-    mark(ax, centre, "K / M", end=0.03, offset=(4, 0), ha="left")
+    mark(ax, centre, "K / M", end=0.07, offset=(4, 0), ha="left")
     ax.set(xlabel="S / N: share of the data set that counts as similar", ylabel="P(all neighbours similar)")
     percent(ax.xaxis)
     ax.set_title(f"Neighbours are among the most similar {centre:.0%} or little more")
