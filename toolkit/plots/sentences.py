@@ -15,11 +15,7 @@ WIDTH = 40  # characters of a line
 
 @styled
 def batch_sentences(
-    batches: Mapping[str, Sequence[int]],
-    texts: Sequence[str],
-    labels=None,
-    n_shown: int = 8,
-    figure=None,
+    batches: Mapping[str, Sequence[int]], texts: Sequence[str], labels=None, n_shown: int = 8, figure=None
 ):
     """Write the first members of one batch per sampler in columns, false negatives of the first member in vermillion.
 
@@ -40,10 +36,9 @@ def batch_sentences(
     -------
     array of Axes, shape (len(batches),)
     """
-    if figure is None:
-        import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt
 
-        figure = plt.figure(figsize=(3.25 * len(batches), 0.52 * n_shown + 0.7))
+    figure = figure or plt.figure(figsize=(3.25 * len(batches), 0.52 * n_shown + 0.7))
     axes = figure.subplots(1, len(batches), squeeze=False)[0]
     for ax, (name, batch) in zip(axes, batches.items(), strict=True):
         ax.set(xlim=(0, 1), ylim=(n_shown, 0))
