@@ -36,7 +36,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     table = result.differences(baseline)
     losses, samplers = list(dict.fromkeys(table.loss)), list(dict.fromkeys(table.sampler))
     ax = new_axes(ax, figsize=(6.4, 1.3 + 0.36 * len(losses) * (len(samplers) + 0.6)))
-    for row in table.itertuples():
+    for _, row in table.iterrows():
         i = samplers.index(row.sampler)
         y = losses.index(row.loss) * (len(samplers) + 0.6) + i
         color = color_of(_label(row.sampler), i)
