@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.modality import LOSSES, Modality, main, points, sampler_maker, sampler_name
+from benchmarks.modality import LOSSES, Modality, main, points, sampler_name, sampler_settings
 from benchmarks.presets import GRAPHS, GraphPreset, graph_walk
 from benchmarks.published_graphs import PUBLISHED
 from toolkit import UniformBatchSampler
@@ -15,6 +15,7 @@ from toolkit.datasets import graphs
 from toolkit.evaluation import embed, linear_fold_accuracy, svm_accuracy
 from toolkit.models import MVGRL, GraphCL, losses
 from toolkit.models.graph_encoders import GIN
+from toolkit.samplers.registry import SAMPLERS, SamplerKind
 from toolkit.training.comparison import UNTRAINED, Comparison, Task
 
 FIXED = "uniform_fixed"
@@ -32,6 +33,10 @@ class FixedBatchSampler(UniformBatchSampler):
     def _plan(self) -> None:
         if len(self._queue) == 0:
             self._queue = np.random.default_rng(self.seed).permutation(self.n)[self._position * self.batch_size :]
+
+
+# Not registered: a baseline of this benchmark alone.
+MORE_SAMPLERS = {FIXED: SamplerKind(FIXED, "Uniform fixed", "#444444", FixedBatchSampler)}
 
 
 def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> Task:
@@ -58,12 +63,14 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
         dataset=data if mvgrl else graphs.GraphViews(data),
         labels=data.labels,
         steps=preset.steps or run.epochs * per_epoch,
+        batch_size=run.batch_size,
         make_model=make_model,
-        make_sampler=sampler_maker(n, run.batch_size, max(n // run.batch_size, 1), walk, **{FIXED: FixedBatchSampler}),
         evaluate=partial(evaluate, data, "linear" if mvgrl else "rbf"),
         make_optimizer=lambda network: (torch.optim.Adam(network.parameters(), lr=run.learning_rate), None),
         settings=f"{run.n_layers}x{run.width}, B={run.batch_size}, M={walk['n_candidates']}, "
         f"K={walk['n_neighbors']}, restart={walk['restart']}",
+        sampler_settings=sampler_settings(refresh_every=max(n // run.batch_size, 1), **walk),
+        samplers=SAMPLERS | MORE_SAMPLERS,
     )
 
 
@@ -106,7 +113,7 @@ MODALITY = Modality(
     models=("graphcl", *MVGRLS),
     presets=GRAPHS,
     make_task=make_task,
-    samplers=(FIXED, "uniform", "knn", "random_walk"),
+    more_samplers=MORE_SAMPLERS,
     cells=cells,
     more=beside_published,
 )

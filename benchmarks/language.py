@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.modality import Modality, main, sampler_maker
-from benchmarks.presets import LANGUAGE, LanguagePreset
+from benchmarks.modality import Modality, main, sampler_settings
+from benchmarks.presets import LANGUAGE, LanguagePreset, walk_settings
 from toolkit.datasets._files import data_root
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.datasets.text import Sentences, text_file
@@ -36,7 +36,6 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
     sentences = text_file(path, preset.encoder, preset.max_length, limit=preset.n_sentences, progress=False)
     dev = sts(root, ["STSBenchmark"], split="dev")[0]
     tests = sts(root)
-    walk = {"n_candidates": preset.n_candidates, "n_neighbors": preset.n_neighbors, "restart": preset.restart}
 
     def make_optimizer(network: nn.Module):
         optimizer = torch.optim.AdamW(network.parameters(), lr=preset.learning_rate, weight_decay=0, fused=True)
@@ -50,14 +49,15 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
         model=model,
         dataset=sentences,
         steps=preset.steps,
+        batch_size=preset.batch_size,
         make_model=partial(make_model, preset, sentences),
-        make_sampler=sampler_maker(len(sentences), preset.batch_size, preset.refresh_every, walk),
         evaluate=partial(evaluate, sentences, dev, tests),
         make_optimizer=make_optimizer,
         training={"precision": preset.precision},
         settings=f"{start}, {preset.pooling} pooling, {len(sentences)} sentences of up to {preset.max_length} tokens, "
         f"B={preset.batch_size}, t={preset.temperature}, M={preset.n_candidates}, K={preset.n_neighbors}, "
         f"restart={preset.restart}",
+        sampler_settings=sampler_settings(**walk_settings(preset)),
     )
 
 

@@ -2,18 +2,16 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks import report
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
+from toolkit.samplers.registry import SAMPLERS, SamplerKind
 from toolkit.training.comparison import UNTRAINED, Comparison, Task, compare
 
 RESULTS = Path(__file__).parent / "results"
-SAMPLERS = {"uniform": "Uniform", "knn": "kNN", "random_walk": "Random walk"}
 LOSSES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
 COLUMNS = (
     *("loss", "sampler", "runs", "mean ± deviation", "difference to uniform, 95 % interval"),
@@ -28,14 +26,15 @@ class Modality:
     Attributes
     ----------
     name : str
-        Of the module, the results and the section of the README.
+        Name of the module, the results and the section of the README.
     sets, models : tuple of str
         By default all of these are run.
     presets : mapping of str to preset
         With attributes `steps` and `seeds`; the first is the default.
     make_task : callable
         Called with the names of a set and of a model, a preset and the folder of the data (None for the usual one).
-    samplers : tuple of str
+    more_samplers : mapping of str to SamplerKind
+        Samplers besides those of `toolkit.samplers.registry`.
     reference : str, optional
         A further model that `make_task` knows, to test untrained, once: raw pixels.
     cells : callable
@@ -49,7 +48,7 @@ class Modality:
     models: tuple[str, ...]
     presets: Mapping[str, object]
     make_task: Callable[[str, str, object, Path | None], Task]
-    samplers: tuple[str, ...] = tuple(SAMPLERS)
+    more_samplers: Mapping[str, SamplerKind] = field(default_factory=dict)
     reference: str | None = None
     cells: Callable = lambda model, samplers, losses: (samplers, losses)
     more: Callable[[Comparison], str] = lambda result: ""
@@ -57,7 +56,7 @@ class Modality:
 
 def main(modality: Modality, description: str, arguments: list[str] | None = None) -> None:
     """Run what the command line asks for, print it, refresh the README."""
-    options = _parser(modality, description).parse_args(arguments)
+    options = parse(modality, description, arguments)
     preset = modality.presets[options.preset]
     if options.steps:
         preset = replace(preset, steps=options.steps)
@@ -77,20 +76,12 @@ def main(modality: Modality, description: str, arguments: list[str] | None = Non
         report.refresh(modality.name, text)
 
 
-def sampler_maker(
-    n: int, batch_size: int, refresh_every: int, walk: Mapping[str, float], **others: Callable
-) -> Callable:
-    """Return a function that makes a sampler of `n` instances from its name and a seed.
-
-    `walk` are the settings of the random walk, `others` further samplers by name.
-    """
-    makers = {
-        "uniform": UniformBatchSampler,
-        "knn": partial(KNNBatchSampler, refresh_every=refresh_every),
-        "random_walk": partial(RandomWalkBatchSampler, refresh_every=refresh_every, **walk),
-        **others,
+def sampler_settings(**settings) -> dict[str, dict]:
+    """Return for each sampler in the registry those of the settings that it takes."""
+    return {
+        name: {setting: value for setting, value in settings.items() if kind.takes(setting)}
+        for name, kind in SAMPLERS.items()
     }
-    return lambda kind, seed: makers[kind](n, batch_size, seed=seed)
 
 
 def table(result: Comparison) -> str:
@@ -141,7 +132,7 @@ def _line(run: pd.Series, differences: pd.DataFrame) -> str:
 
 def sampler_name(sampler: str) -> str:
     """Return a sampler's name as it is written."""
-    return SAMPLERS.get(sampler, sampler.replace("_", " ").capitalize())
+    return SAMPLERS[sampler].label if sampler in SAMPLERS else sampler.replace("_", " ").capitalize()
 
 
 def points(mean: float, deviation: float) -> str:
@@ -153,16 +144,18 @@ def _results(modality: Modality) -> Path:
     return RESULTS / f"{modality.name}.csv"
 
 
-def _parser(modality: Modality, description: str) -> argparse.ArgumentParser:
+def parse(modality: Modality, description: str, arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line, or end the program with a message."""
+    samplers = tuple(SAMPLERS | modality.more_samplers)
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{modality.name}", description=description)
     several = {"nargs": "+", "metavar": "NAME"}
     parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the data sets (default: TOOLKIT_DATA)")
     parser.add_argument("--sets", default=modality.sets, **several)
     parser.add_argument("--models", default=modality.models, choices=modality.models, **several)
-    parser.add_argument("--samplers", default=modality.samplers, choices=modality.samplers, **several)
+    parser.add_argument("--samplers", default=samplers, choices=samplers, **several)
     parser.add_argument("--losses", default=tuple(LOSSES), choices=tuple(LOSSES), **several)
     parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="default: the preset's")
     parser.add_argument("--steps", type=int, metavar="N", help="default: the preset's")
     parser.add_argument("--preset", default=next(iter(modality.presets)), choices=tuple(modality.presets))
     parser.add_argument("--out", type=Path, metavar="FILE", default=_results(modality), help="CSV; rows are added")
-    return parser
+    return parser.parse_args(arguments)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.modality import Modality, main, sampler_maker
-from benchmarks.presets import VISION, VisionPreset
+from benchmarks.modality import Modality, main, sampler_settings
+from benchmarks.presets import VISION, VisionPreset, walk_settings
 from toolkit.datasets import vision
 from toolkit.datasets.image_views import imagenet_augmentation, simclr_augmentation
 from toolkit.datasets.vision import ImageData, IndexedPixels
@@ -30,7 +30,6 @@ LOSSES = {
     "dcl": partial(losses.dcl, tau_plus=0.1),
     "hcl": partial(losses.hcl, tau_plus=0.1, beta=1.0),
 }
-LABELLED = 5000  # training images that the linear probe is fitted to
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -45,9 +44,7 @@ class Pixels(nn.Module):
 def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) -> Task:
     """Return the task of one data set and model; `name` may also be a folder of images."""
     data = SETS[name](root) if name in SETS else vision.image_folder(name)
-    n = len(data.views)
     augmentation = simclr_augmentation((preset.crop, 1.0)) if name in SETS else imagenet_augmentation()
-    walk = {"n_candidates": preset.n_candidates, "n_neighbors": preset.n_neighbors, "restart": preset.restart}
 
     def make_optimizer(network: nn.Module):
         optimizer = torch.optim.AdamW(
@@ -63,13 +60,14 @@ def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) ->
         dataset=IndexedPixels(data.views.images),
         labels=data.views.labels,
         steps=preset.steps,
+        batch_size=preset.batch_size,
         make_model=partial(make_model, model, preset, data),
-        make_sampler=sampler_maker(n, preset.batch_size, preset.refresh_every, walk),
-        evaluate=partial(evaluate, data),
+        evaluate=partial(evaluate, data, preset.labelled),
         make_optimizer=make_optimizer,
         training={"augmentation": augmentation, "precision": preset.precision},
         settings=f"{preset.encoder}, B={preset.batch_size}, t={preset.temperature}, "
         f"M={preset.n_candidates}, K={preset.n_neighbors}, restart={preset.restart}",
+        sampler_settings=sampler_settings(**walk_settings(preset)),
     )
 
 
@@ -85,7 +83,7 @@ def make_model(name: str, preset: VisionPreset, data: ImageData, loss: str) -> n
     return SimCLR(preset.encoder, channels, temperature=preset.temperature, loss=LOSSES[loss]).to(DEVICE)
 
 
-def evaluate(data: ImageData, model: nn.Module) -> dict[str, float]:
+def evaluate(data: ImageData, labelled: int, model: nn.Module) -> dict[str, float]:
     """Return the accuracies of the weighted kNN probe, and of the linear probe on some of the training images.
 
     Pixels are too many for the linear probe.
@@ -93,7 +91,7 @@ def evaluate(data: ImageData, model: nn.Module) -> dict[str, float]:
     train, test = embed(model, data.train), embed(model, data.test)
     if isinstance(model, Pixels):
         return {"kNN probe": knn_accuracy(*train, *test), "linear probe": float("nan")}
-    some = np.random.default_rng(0).permutation(len(train[1]))[:LABELLED]
+    some = np.random.default_rng(0).permutation(len(train[1]))[:labelled]
     return {
         "kNN probe": knn_accuracy(*train, *test),
         "linear probe": linear_accuracy(train[0][some], train[1][some], *test),

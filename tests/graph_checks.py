@@ -33,3 +33,9 @@ def assert_valid(graph: ProximityGraph, similarities: np.ndarray) -> None:
     assert all(len(set(row)) == k for row in graph.neighbors.tolist())
     np.testing.assert_allclose(graph.similarities, np.take_along_axis(similarities, graph.neighbors, 1), atol=2e-6)
     assert np.abs(graph.similarities).max() <= 1
+
+
+def spoiled(value, *rows) -> np.ndarray:
+    points = normal(20)
+    points[list(rows)] = value
+    return points

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
+from toolkit.samplers import SAMPLERS
 from toolkit.training import Task
 
 N, STEPS = 48, 6
@@ -34,10 +34,11 @@ class Toy(nn.Module):
         return (out.square() if self.loss == "square" else out.abs()).mean(), out.detach()
 
 
+WALK = {"n_candidates": 20, "n_neighbors": 5}
+
+
 def make_sampler(name, seed):
-    kinds = {"uniform": UniformBatchSampler, "knn": KNNBatchSampler, "random_walk": RandomWalkBatchSampler}
-    settings = {"n_candidates": 20, "n_neighbors": 5} if name == "random_walk" else {}
-    return kinds[name](N, 8, seed=seed, **settings)
+    return SAMPLERS[name].cls(N, 8, seed=seed, **(WALK if name == "random_walk" else {}))
 
 
 def make_task(calls=None, **changes):
@@ -52,7 +53,8 @@ def make_task(calls=None, **changes):
         "dataset": Rows(),
         "steps": STEPS,
         "make_model": Toy,
-        "make_sampler": make_sampler,
+        "batch_size": 8,
+        "sampler_settings": {"random_walk": WALK},
         "evaluate": evaluate,
         "labels": LABELS,
         "settings": "B=8",

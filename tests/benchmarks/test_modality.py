@@ -1,11 +1,14 @@
 """The command line that the benchmarks of images, sentences and graphs share."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import modality, report, vision
 from benchmarks.modality import table
+from benchmarks.presets import VISION
 from toolkit.training.comparison import Comparison
 
 pytest.importorskip("torchvision")
@@ -60,7 +63,7 @@ COMMAND = (
 
 
 def test_command_runs_adds_rows_and_refreshes_the_table(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(vision, "LABELLED", 100)
+    monkeypatch.setitem(VISION, "notebook", replace(VISION["notebook"], labelled=100))
     monkeypatch.setattr(modality, "RESULTS", tmp_path)
     monkeypatch.setattr(report, "README", tmp_path / "README.md")
     report.README.write_text("Before.\n<!-- vision: begin -->\n<!-- vision: end -->\nAfter.\n")
@@ -82,7 +85,7 @@ def test_command_runs_adds_rows_and_refreshes_the_table(tmp_path, monkeypatch, c
 
 
 def test_other_output_leaves_the_readme_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(vision, "LABELLED", 100)
+    monkeypatch.setitem(VISION, "notebook", replace(VISION["notebook"], labelled=100))
     before = report.README.read_bytes()
     command = "--sets bundled --models mocov3 --losses infonce --samplers uniform --seeds 0 --steps 2 --preset notebook"
     modality.main(vision.MODALITY, "", [*command.split(), "--out", str(tmp_path / "mine.csv")])

@@ -162,6 +162,13 @@ def test_graph_of_embeddings_on_a_gpu(dtype):
     exact = points.double().cpu().numpy()
     assert_best_candidates(on_gpu, exact, seed=2)
     assert_same_but_for_ties(*((graph.neighbors, graph.similarities) for graph in (on_gpu, on_cpu)), exact)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_nearest_neighbors_of_embeddings_on_a_gpu():
+    pytest.importorskip("faiss")
+    points = torch.from_numpy(normal(3001, 32)).cuda()
     assert ProximityGraph.nearest(points, n_neighbors=5).recall == 1
 
 

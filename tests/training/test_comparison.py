@@ -7,7 +7,8 @@ import torch
 from scipy import stats
 from toy_task import LABELS, STEPS, Rows, Toy, make_sampler, make_task
 
-from toolkit.samplers.registry import SAMPLERS
+from toolkit import UniformBatchSampler
+from toolkit.samplers.registry import SAMPLERS, SamplerKind
 from toolkit.training import Comparison, compare, train
 from toolkit.training.comparison import UNTRAINED
 
@@ -149,3 +150,20 @@ def test_bad_seed_is_named():
 def test_bad_results_of_a_test_are_named(found, exception, message):
     with pytest.raises(exception, match=message):
         compare(make_task(evaluate=lambda model: found), ["uniform"], ["square"], [0], progress=False)
+
+
+def test_unknown_samplers_are_refused_before_training():
+    steps = []
+    task = make_task(training={"on_step": lambda history: steps.append(1)})
+    known = "'uniform', 'random_walk', 'knn', 'untrained'"
+    with pytest.raises(ValueError, match=f"samplers must be one of {known}, got 'walk'"):
+        compare(task, ["uniform", "walk"], ["square"], [0], progress=False)
+    assert steps == []
+
+
+def test_a_task_may_bring_samplers_of_its_own():
+    own = SamplerKind("own", "Own", "#000000", UniformBatchSampler, {"drop_last": False})
+    task = make_task(samplers={"own": own}, sampler_settings={})
+    runs = compare(task, losses=["square"], seeds=[0], progress=False).to_frame()
+    assert runs.sampler.tolist() == ["own"]
+    assert "own" not in SAMPLERS

@@ -171,3 +171,13 @@ def test_augmentation_by_the_loop_equals_that_of_the_data_set():
         model = make_model()
         histories.append(train(model, dataset, UniformBatchSampler(len(DATA), 16), 6, progress=False, **settings))
     assert histories[0].columns["loss"] == histories[1].columns["loss"]
+
+
+def test_the_loss_is_read_before_the_samplers_clock_starts(monkeypatch):
+    """Reading it waits for the device: later, the sampler's time would include a GPU's step."""
+    events, sampler, model = [], SAMPLERS["uniform"](), make_model()
+    item, update = torch.Tensor.item, sampler.update
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: events.append(self.requires_grad) or item(self))
+    monkeypatch.setattr(sampler, "update", lambda *arguments: events.append("update") or update(*arguments))
+    run(1, sampler, model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    assert True in events[: events.index("update")]

@@ -250,7 +250,7 @@ class ProximityGraphExplorer(MapExplorer):
         charts = outer[1, 1].subgridspec(1, 3, wspace=0.35)
         parts = [figure.add_subplot(charts[0, i]) for i in range(3)]
         plots.in_degrees(self.degrees, index, parts[0])
-        plots.candidates(others, len(neighbors), parts[1])
+        plots.candidates(others, n_neighbors=len(neighbors), ax=parts[1])
         if self.same_label is None:
             parts[2].set_axis_off()
             parts[2].text(0, 0.5, "No labels given:\nsame-label edges\ncan't be counted.", va="center", fontsize=9)

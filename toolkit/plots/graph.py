@@ -60,7 +60,7 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
 
 
 @styled
-def candidates(similarities, n_neighbors: int, ax: Axes | None = None) -> Axes:
+def candidates(similarities, *, n_neighbors: int, ax: Axes | None = None) -> Axes:
     """Draw the similarities of an instance to its candidates, of which the best become its neighbours.
 
     Parameters

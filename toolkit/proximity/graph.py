@@ -85,7 +85,7 @@ class ProximityGraph:
             For K > M, N < 2, a wrong shape, or NaN, Inf and zero rows (the first are named).
         """
         vectors = _checks.vectors("embeddings", embeddings)
-        n_candidates, n_neighbors = graph_size(len(vectors), n_candidates, n_neighbors)
+        n_candidates, n_neighbors = graph_size(len(vectors), n_candidates=n_candidates, n_neighbors=n_neighbors)
         seed = _checks.integer("seed", seed, 0)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1)
         norms = _checks.norms("embeddings", vectors)
@@ -211,7 +211,7 @@ class ProximityGraph:
         return f"ProximityGraph({sizes}{recall})"
 
 
-def graph_size(n: int, n_candidates: int | None = None, n_neighbors: int | None = None) -> tuple[int, int]:
+def graph_size(n: int, *, n_candidates: int | None = None, n_neighbors: int | None = None) -> tuple[int, int]:
     """Return M and K of a graph of `n` instances: those given, checked, or defaults that fit.
 
     M is 1,000 by default and at most N - 1; K is a tenth of M by default, at least 1.

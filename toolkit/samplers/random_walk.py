@@ -94,7 +94,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
-        self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates, n_neighbors)
+        self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates=n_candidates, n_neighbors=n_neighbors)
         self.restart = restart if callable(restart) else _checks.restart_probability("restart", restart)
         self.graph: ProximityGraph | None = None
         self._next_graph: Future[ProximityGraph] | None = None

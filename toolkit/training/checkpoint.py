@@ -33,27 +33,24 @@ def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> di
             raise KeyError("format")
     except Exception as error:  # unpickling damaged bytes raises all kinds of errors
         raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy(path)}") from error
-    if version != FORMAT:
-        raise ValueError(
-            f"checkpoint was written by another version of this toolkit: its format is {version!r}, this one's "
-            f"{FORMAT!r}; {remedy(path)}"
-        )
-    for name in sorted(model.keys() | state["model"].keys()):
-        shapes = [tuple(side[name].shape) if name in side else "absent" for side in (state["model"], model)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                f"checkpoint is of another model: its {name} is {shapes[0]}, this one's {shapes[1]}; {remedy(path)}"
-            )
-    if (state["scheduler"] is None) != (scheduler is None):
-        raise ValueError(
-            f"checkpoint is of another run: it was written with{'out' if scheduler else ''} a scheduler; {remedy(path)}"
-        )
-    groups = [_groups(side) for side in (state["optimizer"], optimizer)]
-    if groups[0] != groups[1]:
-        raise ValueError(
-            f"checkpoint is of another optimizer: its groups are {groups[0]}, not {groups[1]}; {remedy(path)}"
-        )
+    fault = _difference(state, model, optimizer, scheduler)
+    if fault:
+        raise ValueError(f"checkpoint {fault}; {remedy(path)}")
     return state
+
+
+def _difference(state: dict, model: dict, optimizer: dict, scheduler: dict | None) -> str:
+    """Return how a checkpoint differs from what is to take it over, nothing if it fits."""
+    if state["format"] != FORMAT:
+        return f"was written by another version of this toolkit: its format is {state['format']!r}, not {FORMAT!r}"
+    for name in sorted(model.keys() | state["model"].keys()):
+        theirs, ours = (tuple(side[name].shape) if name in side else "absent" for side in (state["model"], model))
+        if theirs != ours:
+            return f"is of another model: its {name} is {theirs}, this one's {ours}"
+    if (state["scheduler"] is None) != (scheduler is None):
+        return f"is of another run: it was written with{'out' if scheduler else ''} a scheduler"
+    theirs, ours = map(_groups, (state["optimizer"], optimizer))
+    return "" if theirs == ours else f"is of another optimizer: its groups are {theirs}, not {ours}"
 
 
 def remedy(path: Path) -> str:

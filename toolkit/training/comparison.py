@@ -1,9 +1,11 @@
 """Samplers side by side: equal steps, equal seeds, paired differences."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -12,19 +14,16 @@ from tqdm.auto import tqdm
 
 from toolkit import _checks
 from toolkit._result import mean_interval
-from toolkit.samplers.base import BatchSampler
-from toolkit.samplers.registry import SAMPLERS
+from toolkit.samplers.registry import SAMPLERS, SamplerKind
 from toolkit.training import results
 from toolkit.training.history import History, compared_columns
 from toolkit.training.loop import train
 from toolkit.training.results import GROUP, KEY
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 UNTRAINED = "untrained"  # in place of a sampler: the model as it is before training
-
-
-def usual_optimizer(model: nn.Module) -> tuple[None, None]:
-    """Leave optimizer and schedule to `train`."""
-    return None, None
 
 
 @dataclass(frozen=True)
@@ -36,36 +35,42 @@ class Task:
     name, model : str
         Names of data set and model, as in the columns ``set`` and ``model`` of the results.
     dataset : Dataset
-        What is trained on, as for `toolkit.training.train`.
+        Training data, as for `toolkit.training.train`.
     steps : int
         Training steps of each run.
+    batch_size : int
+        Instances per batch.
     make_model : callable
         Called with the name of a loss, returns a new model. Random numbers are seeded before.
-    make_sampler : callable
-        Called with the name of a sampler and a seed, returns a batch sampler.
     evaluate : callable
         Called with the trained model, returns numbers by name, the one to compare first. Larger is better.
     make_optimizer : callable, optional
         Called with the model, returns ``(optimizer, scheduler)``. By default those of `train`.
     labels : array, shape (N,), optional
-        For false-negative rates; training does not see them.
+        Classes for false-negative rates; training does not see them.
     training : dict
         Further arguments of `train`.
     settings : str
-        Whatever else tells one set of runs from another, such as the name of a preset.
+        Whatever else distinguishes one set of runs from another, such as the name of a preset.
+    sampler_settings : mapping of str to mapping
+        Further arguments of samplers, by the sampler's name.
+    samplers : mapping of str to SamplerKind
+        Samplers by name, by default those of `toolkit.samplers.registry.SAMPLERS`.
     """
 
     name: str
     model: str
     dataset: Dataset
     steps: int
+    batch_size: int
     make_model: Callable[[str], nn.Module]
-    make_sampler: Callable[[str, int], BatchSampler]
     evaluate: Callable[[nn.Module], dict[str, float]]
-    make_optimizer: Callable[[nn.Module], tuple] = usual_optimizer
+    make_optimizer: Callable[[nn.Module], tuple] = lambda model: (None, None)
     labels: object = None
-    training: dict = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
     settings: str = ""
+    sampler_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    samplers: Mapping[str, SamplerKind] = field(default_factory=lambda: SAMPLERS)
 
 
 class Comparison:
@@ -79,7 +84,7 @@ class Comparison:
         training; then all other results of the test.
     """
 
-    def __init__(self, runs) -> None:
+    def __init__(self, runs: "pd.DataFrame") -> None:
         self._runs = runs.drop_duplicates(list(KEY), ignore_index=True)
 
     @classmethod
@@ -87,25 +92,21 @@ class Comparison:
         """Read the file that `compare` writes; damaged rows are left out with a warning."""
         return cls(_frame(results.read(Path(path))))
 
-    def to_frame(self):
+    def to_frame(self) -> "pd.DataFrame":
         """Return a pandas frame with one row per run."""
         return self._runs.copy()
 
-    def summary(self):
+    def summary(self) -> "pd.DataFrame":
         """Return mean and standard deviation over seeds, one row for each sampler, loss, model and data set."""
         runs = self._runs.groupby([*GROUP, "sampler", "steps", "metric"], sort=False)
         means = {column.name: (column.name, "mean") for column in compared_columns()}
         table = runs.agg(runs=("value", "size"), mean=("value", "mean"), deviation=("value", "std"), **means)
         return table.reset_index()
 
-    def differences(self, baseline: str = "uniform"):
+    def differences(self, baseline: str = "uniform") -> "pd.DataFrame":
         """Return the difference of each sampler to a baseline over common seeds, with its 95 % interval (Student's t).
 
-        Returns
-        -------
-        DataFrame
-            Columns set, model, loss, settings, steps, sampler, metric, runs (pairs), difference, low, high; the
-            interval is NaN for a single pair.
+        The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single one.
 
         Raises
         ------
@@ -121,23 +122,15 @@ class Comparison:
             raise ValueError(f"baseline must be one of {', '.join(runs.sampler.unique())}, got {baseline!r}")
         pairs = runs[runs.sampler != baseline].merge(reference, on=[*group, "seed"], suffixes=("", "_baseline"))
         pairs["difference"] = pairs.value - pairs.value_baseline
-        rows = []
-        for names, pair in pairs.groupby([*group, "sampler"], sort=False):
-            low, high = mean_interval(pair.difference)
-            names = dict(zip([*group, "sampler"], names, strict=True))
-            rows.append({**names, "runs": len(pair), "difference": pair.difference.mean(), "low": low, "high": high})
-        columns = [*group, "sampler", "runs", "difference", "low", "high"]
-        return pd.DataFrame(rows, columns=columns)
+        rows = [
+            (*names, len(pair), pair.difference.mean(), *mean_interval(pair.difference))
+            for names, pair in pairs.groupby([*group, "sampler"], sort=False)
+        ]
+        return pd.DataFrame(rows, columns=[*group, "sampler", "runs", "difference", "low", "high"])
 
     @property
     def value(self) -> float:
-        """Mean difference to uniform batches, of results that hold one sampler besides them.
-
-        Raises
-        ------
-        ValueError
-            If the results hold several differences, or none.
-        """
+        """Mean difference to uniform batches; ValueError unless the results hold one sampler besides them."""
         return float(self._difference().difference)
 
     def interval(self) -> tuple[float, float]:
@@ -166,7 +159,7 @@ def compare(
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Train and test a model with each sampler, loss and seed at equal steps.
+    """Train and test a model with each sampler, loss and seed at equal steps; return the results.
 
     The runs of one seed start from the same weights. Seeds are the outer loop, so that what is there after an interrupt
     is paired.
@@ -176,10 +169,9 @@ def compare(
     task : Task
         Data, model and test.
     samplers : iterable of str, optional
-        Names that the task knows, or ``"untrained"`` for the model as it is before training. By default all samplers in
-        `toolkit.samplers.registry.SAMPLERS`.
+        Names in ``task.samplers``, by default all, or ``"untrained"`` for the model as it is before training.
     losses : sequence of str
-        Names that the task knows.
+        Names that ``task.make_model`` knows.
     seeds : iterable of int
         Random seeds; each sampler and loss runs once with each.
     out : path, optional
@@ -189,38 +181,32 @@ def compare(
     progress : bool
         Show a progress bar.
 
-    Returns
-    -------
-    Comparison
-        Results of the runs asked for.
-
     Raises
     ------
     ValueError
-        If `out` is not a file of results (before any training), or has other columns than `evaluate` returns.
+        For an unknown sampler and an `out` that is not a file of results, before any training, and if `out` has other
+        columns than `evaluate` returns.
     KeyboardInterrupt
         If a training was stopped; the next call goes on from there.
 
     Examples
     --------
     >>> import torch
-    >>> from toolkit import RandomWalkBatchSampler, UniformBatchSampler
-    >>> from toolkit.training.comparison import Task, compare
+    >>> from toolkit.training import Task, compare
     >>> from toolkit.datasets import vision
     >>> from toolkit.evaluation import knn_probe
     >>> from toolkit.models import SimCLR
     >>> data = vision.bundled()
-    >>> kinds = {"uniform": UniformBatchSampler, "random_walk": RandomWalkBatchSampler}
     >>> task = Task(
     ...     name="fashion",
     ...     model="simclr",
     ...     dataset=data.views,
     ...     steps=2,
+    ...     batch_size=64,
     ...     make_model=lambda loss: SimCLR(),
-    ...     make_sampler=lambda name, seed: kinds[name](len(data.views), 64, seed=seed),
     ...     evaluate=lambda model: {"knn": knn_probe(model, data.train, data.test)},
     ... )
-    >>> result = compare(task, samplers=kinds, seeds=[0], progress=False)
+    >>> result = compare(task, samplers=["uniform", "random_walk"], seeds=[0], progress=False)
     >>> result, result.differences().sampler.tolist(), -1 < result.value < 1
     (Comparison(runs=2), ['random_walk'], True)
     """
@@ -228,10 +214,11 @@ def compare(
     if path:
         results.check(path)
     rows = []
-    with tqdm(_keys(task, SAMPLERS if samplers is None else samplers, losses, seeds), disable=not progress) as bar:
+    with tqdm(_keys(task, samplers, losses, seeds), disable=not progress) as bar:
         for key in bar:
             bar.set_postfix_str(f"{task.name} {key['loss']} {key['sampler']} seed {key['seed']}")
-            rows.append(_run_once(task, key, key["loss"] or losses[0], path))
+            run = partial(_run, task, key, key["loss"] or losses[0])
+            rows.append(results.once(path, key, run) if path else run(None))
     return Comparison(_frame(rows))
 
 
@@ -245,24 +232,13 @@ def _frame(rows: list[dict]):
 def _keys(task: Task, samplers, losses, seeds) -> list[dict]:
     """Return what identifies each run, in the order in which they are made."""
     keys = {}
-    for seed, loss, sampler in product(seeds, losses, samplers):
+    for seed, loss, sampler in product(seeds, losses, task.samplers if samplers is None else samplers):
+        _checks.choice("samplers", sampler, (*task.samplers, UNTRAINED))
         trained = sampler != UNTRAINED
         names = (task.name, task.model, loss if trained else "", task.settings, sampler)
         key = (*map(str, names), _checks.integer("seeds", seed, 0), task.steps if trained else 0)
         keys[key] = dict(zip(KEY, key, strict=True))
     return list(keys.values())
-
-
-def _run_once(task: Task, key: dict, loss: str, path: Path | None) -> dict:
-    """Return the row of a run: the one in the file, or that of a training, which one process makes."""
-    if path is None:
-        return _run(task, key, loss, None)
-    with results.claim(path, key) as checkpoint:
-        row = results.find(path, key)
-        if row is None:
-            row = _run(task, key, loss, checkpoint)
-            results.append(path, row)
-    return row
 
 
 def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
@@ -271,9 +247,10 @@ def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
     model = task.make_model(loss)
     history = History()
     if key["sampler"] != UNTRAINED:
-        sampler = task.make_sampler(key["sampler"], key["seed"])
+        kind, arguments = task.samplers[key["sampler"]], task.sampler_settings.get(key["sampler"], {})
+        sampler = kind.make(_checks.size("dataset", task.dataset), task.batch_size, seed=key["seed"], **arguments)
         optimizer, scheduler = task.make_optimizer(model)
-        settings = {"progress": False, "checkpoint_every": 500} | task.training
+        settings: dict[str, Any] = {"progress": False, "checkpoint_every": 500} | task.training
         settings |= {"optimizer": optimizer, "scheduler": scheduler, "labels": task.labels, "checkpoint": checkpoint}
         history = train(model, task.dataset, sampler, task.steps, **settings)
         if history.interrupted:
@@ -281,10 +258,8 @@ def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
     (metric, value), *others = _evaluate(task, model).items()
     frame = history.to_frame()
     parts = {"mean": frame.iloc[len(frame) // 2 :], "sum": frame}
-    row = key | {"metric": metric, "value": value}
-    for column in compared_columns():
-        row[column.name] = float(parts[column.compared][column.name].agg(column.compared))
-    return row | dict(others)
+    measured = {c.name: float(parts[c.compared][c.name].agg(c.compared)) for c in compared_columns()}
+    return key | {"metric": metric, "value": value} | measured | dict(others)
 
 
 def _evaluate(task: Task, model: nn.Module) -> dict[str, float]:

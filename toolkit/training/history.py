@@ -11,32 +11,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Column:
-    """A column of histories, declared once for the loop, the plots, the monitor and comparisons.
-
-    Attributes
-    ----------
-    name : str
-    title : str
-        Short name, over its panel and before its last value; empty for a column that is not drawn.
-    label : str
-        Name with its unit, along an axis.
-    form : str
-        Format of a value.
-    sparse : bool
-        Whether it is measured now and then, not in each step.
-    missing : str
-        Text of its panel while there are no values.
-    compared : {"", "mean", "sum"}
-        What `toolkit.training.compare` reports of a run: nothing, the mean over the second half of the steps, the sum.
-    """
+    """A column of histories, declared once for the loop, the plots, the monitor and comparisons."""
 
     name: str
-    title: str = ""
-    label: str = ""
-    form: str = ".3f"
-    sparse: bool = False
-    missing: str = ""
-    compared: str = ""
+    title: str = ""  # short name, over its panel and before its last value; empty for a column that is not drawn
+    label: str = ""  # name with its unit, along an axis
+    form: str = ".3f"  # format of a value
+    sparse: bool = False  # whether it is measured now and then, not in each step
+    missing: str = ""  # text of its panel while there are no values
+    compared: str = ""  # what comparisons report of a run: the "mean" over the second half of the steps, or the "sum"
 
 
 COLUMNS = (
@@ -48,20 +31,14 @@ COLUMNS = (
         "false negatives",
         "false negatives (share of pairs)",
         ".1%",
-        missing="no labels given",
-        compared="mean",
+        False,
+        "no labels given",
+        "mean",
     ),
     Column("coverage", "coverage", "share of data seen in an epoch's steps", ".0%"),
     Column("sampler_seconds", compared="sum"),
     Column("seconds", compared="sum"),
-    Column(
-        "staleness",
-        "staleness of the graph",
-        "outdated neighbours (share)",
-        ".0%",
-        sparse=True,
-        missing="no graph measured yet",
-    ),
+    Column("staleness", "staleness of the graph", "outdated neighbours (share)", ".0%", True, "no graph measured yet"),
     Column("probes", "probe accuracy", "probe accuracy", ".1%", sparse=True, missing="no probe yet"),
 )
 
@@ -128,7 +105,8 @@ class History:
         if name in self.columns:
             values = np.array(self.columns[name], float)
             return np.arange(1, len(values) + 1), values
-        return tuple(np.array(self.measured[name], float).reshape(-1, 2).T)
+        steps, values = np.array(self.measured[name], float).reshape(-1, 2).T
+        return steps, values
 
     def save(self, path: str | Path) -> None:
         """Write the history to a JSON file, where NaN becomes null.
@@ -153,25 +131,32 @@ class History:
 
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is neither.
+        FileNotFoundError, ValueError
+            If there is no such file, or it is neither.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is not a file")
         try:
-            state = _read(Path(path))
-            columns = {name: [math.nan if v is None else v for v in state["columns"][name]] for name in _empty(False)}
-            if len({len(values) for values in columns.values()}) != 1:
-                raise ValueError("columns of different lengths")
-            pairs = {name: [(int(n), float(v)) for n, v in state["measured"][name]] for name in _empty(True)}
-            return cls(columns, pairs, state.get("steps", 0), state.get("interrupted", False))
+            if zipfile.is_zipfile(path):
+                import torch
+
+                return cls.from_state(torch.load(path, map_location="cpu", weights_only=True))
+            return cls.from_state(json.loads(Path(path).read_text()))
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(
                 f"path must be a file of History.save or a checkpoint of train, got {str(path)!r}, which is damaged or "
                 "something else"
             ) from error
+
+    @classmethod
+    def from_state(cls, state: dict) -> "History":
+        """Return the history in what `save` or a checkpoint holds, or raise if it is something else."""
+        lists = {name: np.asarray(state["columns"][name]).tolist() for name in _empty(False)}
+        if len({len(values) for values in lists.values()}) != 1:
+            raise ValueError("columns of different lengths")
+        columns = {name: [math.nan if v is None else v for v in values] for name, values in lists.items()}
+        pairs = {name: [(int(n), float(v)) for n, v in state["measured"][name]] for name in _empty(True)}
+        return cls(columns, pairs, state.get("steps", 0), state.get("interrupted", False))
 
     def __len__(self) -> int:
         return len(self.columns["loss"])
@@ -192,13 +177,3 @@ class History:
     def __repr__(self) -> str:
         loss = f", loss={self.columns['loss'][-1]:.3f}" if len(self) else ""
         return f"History(steps={len(self)}{loss}{', interrupted=True' if self.interrupted else ''})"
-
-
-def _read(path: Path) -> dict:
-    """Read a JSON file, or a checkpoint with its columns as lists."""
-    if not zipfile.is_zipfile(path):
-        return json.loads(path.read_text())
-    import torch
-
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return state | {"columns": {name: values.tolist() for name, values in state["columns"].items()}}

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def train(
     (2, ['epoch', 'loss', 'hardness'])
     """
     _check_arguments(dataset, sampler, steps, precision, checkpoint, checkpoint_every, probe_every)
-    codes = None if labels is None else _checks.labels("labels", labels, len(dataset))
+    codes = None if labels is None else _checks.labels("labels", labels, sampler.n)
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-3)
     run = Run(model, sampler, optimizer, scheduler, precision, augmentation, codes)
     path = None if checkpoint is None else Path(checkpoint)
@@ -139,7 +139,7 @@ def _loader(dataset: Dataset, run: Run, num_workers: int) -> DataLoader:
 
 
 @contextmanager
-def _interrupts() -> Iterator[threading.Event]:
+def _interrupts() -> Generator[threading.Event]:
     """Turn the first Ctrl-C into an event; signals reach the main thread only, elsewhere nothing changes."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

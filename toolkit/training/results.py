@@ -5,8 +5,8 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -25,13 +25,7 @@ def required_columns() -> list[str]:
 
 
 def check(path: Path) -> None:
-    """Raise unless `path` is a file of results or can become one.
-
-    Raises
-    ------
-    ValueError
-        If the file lacks a column.
-    """
+    """Raise ValueError unless `path` is a file of results or can become one."""
     if path.exists():
         with warnings.catch_warnings(action="ignore"):
             _split(path)
@@ -50,23 +44,37 @@ def read(path: Path) -> list[dict]:
     return rows
 
 
-def find(path: Path, key: dict) -> dict | None:
-    """Return the row that has all values of `key`, None if there is none."""
+def once(path: Path, key: dict, run: Callable[[Path], dict]) -> dict:
+    """Return the row that has all values of `key`: the one in the file, or that of a run, made by one process alone.
+
+    The run is called with the path of its checkpoint, which is deleted once the row is on disk; after an error it
+    stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{path.stem}-{hashlib.sha256(_line(key.values())).hexdigest()[:16]}"
+    checkpoint, lock = path.with_name(f"{name}.pt"), path.with_name(f"{name}.lock")
+    with FileLock(lock):
+        row = _find(path, key)
+        if row is None:
+            row = run(checkpoint)
+            append(path, row)
+        checkpoint.unlink(missing_ok=True)
+        # The row is on disk: a process that still waits for the lock finds it, whichever file it locks.
+        with suppress(OSError):
+            lock.unlink()
+    return row
+
+
+def _find(path: Path, key: dict) -> dict | None:
     if not path.exists():
         return None
-    with _lock(path):
+    with FileLock(f"{path}.lock"):
         return next((row for row in read(path) if row.items() >= key.items()), None)
 
 
 def append(path: Path, row: dict) -> None:
-    """Add a row and wait until it is on disk; a new file begins with the names of the columns.
-
-    Raises
-    ------
-    ValueError
-        If the file has other columns.
-    """
-    with _lock(path):
+    """Add a row and wait until it is on disk, or raise ValueError if the file has other columns."""
+    with FileLock(f"{path}.lock"):  # that of the whole file, held for moments only
         header, _, size = _split(path) if path.exists() else ([], [], 0)
         if header and set(header) != set(row):
             odd = sorted(set(header) ^ set(row))
@@ -82,28 +90,6 @@ def append(path: Path, row: dict) -> None:
             file.write(b"".join(lines))
             file.flush()
             os.fsync(file.fileno())
-
-
-@contextmanager
-def claim(path: Path, key: dict) -> Iterator[Path]:
-    """Keep other processes from a run, and yield the path of its checkpoint, which is deleted in the end.
-
-    After an error the checkpoint stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    run = f"{path.stem}-{hashlib.sha256(_line(key.values())).hexdigest()[:16]}"
-    checkpoint, lock = path.with_name(f"{run}.pt"), path.with_name(f"{run}.lock")
-    with FileLock(lock):
-        yield checkpoint
-        checkpoint.unlink(missing_ok=True)
-        # The row is on disk: a process that still waits for the lock finds it, whichever file it locks.
-        with suppress(OSError):
-            lock.unlink()
-
-
-def _lock(path: Path) -> FileLock:
-    """Return the lock of the whole file, held for moments only."""
-    return FileLock(f"{path}.lock")
 
 
 def _split(path: Path) -> tuple[list[str], list[bytes], int]:

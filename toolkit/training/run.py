@@ -1,7 +1,7 @@
 """One training run: its steps, its history, its checkpoints."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class Run:
             )
         return index, parts
 
-    def _descend(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _descend(self, parts: list[Tensor]) -> tuple[float, Tensor]:
         """Take one step of the optimizer; return loss and embeddings."""
         parts = [part.to(self.device, non_blocking=True) for part in parts]
         if self.augmentation is not None:
@@ -73,14 +73,14 @@ class Run:
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
-        return loss, embeddings
+        return loss.item(), embeddings  # waits for the device, or the sampler's clock would count that
 
-    def _record(self, epoch: int, index: np.ndarray, loss: Tensor, embeddings: Tensor, began: float) -> None:
+    def _record(self, epoch: int, index: np.ndarray, loss: float, embeddings: Tensor, began: float) -> None:
         n = len(self.history)
         self.last_seen[index] = n
         row = {
             "epoch": epoch,
-            "loss": loss.item(),
+            "loss": loss,
             "hardness": _mean_cosine(embeddings),
             "false_negative_rate": float("nan") if self.codes is None else same_label_share(self.codes[index]),
             "coverage": float((self.last_seen > n - len(self.sampler)).mean()),
@@ -121,8 +121,7 @@ class Run:
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
-        columns = {name: values.tolist() for name, values in state["columns"].items()}
-        self.history = History(columns, {name: list(map(tuple, pairs)) for name, pairs in state["measured"].items()})
+        self.history = History.from_state(state)
         self.last_seen = state["last_seen"].numpy().copy()
 
 
@@ -132,7 +131,7 @@ class TimedBatches:
     def __init__(self, sampler: BatchSampler) -> None:
         self.sampler = sampler
         self.seconds = 0.0
-        self.first = None  # the first batch that was drawn
+        self.first: list[int] = []  # the first batch that was drawn
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -148,7 +147,7 @@ class TimedBatches:
             yield batch
 
     @contextmanager
-    def clock(self) -> Iterator[None]:
+    def clock(self) -> Generator[None]:
         """Add the time spent inside."""
         began = time.perf_counter()
         yield
