@@ -135,9 +135,9 @@ def test_embeddings_are_checked_once_and_no_graph_is_built_twice(monkeypatch):
     checked, built = [], []
     check, build = _checks.embeddings, ProximityGraph.build
 
-    def count_check(values, *args, **kwargs):
+    def count_check(name, values, *args, **kwargs):
         checked.append(values is POINTS)
-        return check(values, *args, **kwargs)
+        return check(name, values, *args, **kwargs)
 
     def count_build(*args, n_candidates, n_neighbors, **kwargs):
         built.append((n_candidates, n_neighbors))
