@@ -54,7 +54,7 @@ def pca(embeddings) -> np.ndarray:
     return positions
 
 
-def umap(embeddings, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None) -> np.ndarray:
+def umap(embeddings, *, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None) -> np.ndarray:
     """Return a UMAP projection of the embeddings, from the cache if it was computed before.
 
     The neighbours come from an exact search (faiss) in cosine distance. The coordinates are the same in each run on
@@ -82,7 +82,7 @@ def umap(embeddings, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0
     RuntimeError
         If UMAP fails, with its last words.
     """
-    task = UMAPTask(embeddings, n_neighbors, min_dist, seed, progress)
+    task = UMAPTask(embeddings, n_neighbors=n_neighbors, min_dist=min_dist, seed=seed, progress=progress)
     try:
         return task.result()
     finally:
@@ -95,7 +95,9 @@ class UMAPTask(Future):
     The arguments are those of `umap`; `progress` and callbacks are called in a thread. `cancel` works at any time.
     """
 
-    def __init__(self, embeddings, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None) -> None:
+    def __init__(
+        self, embeddings, *, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None
+    ) -> None:
         super().__init__()
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", embeddings).cpu().numpy())
         _checks.integer("number of embeddings", len(unit), 4)
