@@ -23,7 +23,7 @@ def test_neighbours_are_those_of_the_graph(explorer):
     assert set(ints(detail["candidates"]).tolist()) == set(metrics.Candidates(N, n_candidates=100).of(42).tolist())
     same = LABELS[graph.neighbors[42][order]] == LABELS[42]
     assert np.frombuffer(detail["same"], np.uint8).tolist() == same.tolist()
-    assert detail["same_rate"] == same.mean()
+    assert detail["same_rate"] == pytest.approx(same.mean())
     assert f"same label: {same.sum()} of 20 neighbours" in detail["lines"]
     assert [sum(counts) for counts in detail["histograms"]] == [100, 20]
 
@@ -102,6 +102,9 @@ def test_missing_labels_are_grey_and_equal_none():
     assert "#DDDDDD" not in shades(canvas)[~missing]
     assert canvas.names == sorted(set(LABELS))
     assert (ints(canvas.groups) == -1).tolist() == missing.tolist()
+    explorer.instance.value = 1
+    neighbors = explorer.graph.neighbors[1][~missing[explorer.graph.neighbors[1]]]
+    assert canvas.detail["same_rate"] == pytest.approx((LABELS[neighbors] == LABELS[1]).mean()), "of those with a label"
     explorer.instance.value = 3  # without a label, as many of its neighbours
     assert missing[ints(canvas.detail["neighbors"])].sum() > 10
     assert np.frombuffer(canvas.detail["same"], np.uint8).sum() == 0
