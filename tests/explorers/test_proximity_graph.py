@@ -34,7 +34,7 @@ def test_statistics_are_those_of_the_functions(explorer):
     same = metrics.same_label_edges(graph, LABELS)
     assert (stats["same_rate"], stats["prior"]) == (same.value, same.prior)
     assert sum(stats["counts"]) == N
-    assert explorer.degrees.counts.tolist() == metrics.in_degrees(graph).counts.tolist()
+    assert explorer.degrees.values.tolist() == metrics.in_degrees(graph).values.tolist()
     assert f"same-label edges <b>{same.value:.1%}</b>, {same.over_chance:.1f} × chance" in explorer.numbers.value
     assert f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>" in explorer.numbers.value
 
@@ -45,7 +45,7 @@ def test_colours_follow_what_they_stand_for(explorer):
     batches, _ = walk_batches(graph, starts, 128, restart=0.2, seed=0)
     values = {
         "hardness": graph.similarities.mean(1),
-        "in-degree": metrics.in_degrees(graph).counts,
+        "in-degree": metrics.in_degrees(graph).values,
         "exposure": metrics.batch_coverage(batches, N).visits,
     }
     assert explorer.batch_size.value == 128
