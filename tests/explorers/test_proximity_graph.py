@@ -23,7 +23,7 @@ def test_neighbours_are_those_of_the_graph(explorer):
     assert set(ints(detail["candidates"]).tolist()) == set(metrics.Candidates(N, n_candidates=100).of(42).tolist())
     same = LABELS[graph.neighbors[42][order]] == LABELS[42]
     assert np.frombuffer(detail["same"], np.uint8).tolist() == same.tolist()
-    assert detail["same_rate"] == same.mean()
+    assert detail["same_rate"] == pytest.approx(same.mean())
     assert f"same label: {same.sum()} of 20 neighbours" in detail["lines"]
     assert [sum(counts) for counts in detail["histograms"]] == [100, 20]
 
@@ -34,7 +34,7 @@ def test_statistics_are_those_of_the_functions(explorer):
     same = metrics.same_label_edges(graph, LABELS)
     assert (stats["same_rate"], stats["prior"]) == (same.value, same.prior)
     assert sum(stats["counts"]) == N
-    assert explorer.degrees.counts.tolist() == metrics.in_degrees(graph).counts.tolist()
+    assert explorer.degrees.values.tolist() == metrics.in_degrees(graph).values.tolist()
     assert f"same-label edges <b>{same.value:.1%}</b>, {same.over_chance:.1f} × chance" in explorer.numbers.value
     assert f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>" in explorer.numbers.value
 
@@ -45,7 +45,7 @@ def test_colours_follow_what_they_stand_for(explorer):
     batches, _ = walk_batches(graph, starts, 128, restart=0.2, seed=0)
     values = {
         "hardness": graph.similarities.mean(1),
-        "in-degree": metrics.in_degrees(graph).counts,
+        "in-degree": metrics.in_degrees(graph).values,
         "exposure": metrics.batch_coverage(batches, N).visits,
     }
     assert explorer.batch_size.value == 128
@@ -102,6 +102,9 @@ def test_missing_labels_are_grey_and_equal_none():
     assert "#DDDDDD" not in shades(canvas)[~missing]
     assert canvas.names == sorted(set(LABELS))
     assert (ints(canvas.groups) == -1).tolist() == missing.tolist()
+    explorer.instance.value = 1
+    neighbors = explorer.graph.neighbors[1][~missing[explorer.graph.neighbors[1]]]
+    assert canvas.detail["same_rate"] == pytest.approx((LABELS[neighbors] == LABELS[1]).mean()), "of those with a label"
     explorer.instance.value = 3  # without a label, as many of its neighbours
     assert missing[ints(canvas.detail["neighbors"])].sum() > 10
     assert np.frombuffer(canvas.detail["same"], np.uint8).sum() == 0

@@ -219,7 +219,7 @@ class ProximityGraphExplorer(MapExplorer):
             "similarities": similarities.astype(np.float32).tobytes(),
             "candidates": candidates.astype(np.int32).tobytes(),
             "same": same.tobytes(),
-            "same_rate": float(same.mean()),
+            "same_rate": 0.0 if self.same_label is None else float(np.nan_to_num(self.same_label.values[index])),
             "in_degree": int(self.degrees.values[index]),
             "lines": lines,
             "texts": texts,
