@@ -100,13 +100,17 @@ class Case:
 
 
 CASES = {
-    "graph: next instance": Case("explorers.ProximityGraphExplorer(points, labels, images, 'pca')", ".tk-top", ON_MAP),
-    "walk: restart": Case("explorers.WalkPlayer(points, labels, images, 'pca')", SLIDER, ON_MAP),
-    "walk: step": Case("explorers.WalkPlayer(points, labels, images, 'pca')", ".tk-top", ON_MAP, (50, 50)),
+    "graph: next instance": Case(
+        "explorers.ProximityGraphExplorer(points, labels, images, projection='pca')", ".tk-top", ON_MAP
+    ),
+    "walk: restart": Case("explorers.WalkPlayer(points, labels, images, projection='pca')", SLIDER, ON_MAP),
+    "walk: step": Case("explorers.WalkPlayer(points, labels, images, projection='pca')", ".tk-top", ON_MAP, (50, 50)),
     "hardness: restart": Case("explorers.HardnessExplorer(points, labels, images)", SLIDER, IN_IMAGE),
     "hardness: K": Case("explorers.HardnessExplorer(points, labels, images)", SECOND_SLIDER, IN_IMAGE, turn=1),
     "false negatives: restart": Case("explorers.FalseNegativeExplorer(points, labels, images)", SLIDER, IN_IMAGE),
-    "dashboard: next instance": Case("explorers.Dashboard(points, labels, images, history, 'pca')", ".tk-top", ON_MAP),
+    "dashboard: next instance": Case(
+        "explorers.Dashboard(points, labels, images, history=history, projection='pca')", ".tk-top", ON_MAP
+    ),
     "training: window": Case("explorers.TrainingMonitor(history)", SLIDER, IN_IMAGE),
 }
 

@@ -19,18 +19,17 @@ from toolkit.datasets import vision
 from toolkit.evaluation import embed, knn_probe
 from toolkit.models import SimCLR
 from toolkit.models.encoders import SmallConvNet
-from toolkit.presets import QUICKSTART as preset
 from toolkit.training import train
 
 data = vision.bundled()
-names, images, size = np.array(data.classes)[data.train.labels], data.train.pixels, preset.batch_size
+names, images, size = np.array(data.classes)[data.train.labels], data.train.pixels, 128
 monitor = explorers.TrainingMonitor()
 walk = RandomWalkBatchSampler(8000, size, n_candidates=500, n_neighbors=100, restart=0.1, refresh_every=40)
 for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, size)}.items():
     torch.manual_seed(0)
-    model = SimCLR(SmallConvNet(in_channels=1, width=preset.width), temperature=preset.temperature)
+    model = SimCLR(SmallConvNet(in_channels=1, width=16), temperature=0.2)
     train(
-        model, data.views, sampler, preset.steps, labels=data.train.labels, progress=False,
+        model, data.views, sampler, 186, labels=data.train.labels, progress=False,
         probe=lambda model: knn_probe(model, data.train, data.test), probe_every=62,
         on_step=monitor.follow(name, sampler),
     )
@@ -42,17 +41,15 @@ from toolkit.datasets import text as language
 from toolkit.evaluation import embed
 from toolkit.models import SimCSE
 from toolkit.models.text_encoders import small_bert
-from toolkit.presets import LANGUAGE
 from toolkit.training import train
 
-preset = LANGUAGE["cpu-minute"]
-sentences = language.bundled(max_length=preset.max_length)
+sentences = language.bundled(max_length=16)
 torch.manual_seed(0)
-encoder = small_bert(len(sentences.tokenizer), preset.n_layers, preset.width, positions=preset.positions)
-model = SimCSE(encoder, pooling=preset.pooling, temperature=preset.temperature)
-optimizer = torch.optim.AdamW(model.parameters(), lr=preset.learning_rate)
-sampler = UniformBatchSampler(len(sentences), preset.batch_size)
-train(model, sentences, sampler, preset.steps, optimizer=optimizer, progress=False)
+encoder = small_bert(len(sentences.tokenizer), n_layers=1, width=128, positions=False)
+model = SimCSE(encoder, pooling="mean", temperature=0.05)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+sampler = UniformBatchSampler(len(sentences), 64)
+train(model, sentences, sampler, 312, optimizer=optimizer, progress=False)
 embeddings, labels = embed(model, sentences)
 fields = np.array(sentences.classes)[labels]"""
 MOLECULES = """import numpy as np
@@ -62,15 +59,14 @@ from toolkit.datasets import graphs
 from toolkit.evaluation import embed
 from toolkit.models import GraphCL
 from toolkit.models.graph_encoders import GIN
-from toolkit.presets import MOLECULES as preset
 from toolkit.training import train
 
 data = graphs.bundled()
 torch.manual_seed(0)
-model = GraphCL(GIN(data.n_features), temperature=preset.temperature)
-optimizer = torch.optim.Adam(model.parameters(), lr=preset.learning_rate)
-sampler = UniformBatchSampler(len(data), preset.batch_size)
-train(model, graphs.GraphViews(data), sampler, preset.steps, optimizer=optimizer, progress=False)
+model = GraphCL(GIN(data.n_features), temperature=0.2)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+sampler = UniformBatchSampler(len(data), 64)
+train(model, graphs.GraphViews(data), sampler, 120, optimizer=optimizer, progress=False)
 embeddings, labels = embed(model, data)
 solubility = np.array(data.classes)[labels]
 draw = lambda index, ax: plots.molecule(data.graphs[index], graphs.ELEMENTS, ax)"""
@@ -90,12 +86,16 @@ player""",
     "hardness": (IMAGES, "explorers.HardnessExplorer(embeddings, names, images)"),
     "false_negatives": (IMAGES, "explorers.FalseNegativeExplorer(embeddings, names, images)"),
     "training": (IMAGES, "monitor"),
-    "dashboard": (IMAGES, 'explorers.Dashboard(embeddings, names, images, monitor.histories, layout="pca")'),
-    "sentences": (SENTENCES, "explorers.SentenceExplorer(embeddings, sentences.texts, fields)"),
+    "dashboard": (
+        IMAGES,
+        'explorers.Dashboard(embeddings, names, images, history=monitor.histories, projection="pca")',
+    ),
+    "sentences": (SENTENCES, "explorers.SentenceExplorer(embeddings, fields, sentences.texts)"),
     "molecules": (
         MOLECULES,
-        """molecules = explorers.GraphBatchExplorer(embeddings, draw, solubility, n_neighbors=20, n_candidates=500)
-molecules.restart.value = 0.6
+        """molecules = explorers.GraphBatchExplorer(
+    embeddings, solubility, draw, n_candidates=500, n_neighbors=20, restart=0.6, batch_size=64
+)
 molecules""",
     ),
 }

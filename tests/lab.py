@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 
+ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -37,6 +38,11 @@ ALL_RUN = """() => {
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 ERROR_OUTPUT = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
 STDERR_OUTPUT = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
+
+
+def python_path() -> str:
+    """Return a PYTHONPATH by which kernels import this checkout, wherever an installation of theirs points to."""
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 
 class Lab:
@@ -84,7 +90,7 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
     ]
     log = folder / ".config" / "lab.log"
     with open(log, "w") as stream:
-        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent)}
+        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config.parent), "PYTHONPATH": python_path()}
         server = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
     base = f"http://127.0.0.1:{port}"
     try:

@@ -42,7 +42,9 @@ def independent_graph(embeddings, n_candidates: int, n_neighbors: int, seed: int
         others = np.delete(np.arange(n), i)
         rows.append(top_k(similarities[i], rng.choice(others, n_candidates, replace=False), n_neighbors))
     neighbors = np.array(rows, np.int32)
-    return ProximityGraph(neighbors, np.take_along_axis(similarities, neighbors, 1).astype(np.float32), n_candidates)
+    return ProximityGraph(
+        neighbors, np.take_along_axis(similarities, neighbors, 1).astype(np.float32), n_candidates=n_candidates
+    )
 
 
 def pairs(batch) -> list[tuple[int, int]]:
@@ -67,7 +69,7 @@ def components(n_components: int, size: int, n_neighbors: int) -> ProximityGraph
     ring, place = np.divmod(nodes, size)
     ahead = (place[:, None] + np.arange(1, n_neighbors + 1)) % size
     neighbors = (ring[:, None] * size + ahead).astype(np.int32)
-    return ProximityGraph(neighbors, np.full(neighbors.shape, 0.5, np.float32), n_neighbors)
+    return ProximityGraph(neighbors, np.full(neighbors.shape, 0.5, np.float32), n_candidates=n_neighbors)
 
 
 @contextmanager

@@ -194,18 +194,6 @@ def _known(name: str, array: np.ndarray) -> np.ndarray:
     return known
 
 
-def sentences(name: str, values, n: int):
-    """Return `values`, or raise unless they are n strings."""
-    if not isinstance(values, (Sequence, np.ndarray)) or isinstance(values, str):
-        raise TypeError(f"{name} must be a sequence of strings, one per instance, got {type(values).__name__}")
-    if len(values) != n:
-        raise ValueError(f"{name} must hold one string per instance ({n}), got {len(values)}")
-    for i, value in enumerate(values):
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be strings, got {type(value).__name__} at index {i}")
-    return values
-
-
 def batches(name: str, values, n: int) -> list[np.ndarray]:
     """Return `values` as a list of index arrays, or raise unless each has two or more indices in [0, n)."""
     arrays = [indices(name, batch, n) for batch in values]

@@ -130,7 +130,9 @@ def test_memory_mapped_array(dtype, tmp_path):
 def test_parts_of_a_block(n, m, k, scores, monkeypatch):
     points = normal(n, 12, seed=n)
     monkeypatch.setattr(linking, "_SCORES", scores)
-    assert_best_candidates(ProximityGraph(*link(*checked(points), m, k, 5, n_threads=2), m), points, seed=5)
+    assert_best_candidates(
+        ProximityGraph(*link(*checked(points), m, k, 5, n_threads=2), n_candidates=m), points, seed=5
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,13 +144,15 @@ def test_linking_by_torch_operations_alone(n, m, k, scores, dtype, monkeypatch):
     points = (normal(n, 12, seed=n) * 100).astype(dtype)
     monkeypatch.setattr(linking, "_DEVICE_SCORES", scores)
     links = link_on_device(*checked(points), m, k, seed=4)
-    assert_best_candidates(ProximityGraph(*links, m), points, seed=4)
+    assert_best_candidates(ProximityGraph(*links, n_candidates=m), points, seed=4)
     assert_same_but_for_ties(links, link(*checked(points), m, k, seed=4, n_threads=1), points)
 
 
 def test_linking_duplicates_by_torch_operations_alone():
     points = np.tile(normal(16, 24), (5, 1))
-    assert_best_candidates(ProximityGraph(*link_on_device(*checked(points), 30, 8, seed=4), 30), points, seed=4)
+    assert_best_candidates(
+        ProximityGraph(*link_on_device(*checked(points), 30, 8, seed=4), n_candidates=30), points, seed=4
+    )
 
 
 @pytest.mark.cuda

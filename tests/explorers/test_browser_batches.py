@@ -15,14 +15,14 @@ from toolkit.explorers import GraphBatchExplorer
 data = graphs.bundled()
 composition = [graph.x.mean(0).tolist() for graph in data.graphs]
 draw = lambda index, ax: plots.molecule(data.graphs[index], ax=ax)
-GraphBatchExplorer(composition, draw, data.labels, batch_size=32, n_neighbors=20, n_candidates=200)"""
+GraphBatchExplorer(composition, data.labels, draw, batch_size=32, n_neighbors=20, n_candidates=200)"""
 SENTENCES = """import numpy as np
 from toolkit.explorers import SentenceExplorer
 
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 10, 2000)
 points = (rng.normal(size=(10, 32))[labels] + rng.normal(size=(2000, 32))).astype("float32")
-SentenceExplorer(points, [f"sentence {i} of topic {label}" for i, label in enumerate(labels)], labels)"""
+SentenceExplorer(points, labels, [f"sentence {i} of topic {label}" for i, label in enumerate(labels)])"""
 PICTURE_CHANGED = "([image, before]) => image.src !== before"
 
 
@@ -49,9 +49,12 @@ def explorer(lab, open_notebook):
 
 def test_keyboard_and_mouse_drive_the_batch_of_molecules(explorer):
     notebook, widget, changed = explorer("molecules", MOLECULES)
-    readout, numbers = widget.locator(".widget-readout"), widget.locator(".widget-html-content", has_text="hardness")
+    readout, numbers = (
+        widget.locator(".widget-readout").first,
+        widget.locator(".widget-html-content", has_text="hardness"),
+    )
     start = numbers.text_content()
-    widget.locator(".noUi-handle").focus()
+    widget.locator(".noUi-handle").first.focus()
     changed(lambda: notebook.press("ArrowRight", times=20))
     notebook.page.wait_for_function("e => e.textContent === '0.95'", arg=readout.element_handle())
     notebook.wait_idle()
@@ -62,7 +65,7 @@ def test_keyboard_and_mouse_drive_the_batch_of_molecules(explorer):
     notebook.wait_idle()
     notebook.page.wait_for_timeout(500)
     assert numbers.text_content() == start, "the same walk again"
-    assert readout.text_content() == "0.10"
+    assert readout.text_content() == "0.20"
     notebook.assert_clean()
 
 

@@ -157,6 +157,18 @@ def test_step_set_from_code_is_shown_and_stays(show):
     notebook.assert_clean()
 
 
+def test_instances_without_a_label_are_shown(show):
+    some = "labels = [None if i % 3 == 0 else label for i, label in enumerate(labels.tolist())]"
+    notebook, canvas = show("some", f"{some}; ProximityGraphExplorer(points, labels, images, projection='pca')")
+    assert "#0 · no label" in notebook.output(".tk-side").text_content()
+    canvas.focus()
+    notebook.press("ArrowRight")
+    wait_until_shown(notebook, canvas, "1 100 999")
+    assert "#1 · bag" in notebook.output(".tk-side").text_content()
+    notebook.assert_clean()
+    notebook.screenshot("some")
+
+
 def test_all_text_can_be_read_in_the_dark_theme(show):
     notebook, _canvas = show("dark", "ProximityGraphExplorer(points, labels, images, projection='pca')")
     notebook.page.evaluate(DARK)

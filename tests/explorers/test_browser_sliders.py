@@ -99,7 +99,7 @@ def test_keyboard_and_mouse_drive_the_false_negative_explorer(lab, open_notebook
 
 def test_tabs_of_the_dashboard_share_their_settings(lab, open_notebook):
     history = "History({name: [0.5, 0.25] for name in History().columns})"
-    expression = f'Dashboard(points, names, images, {history}, layout="pca")'
+    expression = f'Dashboard(points, names, images, history={history}, projection="pca")'
     notebook = open_notebook(lab.write("dashboard.ipynb", [DATA, expression]), height=1100)
     notebook.run_all()
     widget = notebook.output(".widget-tab")

@@ -10,17 +10,33 @@ from comm import get_comm_manager
 from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 
-from toolkit.explorers import Dashboard, FalseNegativeExplorer, HardnessExplorer, TrainingMonitor
+from toolkit.explorers import (
+    Dashboard,
+    FalseNegativeExplorer,
+    GraphBatchExplorer,
+    HardnessExplorer,
+    ProximityGraphExplorer,
+    SentenceExplorer,
+    TrainingMonitor,
+    WalkPlayer,
+)
 from toolkit.training.history import History
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4
 POINTS = RNG.normal(size=(64, 8))
 IMAGES = RNG.integers(0, 256, (64, 8, 8), dtype=np.uint8)
+TEXTS = [f"sentence {i}" for i in range(64)]
+HISTORY = History({name: [0.5, 0.25] for name in History().columns})
 MAKERS = {
-    "hardness": lambda: HardnessExplorer(POINTS, LABELS, IMAGES),
-    "false negatives": lambda: FalseNegativeExplorer(POINTS, LABELS, IMAGES),
-    "training": lambda: TrainingMonitor(History({name: [0.5, 0.25] for name in History().columns})),
+    "graph": lambda *more: ProximityGraphExplorer(POINTS, *more, projection="pca"),
+    "walk": lambda *more: WalkPlayer(POINTS, *more, projection="pca"),
+    "hardness": lambda *more: HardnessExplorer(POINTS, *more),
+    "false negatives": lambda *more: FalseNegativeExplorer(POINTS, *more),
+    "sentences": lambda labels=None, items=None: SentenceExplorer(POINTS, labels, TEXTS),
+    "graphs": lambda labels=None, items=None: GraphBatchExplorer(POINTS, labels, lambda index, ax: ax.plot([index])),
+    "training": lambda *more: TrainingMonitor(HISTORY if more else None),
+    "dashboard": lambda *more: Dashboard(POINTS, *more, history=HISTORY if more else None, projection="pca"),
 }
 
 
@@ -29,40 +45,51 @@ def left():
     return set(registry._instances), set(get_comm_manager().comms), set(threading.enumerate()), plt.get_fignums()
 
 
+@pytest.mark.parametrize("more", [(), (LABELS,), (None, IMAGES), (LABELS, IMAGES)], ids=["", "labels", "items", "both"])
 @pytest.mark.parametrize("name", MAKERS)
-def test_opening_and_closing_fifty_times_leaves_nothing(name):
-    first = MAKERS[name]()
-    first._repr_mimebundle_()
-    first.close()
-    before, figures = left(), []
-    for _ in range(50):
-        explorer = MAKERS[name]()
-        assert len(left()[0]) > len(before[0])
-        figures.append(weakref.ref(explorer._picture.canvas.figure))
-        explorer.close()
+def test_closed_explorer_leaves_nothing(name, more):
+    before = left()
+    explorer = MAKERS[name](*more)
+    assert len(left()[0]) > len(before[0])
+    explorer._repr_mimebundle_()
+    explorer.close()
     assert left() == before
+    explorer.close()  # again does no harm
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_closed_explorers_are_forgotten(name):
+    kept = []
+    for _ in range(3):
+        explorer = MAKERS[name](LABELS, IMAGES)
+        explorer.close()
+        kept.append(weakref.ref(explorer))
     del explorer
     gc.collect()
     gc.collect()  # a widget's finaliser brings it back to life in the first
-    assert sum(figure() is not None for figure in figures) == 0
+    assert [explorer() for explorer in kept] == [None] * 3
 
 
-def test_closed_dashboard_leaves_nothing():
+@pytest.mark.parametrize(
+    "arguments", [{"projection": "tsne"}, {"items": IMAGES[1:]}, {"labels": LABELS[1:]}, {"history": 3}]
+)
+def test_refused_input_leaves_nothing(arguments):
     before = left()
-    for _ in range(3):
-        Dashboard(POINTS, LABELS, IMAGES, layout="pca").close()
+    with pytest.raises((TypeError, ValueError)):
+        Dashboard(POINTS, **arguments)
+    gc.collect()
     assert left() == before
 
 
 @pytest.mark.parametrize("name", ["hardness", "false negatives"])
 def test_paused_explorer_waits_and_catches_up(name):
-    explorer = MAKERS[name]()
-    image = explorer._png()
+    explorer = MAKERS[name](LABELS, IMAGES)
+    image = explorer.png()
     explorer.pause()
     explorer.restart.value = 0.9
-    assert explorer._png() == image
+    assert explorer.png() == image
     explorer.resume()
-    assert explorer._png() != image
-    fresh = MAKERS[name]()
+    assert explorer.png() != image
+    fresh = MAKERS[name](LABELS, IMAGES)
     fresh.restart.value = 0.9
-    assert explorer._png() == fresh._png()
+    assert explorer.png() == fresh.png()

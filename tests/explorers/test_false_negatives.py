@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 import toolkit
 from toolkit import plots
 from toolkit.explorers import FalseNegativeExplorer
-from toolkit.metrics import frontier, hardest_pairs
+from toolkit.metrics import hardest_pairs, hardness_frontier
 from toolkit.proximity.graph import ProximityGraph
 
 RNG = np.random.default_rng(0)
@@ -39,8 +39,8 @@ def fail(*args, **kwargs):
 def test_point_and_frontier_are_those_of_the_metrics_without_a_widget(explorer, restart, n_neighbors, batch_size):
     explorer.restart.value, explorer.n_neighbors.value = restart, n_neighbors
     explorer.batch_size.value = batch_size
-    pairs = [(n_neighbors, explorer.n_candidates.value)]
-    walk = frontier(POINTS, LABELS, batch_size, pairs, [restart], 20).iloc[2]
+    pairs = [(explorer.n_candidates.value, n_neighbors)]
+    walk = hardness_frontier(POINTS, LABELS, batch_size, graphs=pairs, restarts=[restart]).walks.iloc[0]
     x, y = (float(values[0]) for values in explorer._point.get_data())
     assert (x, y) == pytest.approx((walk.hardness, walk.false_negative_rate), rel=1e-6)
     low, high = explorer._across.get_ydata()
@@ -49,20 +49,19 @@ def test_point_and_frontier_are_those_of_the_metrics_without_a_widget(explorer, 
     text = explorer.numbers.value
     for form in (f"{walk.hardness:.3f}", f"{walk.false_negative_rate:.1%}", f"± {walk.false_negative_half:.1%}"):
         assert form in text
-    grid = list(explorer.frontier[explorer.frontier.sampler == "Random walk"].groupby(["n_neighbors", "n_candidates"]))
-    settings = [tuple(map(int, pair)) for pair, _ in grid]
-    expected = frontier(POINTS, LABELS, batch_size, settings, (0.05, 0.2, 0.5, 0.8), 20)
-    key = ["sampler", "n_neighbors", "restart"]
-    ours, theirs = (table.sort_values(key).reset_index(drop=True) for table in (explorer.frontier, expected))
-    np.testing.assert_allclose(ours.hardness, theirs.hardness, rtol=1e-6)
+    ours = explorer.frontier.points
+    graphs = explorer.frontier.walks[["n_candidates", "n_neighbors"]].drop_duplicates().astype(int).to_numpy().tolist()
+    expected = hardness_frontier(POINTS, LABELS, batch_size, graphs=graphs, restarts=(0.05, 0.2, 0.5, 0.8)).points
+    assert ours.sampler.tolist() == expected.sampler.tolist()
+    np.testing.assert_allclose(ours.hardness, expected.hardness, rtol=1e-6)
 
 
 def test_every_setting_moves_the_point_but_not_the_frontier(explorer):
     before = explorer.frontier
-    seen = {explorer._image.value}
+    seen = {explorer.png()}
     for name, value in (("restart", 0.8), ("n_neighbors", 20), ("n_candidates", 100)):
         getattr(explorer, name).value = value
-        seen.add(explorer._image.value)
+        seen.add(explorer.png())
     assert len(seen) == 4
     assert explorer.frontier is before
     assert explorer._name.get_text() == "● restart 0.8, K / M = 20 / 100"
@@ -70,19 +69,19 @@ def test_every_setting_moves_the_point_but_not_the_frontier(explorer):
 
 def test_the_picture_spans_what_the_frontier_spans(explorer):
     close = FalseNegativeExplorer(np.abs(POINTS) + 1, NAMES)  # all similar to each other
-    assert close.frontier.hardness.min() > 0.5
+    assert close.frontier.points.hardness.min() > 0.5
     for each in (explorer, close):
         assert each._axes.get_xlim() == pytest.approx(plots.frontier(each.frontier).get_xlim())
     plt.close("all")
 
 
 def test_batch_size_draws_another_frontier_and_the_old_one_comes_back(explorer):
-    before, image = explorer.frontier, explorer._image.value
+    before, image = explorer.frontier, explorer.png()
     explorer.batch_size.value = 32
     assert explorer.frontier is not before
     explorer.batch_size.value = 256
     assert explorer.frontier is before
-    assert explorer._image.value == image
+    assert explorer.png() == image
 
 
 def test_code_makes_a_sampler_with_the_setting(explorer):
@@ -137,6 +136,7 @@ def test_without_items_instances_are_numbers():
     assert "<img" not in explorer.pairs.value
 
 
+@pytest.mark.filterwarnings("error")
 def test_labels_that_never_repeat_can_be_shown():
     explorer = FalseNegativeExplorer(POINTS[:100], np.arange(100))
     assert "Batch 1: 0 of" in explorer.pairs.value
@@ -153,16 +153,16 @@ def test_few_embeddings_work(n):
 
 
 def test_error_is_shown_while_the_last_good_picture_stays(explorer, monkeypatch):
-    image, pairs = explorer._image.value, explorer.pairs.value
+    image, pairs = explorer.png(), explorer.pairs.value
     with monkeypatch.context() as patch:
         patch.setattr(ProximityGraph, "build", fail)
         with pytest.raises(RuntimeError, match="the graph burst"):
             explorer.n_candidates.value = 200
     assert "RuntimeError" in explorer.message.value
-    assert (explorer._image.value, explorer.pairs.value) == (image, pairs)
+    assert (explorer.png(), explorer.pairs.value) == (image, pairs)
     explorer.restart.value = 0.5
     assert explorer.message.value == ""
-    assert explorer._image.value != image
+    assert explorer.png() != image
 
 
 def test_labels_in_captions_are_text_not_markup():
@@ -181,3 +181,13 @@ def test_labels_in_captions_are_text_not_markup():
 def test_bad_input_is_named(labels, items, exception, message):
     with pytest.raises(exception, match=message):
         FalseNegativeExplorer(POINTS, labels, items)
+
+
+def test_missing_labels_are_neither_shown_as_pairs_nor_counted():
+    some = [None if i % 2 else int(label) for i, label in enumerate(LABELS)]
+    explorer = FalseNegativeExplorer(POINTS, some)
+    assert explorer.false_negatives.n_unlabelled == 300
+    assert "false negatives" in explorer.numbers.value
+    shown = [int(index) for index in re.findall(r">#(\d+)<", explorer.pairs.value)]
+    assert shown
+    assert all(index % 2 == 0 for index in shown)

@@ -3,17 +3,16 @@
 import base64
 from types import SimpleNamespace
 
-import ipywidgets as widgets
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
 from toolkit.explorers import HardnessExplorer
-from toolkit.metrics import frontier
+from toolkit.metrics import hardness_frontier
 from toolkit.plots.batches import density
 from toolkit.proximity.graph import ProximityGraph
-from toolkit.samplers import side_by_side as draws_module
+from toolkit.samplers import registry
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -33,21 +32,10 @@ def explorer():
     return HardnessExplorer(DATA.points, DATA.labels)
 
 
-def settings_of(explorer):
-    return {name: getattr(explorer, name).value for name in ("restart", "n_neighbors", "n_candidates", "batch_size")}
-
-
 def shown(explorer):
     """Return the walks' hardness and false-negative rate."""
-    rate = explorer.false_negatives["Random walk"].rate if explorer.false_negatives else None
-    return explorer.hardness["Random walk"].mean, rate
-
-
-def picture(widget):
-    """Return the bytes of the first image in a widget, or None."""
-    if isinstance(widget, widgets.Image):
-        return bytes(widget.value)
-    return next(filter(None, map(picture, getattr(widget, "children", ()))), None)
+    rate = explorer.false_negatives["Random walk"].value if explorer.false_negatives else None
+    return explorer.hardness["Random walk"].value, rate
 
 
 def fail(*args, **kwargs):
@@ -79,24 +67,24 @@ def test_fewer_neighbours_and_more_candidates_are_harder(explorer):
 
 
 def test_references_frame_the_walks(explorer):
-    assert explorer.hardness["Uniform"].mean < explorer.hardness["Random walk"].mean < explorer.hardness["kNN"].mean
-    assert explorer.false_negatives["Uniform"].rate == pytest.approx(
+    assert explorer.hardness["Uniform"].value < explorer.hardness["Random walk"].value < explorer.hardness["kNN"].value
+    assert explorer.false_negatives["Uniform"].value == pytest.approx(
         explorer.false_negatives["Uniform"].prior, abs=0.01
     )
 
 
 def test_neighbours_never_exceed_candidates(explorer):
     explorer.n_candidates.value = 20
-    assert settings_of(explorer)["n_neighbors"] == 20
+    assert explorer.controls.settings["n_neighbors"] == 20
     explorer.n_neighbors.value = 200
-    assert settings_of(explorer)["n_candidates"] == 200
+    assert explorer.controls.settings["n_candidates"] == 200
     for size in explorer.n_neighbors.options:
         explorer.n_neighbors.value = size
         assert explorer.n_neighbors.value <= explorer.n_candidates.value
     for size in reversed(explorer.n_candidates.options):
         explorer.n_candidates.value = size
         assert explorer.n_neighbors.value <= explorer.n_candidates.value
-    assert settings_of(explorer)["n_candidates"] == 5
+    assert explorer.controls.settings["n_candidates"] == 5
     assert explorer.message.value == ""
 
 
@@ -109,7 +97,7 @@ def test_graph_has_the_settings_shown(explorer, monkeypatch, name, value):
     )
     getattr(explorer, name).value = value
     assert len(built) == 1, "one build, although two sliders move"
-    now = settings_of(explorer)
+    now = explorer.controls.settings
     assert (built[0].n_neighbors, built[0].n_candidates) == (now["n_neighbors"], now["n_candidates"])
 
 
@@ -120,39 +108,39 @@ def test_restart_does_not_rebuild_the_graph(explorer, monkeypatch):
 
 
 def test_batch_size_draws_the_references_anew(explorer):
-    before = {name: result.per_batch for name, result in explorer.hardness.items()}
+    before = {name: result.values for name, result in explorer.hardness.items()}
     explorer.batch_size.value = 32
-    assert {len(result.per_batch) for result in explorer.hardness.values()} == {18}, "600 // 32 batches"
+    assert {len(result.values) for result in explorer.hardness.values()} == {18}, "600 // 32 batches"
     for name, result in explorer.hardness.items():
-        assert result.mean != before[name].mean()
+        assert result.value != before[name].mean()
 
 
 @pytest.mark.parametrize("name", ["restart", "n_neighbors", "n_candidates", "batch_size"])
 def test_every_slider_changes_picture_and_numbers(explorer, name):
     control = getattr(explorer, name)
-    image, numbers = picture(explorer), explorer.numbers.value
+    image, numbers = explorer.png(), explorer.numbers.value
     control.value = 0.9 if name == "restart" else 32 if name == "batch_size" else 20
-    assert picture(explorer).startswith(PNG)
-    assert picture(explorer) != image
+    assert explorer.png().startswith(PNG)
+    assert explorer.png() != image
     assert explorer.numbers.value != numbers
 
 
 def test_reset_restores_settings_and_results(explorer):
-    settings, results, image = settings_of(explorer), shown(explorer), picture(explorer)
+    settings, results, image = explorer.controls.settings, shown(explorer), explorer.png()
     explorer.restart.value = 0.8
     explorer.n_candidates.value = 20
     explorer.batch_size.value = 32
     assert shown(explorer) != results
     explorer.reset.click()
-    assert settings_of(explorer) == settings
+    assert explorer.controls.settings == settings
     assert shown(explorer) == results
-    assert picture(explorer) == image
+    assert explorer.png() == image
 
 
 def test_same_seed_same_results():
     first, second, other = (HardnessExplorer(DATA.points, DATA.labels, seed=seed) for seed in (1, 1, 2))
     assert shown(first) == shown(second)
-    assert picture(first) == picture(second)
+    assert first.png() == second.png()
     assert shown(first) != shown(other)
 
 
@@ -164,11 +152,11 @@ def test_numbers_are_those_of_the_metrics_without_a_widget(explorer, restart, n_
     explorer.restart.value = restart
     explorer.n_neighbors.value = n_neighbors
     explorer.batch_size.value = batch_size
-    pair = (n_neighbors, explorer.n_candidates.value)
-    table = frontier(DATA.points, DATA.labels, batch_size, neighbors=[pair], restarts=[restart], n_batches=20, seed=0)
+    pair = (explorer.n_candidates.value, n_neighbors)
+    table = hardness_frontier(DATA.points, DATA.labels, batch_size, graphs=[pair], restarts=[restart]).points
     for row in table.itertuples():
-        assert explorer.hardness[row.sampler].mean == pytest.approx(row.hardness, rel=1e-6)
-        assert explorer.false_negatives[row.sampler].rate == pytest.approx(row.false_negative_rate)
+        assert explorer.hardness[row.sampler].value == pytest.approx(row.hardness, rel=1e-6)
+        assert explorer.false_negatives[row.sampler].value == pytest.approx(row.false_negative_rate)
     walk = table[table.sampler == "Random walk"].iloc[0]
     text = explorer.numbers.value
     assert f"hardness <b>{walk.hardness:.3f}</b>" in text
@@ -184,12 +172,12 @@ def test_picture_shows_the_results(explorer):
     walk, rates = explorer.hardness["Random walk"], explorer.false_negatives
     np.testing.assert_allclose(explorer._outline.get_data()[0], density(walk))
     assert explorer._outline.get_data()[0].max() <= top.get_ylim()[1]
-    assert list(explorer._mean.get_xdata()) == [walk.mean] * 2
+    assert list(explorer._mean.get_xdata()) == [walk.value] * 2
     written = [text.get_text() for text in top.texts]
-    assert set(written) == {f"{name}\nmean {result.mean:.2f}" for name, result in explorer.hardness.items()}
+    assert set(written) == {f"{name}\nmean {result.value:.2f}" for name, result in explorer.hardness.items()}
     widths = {bar.get_y() + bar.get_height() / 2: bar.get_width() for bar in bottom.patches}
     names = [label.get_text() for label in bottom.get_yticklabels()]
-    assert {name: widths[i] for i, name in enumerate(names)} == {name: result.rate for name, result in rates.items()}
+    assert {name: widths[i] for i, name in enumerate(names)} == {name: result.value for name, result in rates.items()}
     assert f"chance {rates['kNN'].prior:.1%}" in [text.get_text() for text in bottom.texts]
 
 
@@ -205,16 +193,10 @@ def test_without_labels_the_panel_says_so():
     assert "hardness" in explorer.numbers.value
 
 
-def test_every_control_has_a_name_and_a_tooltip(explorer):
-    for control in (explorer.restart, explorer.n_neighbors, explorer.n_candidates, explorer.batch_size, explorer.reset):
-        assert control.description
-        assert len(control.tooltip) > 10
-
-
 def test_mimebundle_carries_the_picture_and_a_stable_repr(explorer):
     bundle = explorer._repr_mimebundle_()
     bundle = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert base64.b64decode(bundle["image/png"]) == picture(explorer)
+    assert base64.b64decode(bundle["image/png"]) == explorer.png()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert repr(explorer) == "HardnessExplorer(n=600, labels=True)"
     assert repr(HardnessExplorer(DATA.points)) == "HardnessExplorer(n=600, labels=False)"
@@ -228,18 +210,18 @@ def test_mimebundle_carries_the_picture_and_a_stable_repr(explorer):
 
 
 def test_error_in_a_callback_is_shown_and_raised(explorer, monkeypatch):
-    image, numbers = picture(explorer), explorer.numbers.value
+    image, numbers = explorer.png(), explorer.numbers.value
     with monkeypatch.context() as patch:
         patch.setattr(ProximityGraph, "build", fail)
         with pytest.raises(RuntimeError, match="the graph burst"):
             explorer.n_candidates.value = 200
     assert "RuntimeError" in explorer.message.value
     assert "the graph burst" in explorer.message.value
-    assert picture(explorer) == image
+    assert explorer.png() == image
     assert explorer.numbers.value == numbers
     explorer.restart.value = 0.5
     assert explorer.message.value == "", "the next change works again"
-    assert picture(explorer) != image
+    assert explorer.png() != image
     fresh = HardnessExplorer(DATA.points, DATA.labels)
     fresh.n_candidates.value = 200
     fresh.restart.value = 0.5
@@ -248,11 +230,11 @@ def test_error_in_a_callback_is_shown_and_raised(explorer, monkeypatch):
 
 def test_after_an_error_the_references_catch_up_too(explorer, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(draws_module, "KNNBatchSampler", SimpleNamespace(from_embeddings=fail))
+        patch.setattr(registry.KNNBatchSampler, "from_embeddings", fail)
         with pytest.raises(RuntimeError, match="the graph burst"):
             explorer.batch_size.value = 32
     explorer.restart.value = 0.5
-    assert {len(result.per_batch) for result in explorer.hardness.values()} == {18}, "all are of batches of 32"
+    assert {len(result.values) for result in explorer.hardness.values()} == {18}, "all are of batches of 32"
 
 
 def test_message_shows_text_not_markup(explorer, monkeypatch):
@@ -311,4 +293,4 @@ def test_few_embeddings_work(n):
             control.value = value
     explorer.restart.value = 0.95
     assert explorer.message.value == ""
-    assert picture(explorer).startswith(PNG)
+    assert explorer.png().startswith(PNG)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lab import python_path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
 LARGEST = 300_000
@@ -29,14 +30,14 @@ molecules = graphs.bundled()
 composition = [graph.x.mean(0).tolist() for graph in molecules.graphs]
 draw = lambda index, ax: plots.molecule(molecules.graphs[index], ax=ax)"""
 EXPLORERS = [
-    'explorers.ProximityGraphExplorer(points, labels, images, layout="pca")',
-    'explorers.WalkPlayer(points, labels, images, layout="pca")',
+    'explorers.ProximityGraphExplorer(points, labels, images, projection="pca")',
+    'explorers.WalkPlayer(points, labels, images, projection="pca")',
     "explorers.HardnessExplorer(points, labels, images)",
     "explorers.FalseNegativeExplorer(points, labels, images)",
-    "explorers.SentenceExplorer(points, texts, labels)",
-    "explorers.GraphBatchExplorer(composition, draw, molecules.labels, batch_size=32)",
+    "explorers.SentenceExplorer(points, labels, texts)",
+    "explorers.GraphBatchExplorer(composition, molecules.labels, draw, batch_size=32)",
     "explorers.TrainingMonitor(history)",
-    'explorers.Dashboard(points, labels, images, history, layout="pca")',
+    'explorers.Dashboard(points, labels, images, history=history, projection="pca")',
 ]
 
 
@@ -47,7 +48,9 @@ def saved(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell(source) for source in (DATA, *EXPLORERS)]
     path = tmp_path_factory.mktemp("saved") / "explorers.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    execute(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", python_path())
+        execute(path)
     return nbformat.read(path, as_version=4)
 
 

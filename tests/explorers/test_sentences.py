@@ -3,6 +3,7 @@
 import base64
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
@@ -23,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture
 def explorer():
-    explorer = SentenceExplorer(POINTS, TEXTS, NAMES)
+    explorer = SentenceExplorer(POINTS, NAMES, TEXTS)
     explorer.batch_size.value = 32
     return explorer
 
@@ -60,6 +61,13 @@ def test_false_negatives_of_the_first_member_are_vermillion():
     plt.close("all")
 
 
+def test_missing_labels_are_named_and_never_false_negatives():
+    labels = [None, None, "cat", float("nan")]
+    (ax,) = plots.batch_sentences({"Random walk": [0, 1, 2, 3]}, TEXTS, labels)
+    assert texts_of(ax)[1::2] == ["no label", "no label", "cat", "no label"]
+    assert {text.get_color() for text in ax.texts} == {INK}
+
+
 def test_long_sentences_are_cut_to_two_lines():
     (ax,) = plots.batch_sentences({"kNN": [0]}, ["word " * 200])
     (text,) = texts_of(ax)
@@ -75,27 +83,27 @@ def test_shows_one_batch_of_each_sampler(explorer):
     assert set(explorer.batches) == set(COLORS)
     for batch in explorer.batches.values():
         assert len(set(np.asarray(batch).tolist())) == 32
-    knn, walk = (batch_hardness([explorer.batches[name]], POINTS).mean for name in ("kNN", "Random walk"))
+    knn, walk = (batch_hardness([explorer.batches[name]], POINTS).value for name in ("kNN", "Random walk"))
     assert knn > walk
 
 
 def test_the_restart_slider_fills_the_walks_batch_anew(explorer):
-    before, picture = explorer.batches, explorer._png()
+    before, picture = explorer.batches, explorer.png()
     explorer.restart.value = 0.9
     after = explorer.batches
     assert set(after["Random walk"]) != set(before["Random walk"])
     assert after["Random walk"][0] == before["Random walk"][0], "from the same start"
     for name in ("Uniform", "kNN"):
         np.testing.assert_array_equal(after[name], before[name])
-    assert explorer._png() != picture
+    assert explorer.png() != picture
 
 
 def test_numbers_are_those_of_the_metrics(explorer):
-    walks, _ = explorer._draws.walks(**explorer.controls.settings)
-    assert explorer.hardness.mean == pytest.approx(batch_hardness(walks, POINTS).mean)
-    assert explorer.false_negatives.rate == pytest.approx(false_negative_rate(walks, NAMES).rate)
-    assert f"{explorer.hardness.mean:.3f}" in explorer.numbers.value
-    assert f"{explorer.false_negatives.rate:.1%}" in explorer.numbers.value
+    walks, _ = explorer._samples.walks(**explorer.controls.settings)
+    assert explorer.hardness.value == pytest.approx(batch_hardness(walks, POINTS).value)
+    assert explorer.false_negatives.value == pytest.approx(false_negative_rate(walks, NAMES).value)
+    assert f"{explorer.hardness.value:.3f}" in explorer.numbers.value
+    assert f"{explorer.false_negatives.value:.1%}" in explorer.numbers.value
 
 
 def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
@@ -109,19 +117,25 @@ def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
 
 
 def test_without_labels(explorer):
-    bare = SentenceExplorer(POINTS, TEXTS)
+    bare = SentenceExplorer(POINTS, items=TEXTS)
     assert bare.false_negatives is None
     assert "false negatives" not in bare.numbers.value
     assert repr(bare) == "SentenceExplorer(n=400, labels=False)"
 
 
+def test_sentences_may_be_a_pandas_series():
+    series = pd.Series(TEXTS, index=range(1, 401))
+    first, second = (SentenceExplorer(POINTS, NAMES, items, batch_size=32) for items in (TEXTS, series))
+    assert first.png() == second.png()
+
+
 def test_page_without_scripts_gets_the_picture(explorer):
-    assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer._png()
-    assert bytes(explorer._png()[:8]) == PNG
+    assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer.png()
+    assert explorer.png()[:8] == PNG
 
 
 def test_error_is_shown_and_raised(explorer, monkeypatch):
-    picture = explorer._png()
+    picture = explorer.png()
 
     def fail(*args, **kwargs):
         raise RuntimeError("no <ink>")
@@ -130,7 +144,7 @@ def test_error_is_shown_and_raised(explorer, monkeypatch):
     with pytest.raises(RuntimeError, match="no <ink>"):
         explorer.restart.value = 0.7
     assert explorer.message.value == "<b>RuntimeError</b>: no &lt;ink&gt;"
-    assert explorer._png() == picture
+    assert explorer.png() == picture
     monkeypatch.undo()
     explorer.batch.value = 2
     assert explorer.message.value == ""
@@ -143,12 +157,13 @@ def test_no_figure_is_left_in_pyplot(explorer):
 @pytest.mark.parametrize(
     ("texts", "exception", "message"),
     [
-        (TEXTS[1:], ValueError, r"texts must hold one string per instance \(400\), got 399"),
-        ([*TEXTS[:-1], 7], TypeError, "texts must be strings, got int at index 399"),
-        ("a sentence", TypeError, "texts must be a sequence of strings, one per instance, got str"),
-        (POINTS, TypeError, "texts must be strings, got ndarray at index 0"),
+        (TEXTS[1:], ValueError, r"items must hold one per instance \(400\), got 399"),
+        ([*TEXTS[:-1], 7], TypeError, "items must all be strings as the first one is, got int at index 399"),
+        ("a sentence", TypeError, "items must hold one item per instance, got a single str"),
+        (np.zeros((400, 8, 8)), TypeError, "items of SentenceExplorer must be of the kind text, got image"),
+        (None, TypeError, "items of SentenceExplorer must be of the kind text, got none"),
     ],
 )
 def test_bad_texts_are_named(texts, exception, message):
     with pytest.raises(exception, match=message):
-        SentenceExplorer(POINTS, texts)
+        SentenceExplorer(POINTS, items=texts)

@@ -43,7 +43,7 @@ def test_edges_of_instances_without_a_label_do_not_count():
 
 
 def test_unreachable_instances_are_counted():
-    graph = ProximityGraph(np.array([[1], [0], [0], [0]], np.int32), np.ones((4, 1), np.float32), 3)
+    graph = ProximityGraph(np.array([[1], [0], [0], [0]], np.int32), np.ones((4, 1), np.float32), n_candidates=3)
     assert metrics.in_degrees(graph).unreachable == 0.5
 
 

@@ -41,11 +41,11 @@ def test_comparison_draws_means_intervals_and_seeds(compared):
 
 def test_comparison_states_what_the_intervals_say(compared):
     title = plots.comparison(compared).get_title(loc="left")
-    assert title == "kNN: below uniform with 2 of 2 losses\nRandom walk: not told from uniform"
+    assert title == "kNN: below uniform with 2 of 2 losses\nRandom walk: no clear difference from uniform"
 
 
 def test_comparison_of_several_sets_is_refused(compared):
-    frame = compared.frame.copy()
+    frame = compared.to_frame().copy()
     frame.loc[0, "set"] = "other"
     with pytest.raises(ValueError, match="got several of set: choose"):
         plots.comparison(Comparison(frame))

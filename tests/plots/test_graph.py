@@ -8,6 +8,7 @@ from figures import texts
 from matplotlib.colors import to_hex
 
 from toolkit import plots
+from toolkit.metrics import Frontier
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.plots.thumbnails import Thumbnails
 from toolkit.training import history as module
@@ -46,11 +47,11 @@ def make_points(rates):
     walks = {"sampler": "Random walk", "n_neighbors": [200, 10, 100], "n_candidates": 1000, "restart": 0.2}
     points = pd.DataFrame(walks | {"false_negative_rate": rates, "false_negative_half": [0.01, 0.03, 0.02]})
     uniform = pd.DataFrame([{"sampler": "Uniform", "false_negative_rate": 0.1}])
-    return pd.concat([uniform, points]).assign(prior=0.1)
+    return Frontier(pd.concat([uniform, points]).assign(prior=0.1))
 
 
-def test_pickiness_draws_the_rate_over_k_by_m_and_states_the_cost():
-    ax = plots.pickiness(make_points([0.15, 0.4, 0.25]))
+def test_false_negatives_by_ratio_draws_the_rate_over_k_by_m_and_states_the_cost():
+    ax = plots.false_negatives_by_ratio(make_points([0.15, 0.4, 0.25]))
     line = ax.lines[0]
     assert line.get_xdata() == pytest.approx([0.01, 0.1, 0.2])
     assert line.get_ydata() == pytest.approx([0.4, 0.25, 0.15])
@@ -109,6 +110,6 @@ def test_a_declared_column_gets_its_panel(monkeypatch):
 def test_settings_of_matplotlib_stay():
     before = dict(mpl.rcParams)
     plots.pairs(PAIRS, Thumbnails(IMAGES))
-    plots.pickiness(make_points([0.1, 0.2, 0.3]))
+    plots.false_negatives_by_ratio(make_points([0.1, 0.2, 0.3]))
     plots.training_panels({"Uniform": make_history()})
     assert dict(mpl.rcParams) == before

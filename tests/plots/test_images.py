@@ -37,3 +37,10 @@ def test_grid_takes_batches_smaller_than_a_row():
     images = np.random.default_rng(0).random((8, 6, 6))
     axes = plots.batch_grid({"Uniform": [0, 1, 2], "kNN": [3, 4, 5, 6]}, images, np.arange(8) % 2)
     assert [sum(len(ax.images) for ax in row) for row in axes] == [3, 4]
+
+
+def test_grid_never_frames_pictures_without_a_label():
+    images = np.random.default_rng(0).random((4, 6, 6))
+    axes = plots.batch_grid({"Uniform": [0, 1, 2]}, images, np.array([-1, -1, 0, 0]), ["cat"], n_shown=3)
+    assert [ax.get_xlabel() for ax in axes[0]] == ["no label", "no label", "cat"]
+    assert {to_hex(spine.get_edgecolor()).upper() for spine in axes[0, 1].spines.values()} != {FALSE_NEGATIVE}

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 
 from toolkit import ProximityGraph, plots
 from toolkit.metrics import graph as structure
-from toolkit.plots.style import COLORS, FALSE_NEGATIVE
+from toolkit.plots.style import COLORS, FALSE_NEGATIVE, UNLABELLED
 from toolkit.proximity import trace_walk
 
 RNG = np.random.default_rng(0)
@@ -75,6 +75,14 @@ def test_a_map_of_the_wrong_shape_is_named():
         plots.embedding_map(POSITIONS, values=[1, 2])
 
 
+def test_instances_without_a_label_are_pale_grey_and_not_named():
+    labels = [None if i % 3 == 0 else label for i, label in enumerate(LABELS.tolist())]
+    ax = plots.embedding_map(POSITIONS, labels)
+    assert texts(ax) == ["dog", "eel"]
+    grey = [to_hex(color).upper() == UNLABELLED for color in ax.collections[0].get_facecolors()]
+    assert grey == [label is None for label in labels]
+
+
 # Neighbours and walks on the map
 
 
@@ -107,6 +115,14 @@ def test_a_walk_has_a_line_for_each_move_and_a_mark_for_each_member(step):
     same = LABELS[members] == LABELS[TRACE.start]
     assert ringed(ax) == (rows(POSITIONS[members[same]]), rows(POSITIONS[members[~same]]))
     assert ax.get_title(loc="left").startswith(f"{n} steps, {len(back)} restarts (dashed), {len(members)} members")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), -1])
+def test_instances_without_a_label_are_never_false_negatives(missing):
+    labels = [missing if i % 2 else 0 for i in range(120)]  # #7 and #5, where the walk starts, have none
+    for ax in (plots.neighborhood(POSITIONS, GRAPH, 7, labels), plots.walk(POSITIONS, TRACE, labels)):
+        assert ringed(ax)[0] == set()
+        assert ": 0 have" in ax.get_title(loc="left") or ", 0% with" in ax.get_title(loc="left")
 
 
 def test_a_walk_of_too_many_steps_is_refused():
@@ -145,7 +161,7 @@ def test_candidates_splits_the_best_from_the_rest():
 def test_same_label_draws_each_rate_beside_chance():
     results = {name: structure.same_label_edges(GRAPH, names) for name, names in {"a": LABELS, "b": [0] * 120}.items()}
     ax = plots.same_label(results)
-    assert [bar.get_width() for bar in ax.patches] == [results["a"].rate, 1]
+    assert [bar.get_width() for bar in ax.patches] == [results["a"].value, 1]
     assert {to_hex(bar.get_facecolor()).upper() for bar in ax.patches} == {COLORS["Random walk"].upper()}
-    assert texts(ax)[0] == f"{results['a'].rate:.0%}  ({results['a'].rate / results['a'].prior:.1f} × chance)"
+    assert texts(ax)[0] == f"{results['a'].value:.0%}  ({results['a'].value / results['a'].prior:.1f} × chance)"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]

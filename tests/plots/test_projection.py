@@ -212,7 +212,7 @@ def test_the_other_process_loads_no_torch_and_gets_half_of_the_cores(tmp_path, m
     [
         ({"n_neighbors": 1}, ValueError, "n_neighbors must be between 2 and 299, got 1"),
         ({"n_neighbors": 300}, ValueError, "n_neighbors must be between 2 and 299, got 300"),
-        ({"min_dist": 1.0}, ValueError, r"min_dist must be in \[0, 1\), got 1.0"),
+        ({"min_dist": 1.0}, ValueError, r"min_dist must be a number in \[0, 1\), got 1.0"),
         ({"seed": -1}, ValueError, "seed must be between 0 and"),
         ({"embeddings": POINTS[:3]}, ValueError, "number of embeddings must be at least 4, got 3"),
         ({"embeddings": np.full((9, 2), np.nan)}, ValueError, "embeddings must be finite"),

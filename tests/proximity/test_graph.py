@@ -285,7 +285,9 @@ def test_scores_that_are_no_numbers_end_all_the_same():
 
 def test_recall_in_repr():
     neighbors, similarities = np.array([[1], [0]], np.int32), np.zeros((2, 1), np.float32)
-    assert repr(ProximityGraph(neighbors, similarities, 1, 0.98765)).endswith("n_candidates=1, recall=0.988)")
+    assert repr(ProximityGraph(neighbors, similarities, n_candidates=1, recall=0.98765)).endswith(
+        "n_candidates=1, recall=0.988)"
+    )
 
 
 def test_to_networkx():

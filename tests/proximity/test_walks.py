@@ -153,7 +153,7 @@ def test_partition_cuts_its_instances_by_connected_walks(clusters, restart, n_le
 def test_partition_goes_back_to_the_seed_where_no_neighbour_is_left():
     # Node 0 points to 1, 2 and 3, and these only to 4, 5 and 6, which are in other batches.
     neighbors = np.array([[1, 2, 3], *[[4, 5, 6]] * 3, *[[0, 1, 2]] * 4], np.int32)
-    graph = ProximityGraph(neighbors, np.zeros((8, 3), np.float32), 3)
+    graph = ProximityGraph(neighbors, np.zeros((8, 3), np.float32), n_candidates=3)
     queue, stats = partition_batches(graph, [0, 7, 1, 2, 3], 4, restart=0.0, seed=0)
     assert (queue[0], sorted(queue[:4].tolist()), queue[4]) == (0, [0, 1, 2, 3], 7)
     assert stats.reseeds == 0

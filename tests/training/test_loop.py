@@ -177,7 +177,7 @@ def test_the_loss_is_read_before_the_samplers_clock_starts(monkeypatch):
     """Reading it waits for the device: later, the sampler's time would include a GPU's step."""
     events, sampler, model = [], SAMPLERS["uniform"](), make_model()
     item, update = torch.Tensor.item, sampler.update
-    monkeypatch.setattr(torch.Tensor, "item", lambda self: events.append("item") or item(self))
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: events.append(self.requires_grad) or item(self))
     monkeypatch.setattr(sampler, "update", lambda *arguments: events.append("update") or update(*arguments))
     run(1, sampler, model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
-    assert events[:2] == ["item", "update"]
+    assert True in events[: events.index("update")]

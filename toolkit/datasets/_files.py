@@ -1,9 +1,13 @@
 """Where data is: the user's folder of data sets, and the bundled files."""
 
 import hashlib
+import io
 import os
 import re
 from pathlib import Path
+
+import numpy as np
+import torch
 
 
 def data_root(root: str | Path | None = None) -> Path:
@@ -25,8 +29,13 @@ def bundled_file(folder: str, name: str) -> bytes:
     return data
 
 
+def bundled_array(folder: str, name: str) -> torch.Tensor:
+    """Return the array in a bundled file of NumPy's format."""
+    return torch.from_numpy(np.load(io.BytesIO(bundled_file(folder, name))))
+
+
 def bundled_folder() -> Path:
-    """Return the folder of bundled data: inside an installed package, or beside it in a clone."""
+    """Return the folder of bundled data: inside an installed package, or next to it in a clone."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "bundled"
     return inside if inside.is_dir() else package.parent / "data"

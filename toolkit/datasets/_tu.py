@@ -56,7 +56,7 @@ def raw_files(folder: Path, name: str) -> dict[str, Path]:
 
 
 def _check_graphs(paths: dict[str, Path], numbers: np.ndarray, n_labels: int) -> None:
-    in_order = numbers[0] == 1 and np.isin(np.diff(numbers), (0, 1)).all()
+    in_order = bool(numbers[0] == 1 and np.isin(np.diff(numbers), (0, 1)).all())
     _demand(in_order, paths["graph_indicator"], "the graphs are not numbered 1, 2, ... in order")
     last = numbers[-1]
     _demand(last == n_labels, paths["graph_labels"], f"it has {n_labels} labels for {last} graphs")

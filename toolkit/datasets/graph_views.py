@@ -29,11 +29,6 @@ class GraphAugmentation(nn.Module):
     ratio : float
         Share of the nodes or edges to change, in [0, 1).
 
-    Raises
-    ------
-    ValueError
-        For no kind, an unknown one, or `ratio` outside [0, 1).
-
     Examples
     --------
     >>> from toolkit.datasets import graphs

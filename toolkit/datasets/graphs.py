@@ -13,7 +13,6 @@ default the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 (torch.Size([64]), 64, 64)
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from toolkit import _checks
-from toolkit.datasets._files import bundled_file, data_root
+from toolkit.datasets._files import bundled_array, data_root
 from toolkit.datasets._tu import raw_files, read_raw
 from toolkit.datasets.graph_views import GraphAugmentation
 
@@ -94,11 +93,6 @@ class Graphs(Dataset):
             Probability of the walk's jump back, in (0, 1).
         eps : float
             Smaller entries are left out: in large graphs most are tiny.
-
-        Raises
-        ------
-        ValueError
-            For `alpha` outside (0, 1).
         """
         _checks.number("alpha", alpha, "(0, 1)")
         parts = []
@@ -157,12 +151,7 @@ def bundled() -> Graphs:
     """Return the bundled molecules: 1,282 with their solubility in water, in three classes.
 
     Nodes are heavy atoms, features their elements (`ELEMENTS`). Each graph has also ``pos`` (n, 2), its drawing's
-    coordinates, and ``bond`` (m,), the bonds' orders.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If a file is missing, or does not have the checksum it was built with.
+    coordinates, and ``bond`` (m,), the bonds' orders. A missing or damaged file raises.
 
     Examples
     --------
@@ -172,9 +161,7 @@ def bundled() -> Graphs:
     from torch_geometric.data import Data
 
     names = ("elements", "positions", "bonds", "sizes", "labels")
-    elements, positions, bonds, sizes, labels = (
-        torch.from_numpy(np.load(io.BytesIO(bundled_file("solubility", f"{name}.npy")))) for name in names
-    )
+    elements, positions, bonds, sizes, labels = (bundled_array("solubility", f"{name}.npy") for name in names)
     features = F.one_hot(elements.long(), len(ELEMENTS)).float()
     n_atoms, n_bonds = sizes.long().T.tolist()
     parts = features.split(n_atoms), positions.split(n_atoms), bonds.long().split(n_bonds)
@@ -203,7 +190,7 @@ def tu(
     max_degree : int
         Higher degrees count as this one, as in GraphCL's code for semi-supervised learning.
     degrees : bool
-        Put the one-hot degrees beside the labels, as MVGRL's code does.
+        Put the one-hot degrees next to the labels, as MVGRL's code does.
 
     Raises
     ------

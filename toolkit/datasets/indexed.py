@@ -71,4 +71,4 @@ def _with_index(index: int, item) -> tuple:
 
 def _collate(collate: Callable, items: list[tuple]) -> tuple:
     indices, batch = zip(*((index, rest[0] if len(rest) == 1 else rest) for index, *rest in items), strict=True)
-    return _with_index(default_collate(indices), collate(list(batch)))
+    return _with_index(default_collate(list(indices)), collate(list(batch)))

@@ -1,6 +1,5 @@
 """Lines of text files."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -28,27 +27,21 @@ def read_lines(path: str | Path, encoding: str = "utf-8", limit: int | None = No
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If a line is not in this encoding (the line is named), or no line has text.
+    FileNotFoundError, ValueError
+        For no such file, a line in another encoding (the line is named), and no line with text.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: give the path of a plain text file, one sentence a line")
-    lines = np.fromiter(_decoded(path, encoding, limit), np.dtypes.StringDType())
+    with open(path, "rb") as file:
+        texts = (_decoded(path, encoding, number, line) for number, line in enumerate(file, start=1))
+        lines = np.fromiter(islice(filter(None, texts), limit), np.dtypes.StringDType())
     if not len(lines):
         raise ValueError(f"{path} has no line with text in it")
     return lines
 
 
-def _decoded(path: Path, encoding: str, limit: int | None) -> Iterator[str]:
-    with open(path, "rb") as file:
-        texts = (_decoded_line(path, encoding, number, line) for number, line in enumerate(file, start=1))
-        yield from islice(filter(None, texts), limit)
-
-
-def _decoded_line(path: Path, encoding: str, number: int, line: bytes) -> str:
+def _decoded(path: Path, encoding: str, number: int, line: bytes) -> str:
     try:
         return line.decode(encoding).removeprefix("\ufeff").strip()
     except UnicodeDecodeError as error:

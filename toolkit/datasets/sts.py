@@ -3,8 +3,6 @@
 Files lie as ``root/sts/TASK/SUBSET.tsv``: a header, then score, sentence and sentence between tabs, without quoting.
 """
 
-import csv
-import io
 import math
 import os
 from collections.abc import Sequence
@@ -26,15 +24,7 @@ SUBSETS = {
 }
 TASKS = tuple(SUBSETS)
 # On the hub a year is one file; "all" holds every subset of it.
-HUB = {
-    "STS12": "mteb/sts12-sts",
-    "STS13": "mteb/sts13-sts",
-    "STS14": "mteb/sts14-sts",
-    "STS15": "mteb/sts15-sts",
-    "STS16": "mteb/sts16-sts",
-    "STSBenchmark": "mteb/stsbenchmark-sts",
-    "SICK-R": "mteb/sickr-sts",
-}
+HUB = {task: f"mteb/{task.replace('-', '').lower()}-sts" for task in TASKS}
 HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test", "all": "test"}
 HEADER = ("score", "sentence1", "sentence2")
 
@@ -87,10 +77,8 @@ def sts(
 
     Raises
     ------
-    FileNotFoundError
-        If none of the tasks is there.
-    ValueError
-        For a line that is not a score and two sentences (file and line are named).
+    FileNotFoundError, ValueError
+        If none of the tasks is there; for a line that is not a score and two sentences (it is named).
     """
     folder = data_root(root) / "sts"
     for task in tasks:
@@ -105,8 +93,8 @@ def sts(
 
 
 def _read_task(folder: Path, task: str, split: str, download: bool) -> ScoredPairs:
-    subsets = (split,) if task == "STSBenchmark" else SUBSETS[task]
-    whole = folder / task / ("all.tsv" if task != "STSBenchmark" else f"{split}.tsv")
+    whole, subsets = ("all", SUBSETS[task]) if task != "STSBenchmark" else (split, (split,))
+    whole = folder / task / f"{whole}.tsv"
     paths = [whole] if whole.is_file() else [folder / task / f"{subset}.tsv" for subset in subsets]
     if download and not all(path.is_file() for path in paths):
         _download(task, whole)
@@ -132,7 +120,7 @@ def _read(path: Path) -> list[tuple[float, str, str]]:
             value = math.nan
         if not math.isfinite(value) or len(sentences) != 2 or not all(map(str.strip, sentences)):
             raise ValueError(f"line {number} of {path} must be a score and two sentences, got {line[:80]!r}")
-        rows.append((value, *sentences))
+        rows.append((value, sentences[0], sentences[1]))
     return rows
 
 
@@ -144,12 +132,10 @@ def _download(task: str, path: Path) -> None:
         pairs = load_dataset(HUB[task], split=HUB_SPLITS[path.stem])
     except Exception as error:  # the library raises all kinds of errors without a network
         raise FileNotFoundError(f"{task} can't be fetched from the hub ({error}): put it at {path}") from error
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines = ["\t".join(HEADER)]
     for score, *sentences in zip(*(pairs[column] for column in HEADER), strict=True):
-        writer.writerow([score, *(" ".join(sentence.split()) for sentence in sentences)])
+        lines.append("\t".join([str(score), *(" ".join(sentence.split()) for sentence in sentences)]))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(out.getvalue(), encoding="utf-8")
+    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
     os.replace(part, path)

@@ -17,10 +17,12 @@ Sentences(n=20000, max_length=32, classes=25)
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
@@ -28,6 +30,9 @@ from toolkit import _checks
 from toolkit.datasets._files import bundled_file
 from toolkit.datasets.lines import read_lines
 from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding
 
 CHUNK = 2_000  # tokenizers keep much more than the tokens of each text meanwhile
 
@@ -67,8 +72,6 @@ class Sentences(Dataset):
 
     Examples
     --------
-    >>> from toolkit.datasets.text import Sentences
-    >>> from toolkit.datasets.tokenizers import train_tokenizer
     >>> texts = ["a cat sat", "a cat sat on a mat"]
     >>> sentences = Sentences(texts, train_tokenizer(texts, 300))
     >>> index, tokens = sentences.collate([sentences[0], sentences[1]])
@@ -78,7 +81,7 @@ class Sentences(Dataset):
 
     def __init__(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str] | np.ndarray,
         tokenizer,
         max_length: int = 32,
         labels=None,
@@ -125,22 +128,18 @@ class Sentences(Dataset):
         start = self._starts[index]
         return index, self.ids[start : start + self.lengths[index]]
 
-    def collate(self, items: Iterable[tuple[int, np.ndarray]]) -> tuple[Tensor, dict]:
-        """Return the indices (B,) and the padded tokens, a `transformers.BatchEncoding`, of some items."""
+    def collate(self, items: Iterable[tuple[int, np.ndarray]]) -> "tuple[Tensor, BatchEncoding]":
+        """Return the indices (B,) and the padded tokens of some items."""
         from transformers import BatchEncoding
 
         index, rows = zip(*items, strict=True)
-        shape = len(rows), max(map(len, rows))
-        tokens = np.full(shape, self.tokenizer.pad_token_id, np.int64)
-        mask = np.zeros(shape, np.int64)
-        for row, (tokens_row, mask_row) in zip(rows, zip(tokens, mask, strict=True), strict=True):
-            tokens_row[: len(row)] = row
-            mask_row[: len(row)] = 1
-        parts = {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
-        return torch.tensor(index), BatchEncoding(parts)
+        ids = [torch.from_numpy(row.astype(np.int64)) for row in rows]
+        tokens = pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id)
+        mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
+        return torch.tensor(index), BatchEncoding({"input_ids": tokens, "attention_mask": mask})
 
-    def batch(self, indices):
-        """Return the padded tokens, a `transformers.BatchEncoding`, of the sentences `indices`."""
+    def batch(self, indices) -> "BatchEncoding":
+        """Return the padded tokens of the sentences `indices`."""
         return self.collate([self[index] for index in _checks.indices("indices", indices, len(self))])[1]
 
     def __repr__(self) -> str:
@@ -166,11 +165,6 @@ def text_file(
         The tokenizer, as for `Sentences`; by default one is trained on the file (`train_tokenizer`).
     max_length, encoding, limit, progress
         Settings of `Sentences` and `read_lines`.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `read_lines`: no such file, no text, another encoding (the line is named).
     """
     lines = read_lines(path, encoding, limit)
     return Sentences(lines, tokenizer or train_tokenizer(lines), max_length, progress=progress)
@@ -179,12 +173,7 @@ def text_file(
 def bundled(tokenizer=None, max_length: int = 32) -> Sentences:
     """Return 20,000 noun glosses of WordNet 3.0 with their lexicographer file as label: act, animal, ..., time.
 
-    `tokenizer` is as for `Sentences`, by default one trained on the glosses.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the file is missing, or does not have the checksum it was built with.
+    `tokenizer` is as for `Sentences`, by default one trained on the glosses. A missing or damaged file raises.
     """
     rows = [line.split("\t") for line in bundled_file("wordnet", "glosses.tsv").decode().splitlines()]
     names, glosses = zip(*rows, strict=True)

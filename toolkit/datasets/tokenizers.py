@@ -10,13 +10,7 @@ SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
 def load_tokenizer(name: str | Path):
-    """Return the tokenizer of a model, by its folder or its name on the hub.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder, or the hub can't be reached and the tokenizer is not in its cache.
-    """
+    """Return the tokenizer of a model, by its folder or its name on the hub; see `from_pretrained` for errors."""
     from transformers import AutoTokenizer
 
     return from_pretrained(AutoTokenizer, name)
@@ -34,11 +28,6 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
         Texts to learn from, read once.
     vocab_size : int
         Largest number of pieces, at least 300. Pieces seen only once are left out.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a vocabulary that is not an integer of at least 300.
 
     Examples
     --------

@@ -16,7 +16,6 @@ Every loader returns an `ImageData`. `root` is the folder with the files, by def
 (torch.Size([1, 28, 28]), 'T-shirt/top')
 """
 
-import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,20 +27,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from toolkit import _checks
-from toolkit.datasets._files import bundled_file, data_root
+from toolkit.datasets._files import bundled_array, data_root
 from toolkit.datasets.image_views import simclr_augmentation
 
 FASHION_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
 
@@ -52,11 +43,6 @@ class Images(Dataset):
     ----------
     pixels : uint8 tensor, shape (N, C, H, W)
     labels : int64 array, shape (N,), or None
-
-    Raises
-    ------
-    ValueError
-        For labels that are not one per image.
     """
 
     def __init__(self, pixels: Tensor, labels) -> None:
@@ -80,21 +66,15 @@ class Images(Dataset):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]]:
+        if self.labels is None:
+            raise ValueError("images must have labels to give (image, label), these have none: use their views")
         return list(zip(self.load(indices).float() / 255, self.labels[indices].tolist(), strict=True))
 
 
 class ImageFiles(Images):
     """Images read from a `torchvision.datasets.ImageFolder` as needed, resized and cropped to a square.
 
-    Attributes
-    ----------
-    corrupt : {"raise", "blank"}
-        What a file that can't be read gives: an error, or a grey image with a warning that names the file.
-
-    Raises
-    ------
-    ValueError
-        For another value of `corrupt`.
+    `size` and `corrupt` are as for `image_folder`.
     """
 
     def __init__(self, folder, size: int, corrupt: str = "raise") -> None:
@@ -207,14 +187,9 @@ class ImageData:
 def bundled() -> ImageData:
     """Return the bundled part of Fashion-MNIST: 8,000 training and 2,000 test images, 28 x 28 grey.
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If a file is missing, or does not have the checksum it was built with.
+    A missing or damaged file raises.
     """
-    train, test = (
-        Images(_array(f"{split}_images.npy")[:, None], _array(f"{split}_labels.npy")) for split in ("train", "test")
-    )
+    train, test = map(_bundled, ("train", "test"))
     return ImageData(ImageViews(train), train, test, FASHION_CLASSES)
 
 
@@ -238,15 +213,11 @@ def stl10(root: str | Path | None = None, download: bool = False) -> ImageData:
 
     Most of the views have no label: ``views.labels`` is None.
     """
-    train, test = (_torchvision_split("STL10", root, download, split=split) for split in ("train", "test"))
-    everything = _torchvision_split("STL10", root, download, split="train+unlabeled")
-    views = ImageViews(Images(_channels_first(everything.data), None))
-    return ImageData(
-        views,
-        Images(_channels_first(train.data), train.labels),
-        Images(_channels_first(test.data), test.labels),
-        tuple(train.classes),
+    train, test, everything = (
+        _torchvision_split("STL10", root, download, split=split) for split in ("train", "test", "train+unlabeled")
     )
+    views = ImageViews(Images(_channels_first(everything.data), None))
+    return ImageData(views, _images(train), _images(test), tuple(train.classes))
 
 
 def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str = "raise") -> ImageData:
@@ -286,9 +257,14 @@ def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str =
     return ImageData(ImageViews(images), images, ImageFiles(test, size, corrupt), tuple(train.classes))
 
 
+def _bundled(split: str) -> Images:
+    pixels, labels = (bundled_array("fashion_mnist", f"{split}_{part}.npy") for part in ("images", "labels"))
+    return Images(pixels[:, None], labels)
+
+
 def _from_torchvision(name: str, root: str | Path | None, download: bool) -> ImageData:
     parts = [_torchvision_split(name, root, download, train=train) for train in (True, False)]
-    train, test = (Images(_channels_first(part.data), part.targets) for part in parts)
+    train, test = map(_images, parts)
     return ImageData(ImageViews(train), train, test, tuple(parts[0].classes))
 
 
@@ -305,13 +281,14 @@ def _torchvision_split(name: str, root: str | Path | None, download: bool, **spl
         ) from error
 
 
+def _images(part) -> Images:
+    """Return the images of one of torchvision's data sets."""
+    return Images(_channels_first(part.data), part.labels if hasattr(part, "labels") else part.targets)
+
+
 def _channels_first(data) -> Tensor:
     """Return uint8 images (N, C, H, W) from any of torchvision's layouts."""
     pixels = torch.as_tensor(data)
     if pixels.ndim == 3:
         return pixels[:, None]
     return pixels if pixels.shape[1] in (1, 3) else pixels.permute(0, 3, 1, 2).contiguous()
-
-
-def _array(name: str) -> Tensor:
-    return torch.from_numpy(np.load(io.BytesIO(bundled_file("fashion_mnist", name))))

@@ -1,4 +1,7 @@
-"""How good features are: probes on frozen encoders, measures of sentence embeddings."""
+"""How good features are: probes on frozen encoders, measures of sentence embeddings.
+
+Features of a wrong shape, NaN and Inf raise a ValueError that names them; so do zero rows where cosines count.
+"""
 
 from toolkit.evaluation.embedding import embed
 from toolkit.evaluation.geometry import alignment, uniformity

@@ -1,12 +1,12 @@
 """Features of a data set from a frozen model."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import default_collate
 from tqdm.auto import tqdm
 
 from toolkit import _checks
@@ -14,7 +14,7 @@ from toolkit import _checks
 
 @torch.no_grad()
 def embed(
-    model: nn.Module, dataset: Dataset, batch_size: int = 256, projected: bool = False, progress: bool = False
+    model: nn.Module, dataset, batch_size: int = 256, projected: bool = False, progress: bool = False
 ) -> tuple[Tensor, Tensor | None]:
     """Return the features and labels of a data set, in its order.
 
@@ -45,8 +45,7 @@ def embed(
     Raises
     ------
     TypeError, ValueError
-        For a batch size that is not an integer of at least 1, a data set without items or with items other than
-        (input, label), and `projected` with a model that has no ``project``.
+        For a data set without items or with other items, and a model without the method.
 
     Examples
     --------
@@ -60,17 +59,17 @@ def embed(
     n = _checks.integer("number of instances", len(dataset), 1)
     name = "project" if projected else "encode"
     encode = getattr(model, name, None)
-    if encode is None:
+    if not callable(encode):
         raise TypeError(f"model must have a method {name}, got {type(model).__name__} without one")
     source = dataset if hasattr(dataset, "batch") and hasattr(dataset, "labels") else _Pairs(dataset)
     order = np.argsort(-getattr(source, "lengths", np.zeros(n)), kind="stable")
     device = next(model.parameters(), torch.empty(0)).device
-    features = None
+    features = torch.empty(0)
     with evaluating(model), tqdm(total=n, desc="embed", unit="instance", disable=not progress) as bar:
         for start in range(0, n, batch_size):
             rows = order[start : start + batch_size]
             part = encode(source.batch(rows).to(device)).float().cpu()
-            features = part.new_empty(n, *part.shape[1:]) if features is None else features
+            features = features if start else part.new_empty(n, *part.shape[1:])
             features[rows] = part
             bar.update(len(rows))
     labels = source.labels
@@ -80,7 +79,7 @@ def embed(
 class _Pairs:
     """A map-style data set of (input, label) with the methods that the toolkit's own sets have."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset) -> None:
         self.dataset, self._labels = dataset, []
 
     @property
@@ -102,7 +101,7 @@ class _Pairs:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """Put a model in eval mode, so that nothing in it moves, and each part back into its own mode at the end."""
     was_training = {module: module.training for module in model.modules()}
     model.eval()

@@ -13,11 +13,6 @@ def alignment(first, second) -> float:
     ----------
     first, second : arrays or tensors, shape (N, d)
 
-    Raises
-    ------
-    ValueError
-        For shapes that differ, NaN, Inf and zero rows.
-
     Examples
     --------
     >>> alignment([[1, 0], [0, 2]], [[3, 0], [1, 0]])
@@ -39,11 +34,6 @@ def uniformity(embeddings, t: float = 2.0) -> float:
         Two or more; the memory needed is O(N).
     t : float
         Inverse width of the potential, positive.
-
-    Raises
-    ------
-    ValueError
-        For fewer than two embeddings, NaN, Inf and zero rows, and `t` that is not positive.
 
     Examples
     --------

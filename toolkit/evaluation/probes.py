@@ -14,7 +14,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the li
 def knn_accuracy(
     train_features, train_labels, test_features, test_labels, k: int = 200, temperature: float = 0.1
 ) -> float:
-    """Return the accuracy of the weighted kNN classifier (Wu et al. 2018, section 3.4).
+    """Return the test accuracy of the weighted kNN classifier (Wu et al. 2018, section 3.4).
 
     Each test instance takes the class with the largest sum of ``exp(cosine / temperature)`` over its `k` nearest
     training instances.
@@ -29,16 +29,6 @@ def knn_accuracy(
     temperature : float
         Temperature of the votes, positive.
 
-    Returns
-    -------
-    float
-        Share of test instances classified correctly.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For wrong shapes, NaN, Inf and zero rows, k outside [1, N], and a temperature that is not positive.
-
     Examples
     --------
     >>> knn_accuracy([[1, 0], [0, 1]], [0, 1], [[2, 1], [1, 3], [1, 5]], [0, 1, 0], k=2)
@@ -48,11 +38,9 @@ def knn_accuracy(
     test = _checks.embeddings("test_features", test_features)
     _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
     _checks.number("temperature", temperature, "(0, inf)")
-    _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
     train_labels = torch.as_tensor(train_labels, device=train.device)
     test_labels = torch.as_tensor(test_labels, device=test.device)
-    _checks.shape("train_labels", train_labels, (len(train),), "one per training instance")
-    _checks.shape("test_labels", test_labels, (len(test),), "one per test instance")
+    _check_shapes(train, train_labels, test, test_labels)
     n_classes = int(train_labels.max()) + 1
     right = 0
     for rows, truth in zip(test.split(1000), test_labels.split(1000), strict=True):
@@ -66,22 +54,17 @@ def knn_accuracy(
 
 
 def linear_accuracy(train_features, train_labels, test_features, test_labels, seed: int = 0) -> float:
-    """Return the accuracy of a linear classifier (multinomial logistic regression, scikit-learn's).
+    """Return the test accuracy of a linear classifier (multinomial logistic regression, scikit-learn's).
 
     Features are standardised as in training. The strength of the L2 penalty is chosen among six on a fifth of the
     training instances, set aside by class; the classifier is then fitted to all of them, and sees the test set once.
 
     Parameters
     ----------
-    train_features, test_features : arrays or tensors, shapes (N, d) and (T, d)
-    train_labels, test_labels : int arrays or tensors, shapes (N,) and (T,)
+    train_features, train_labels, test_features, test_labels
+        As for `knn_accuracy`.
     seed : int
         Random seed of the split.
-
-    Returns
-    -------
-    float
-        Share of test instances classified correctly.
 
     Raises
     ------
@@ -103,10 +86,8 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
 
     _checks.integer("seed", seed, 0)
     train, test = finite_matrix(train_features, "train_features"), finite_matrix(test_features, "test_features")
-    _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
     labels, truth = torch.as_tensor(train_labels).numpy(force=True), torch.as_tensor(test_labels).numpy(force=True)
-    _checks.shape("train_labels", labels, (len(train),), "one per training instance")
-    _checks.shape("test_labels", truth, (len(test),), "one per test instance")
+    _check_shapes(train, labels, test, truth)
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2 or counts.min() < 5:
         raise ValueError(
@@ -122,15 +103,16 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     return float(search.fit(train, labels).score(test, truth))
 
 
-def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0) -> float:
-    """Return the accuracy of a linear classifier on a model's frozen features; see `linear_accuracy`.
+def _check_shapes(train, train_labels, test, test_labels) -> None:
+    _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
+    _checks.shape("train_labels", train_labels, (len(train),), "one per training instance")
+    _checks.shape("test_labels", test_labels, (len(test),), "one per test instance")
 
-    Parameters
-    ----------
-    model : nn.Module
-        Model with a method ``encode``; it is in eval mode meanwhile and does not change.
-    train, test : Dataset
-        Labelled data sets, as `embed` takes them.
+
+def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0) -> float:
+    """Return the accuracy of a linear classifier on a model's frozen features.
+
+    `model` and the labelled sets `train` and `test` are as for `embed`, `seed` as for `linear_accuracy`.
     """
     return linear_accuracy(*_labelled(model, train, "train"), *_labelled(model, test, "test"), seed=seed)
 
@@ -145,14 +127,9 @@ def finite_matrix(features, name: str) -> np.ndarray:
 
 
 def knn_probe(model: nn.Module, train: Dataset, test: Dataset, k: int = 200, temperature: float = 0.1) -> float:
-    """Return the weighted kNN accuracy of a model's frozen features; see `knn_accuracy`.
+    """Return the weighted kNN accuracy of a model's frozen features.
 
-    Parameters
-    ----------
-    model : nn.Module
-        Model with a method ``encode``.
-    train, test : Dataset
-        Labelled data sets, as `embed` takes them.
+    `model` and the labelled sets `train` and `test` are as for `embed`, the rest as for `knn_accuracy`.
     """
     sets = *_labelled(model, train, "train"), *_labelled(model, test, "test")
     return knn_accuracy(*sets, k=k, temperature=temperature)

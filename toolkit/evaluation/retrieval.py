@@ -16,11 +16,6 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     k : int
         Neighbours, fewer than N.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For k outside [1, N - 1], labels that are not one per row, NaN, Inf and zero rows.
-
     Examples
     --------
     >>> same_label_precision([[0, 1], [0.1, 1], [1, 0], [1, 0.1]], [0, 0, 1, 1], k=1)

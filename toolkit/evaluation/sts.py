@@ -89,4 +89,5 @@ def sts_spearman(model: nn.Module, tasks: Sequence[ScoredPairs], tokenizer, max_
 
 def embed_pairs(model: nn.Module, pairs: ScoredPairs, tokenizer, max_length: int = 128) -> tuple[Tensor, Tensor]:
     """Return the embeddings (P, d) of the first and of the second sentences of pairs."""
-    return embed(model, Sentences([*pairs.first, *pairs.second], tokenizer, max_length))[0].chunk(2)
+    first, second = embed(model, Sentences([*pairs.first, *pairs.second], tokenizer, max_length))[0].chunk(2)
+    return first, second

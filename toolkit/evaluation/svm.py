@@ -58,11 +58,9 @@ def linear_fold_accuracy(features, labels, seed: int = 0) -> float:
     >>> linear_fold_accuracy(points, labels)
     1.0
     """
-
-    def score(x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
-        return linear_accuracy(x[train], y[train], x[test], y[test], seed)
-
-    return _cross_validated(score, features, labels, seed)
+    return _cross_validated(
+        lambda x, y, train, test: linear_accuracy(x[train], y[train], x[test], y[test], seed), features, labels, seed
+    )
 
 
 def _cross_validated(score: Callable[..., float], features, labels, seed: int) -> float:

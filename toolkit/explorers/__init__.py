@@ -1,4 +1,4 @@
-"""Interactive views for Jupyter; every number and picture is also to be had from `metrics` and `plots`."""
+"""Interactive views for Jupyter; every number and picture is also available from `metrics` and `plots`."""
 
 from toolkit.explorers.dashboard import Dashboard
 from toolkit.explorers.false_negatives import FalseNegativeExplorer

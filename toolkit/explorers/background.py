@@ -1,8 +1,9 @@
-"""Work beside the kernel's own thread, of which only the newest counts."""
+"""Work in a thread next to the kernel's own, of which only the newest counts."""
 
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -34,19 +35,23 @@ class Newest:
         with self._lock:
             self._waiting = work, show
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="explorer", daemon=True)
+                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="explorer", daemon=True)
                 self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             with self._lock:
                 if self._waiting is None or self._closed:
                     self._thread = None
                     return
                 (work, show), self._waiting = self._waiting, None
-            result = _outcome(work)
-            if not self._closed and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._show, show, result)
+            result = Future()
+            try:
+                result.set_result(work())
+            except Exception as error:
+                result.set_exception(error)
+            if not self._closed and not loop.is_closed():
+                loop.call_soon_threadsafe(self._show, show, result.result)
 
     def _show(self, show: Callable, result: Callable[[], object]) -> None:
         if not self._closed:
@@ -58,16 +63,3 @@ class Newest:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-
-
-def _outcome(work: Callable[[], object]) -> Callable[[], object]:
-    try:
-        value = work()
-    except Exception as error:
-        raised = error
-
-        def fail():
-            raise raised
-
-        return fail
-    return lambda: value

@@ -18,7 +18,7 @@ FEWEST = 32  # instances
 
 
 class Explorer(widgets.VBox):
-    """Controls on the left, a picture on the right, a line of live numbers and one for errors beneath it.
+    """Controls on the left, a picture on the right, a line of live numbers and one for errors below it.
 
     A subclass makes its controls, then calls `_start`; it writes `_respond` and `png`.
 
@@ -29,18 +29,18 @@ class Explorer(widgets.VBox):
     """
 
     def _start(
-        self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], beneath: Sequence[widgets.Widget] = ()
+        self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], below: Sequence[widgets.Widget] = ()
     ) -> None:
         """Lay out the controls and the picture, with more below both, and show the present settings."""
         self.numbers = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self.message = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
         self._paused = self._late = False
         self._lock = threading.RLock()
-        super().__init__([self._rows(controls, view), *beneath])
+        super().__init__([self._rows(controls, view), *below])
         self._respond(None)
 
     def _rows(self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget]) -> widgets.Widget:
-        """Return the controls next to the picture, with the numbers and errors beneath it."""
+        """Return the controls next to the picture, with the numbers and errors below it."""
         right = widgets.VBox([*view, self.numbers, self.message])
         return widgets.HBox([widgets.VBox(controls), right], layout=widgets.Layout(flex_flow="row wrap"))
 
@@ -125,16 +125,29 @@ class DataExplorer(Explorer):
     """
 
     _defaults = DEFAULTS
+    _kinds = ("image", "text", "drawing", "number")  # of items
 
     def __init__(self, embeddings, labels=None, items=None, *, seed: int = 0, **settings) -> None:
         self._samples = SideBySide.of(embeddings, seed)
         n = _checks.integer("number of embeddings", self._samples.n, FEWEST)
-        self._codes, self._names = (None, []) if labels is None else _checks.classes("labels", labels, n)
-        self._labels = None if labels is None else np.array([*map(str, self._names), "no label"])[self._codes]
+        self._codes, self._names, self._labels = None, [], None
+        if labels is not None:
+            self._codes, names = _checks.classes("labels", labels, n)
+            self._names = [str(name) for name in names]
+            self._labels = np.array([*names, None], object)[self._codes]
         self.thumbnails = Thumbnails(items, n)
+        if self.thumbnails.kind not in self._kinds:
+            wanted, got = " or ".join(self._kinds), "none" if items is None else self.thumbnails.kind
+            raise TypeError(f"items of {type(self).__name__} must be of the kind {wanted}, got {got}")
         self.controls = SamplerControls(n, self._changed, self._defaults, **settings)
         self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
         self.reset = self.controls.reset
+
+    def _captions(self, indices: Iterable[int]) -> list[str]:
+        """Return the labels of some instances as text; nothing for each if there are no labels."""
+        if self._codes is None:
+            return ["" for _ in indices]
+        return [self._names[code] if code >= 0 else "no label" for code in self._codes[list(indices)]]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={self._samples.n}, labels={self._codes is not None})"

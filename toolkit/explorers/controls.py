@@ -1,6 +1,6 @@
 """The sampler's settings as sliders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import ipywidgets as widgets
 import traitlets
@@ -23,14 +23,18 @@ class SizeSlider(widgets.SelectionSlider):
 
     Parameters
     ----------
-    sizes : iterable of int
+    name : str
+    value : int
+    stops : iterable of int
     least, most : int
         Range of the values it may be given.
+    tooltip : str
     """
 
-    def __init__(self, sizes, least: int, most: int, **options) -> None:
+    def __init__(self, name: str, value: int, stops: Iterable[int], least: int, most: int, tooltip: str) -> None:
         self._range = least, most
-        super().__init__(options=sorted(sizes), **options)
+        options = sorted({*stops, value})
+        super().__init__(options=options, value=value, description=name, tooltip=tooltip, **control_layout())
 
     @traitlets.validate("value")
     def _validate_value(self, proposal) -> int:
@@ -43,17 +47,13 @@ class SizeSlider(widgets.SelectionSlider):
                 self._initializing_traits_ = False
         return value
 
-    def set_default(self, wanted: int) -> None:
-        """Go to the largest option that is at most `wanted`."""
-        self.value = max(size for size in self.options if size <= max(wanted, self.options[0]))
-
 
 class RestartSlider(widgets.FloatSlider):
     """A slider for the restart probability; values in [0, 1) between and beyond its steps are kept."""
 
-    def __init__(self, value: float, **options) -> None:
+    def __init__(self, value: float) -> None:
         tooltip = "Probability of jumping back to the seed. Higher: the batch stays closer to it."
-        super().__init__(value, min=0, max=0.95, step=0.05, description="restart", tooltip=tooltip, **options)
+        super().__init__(value, min=0, max=0.95, step=0.05, description="restart", tooltip=tooltip, **control_layout())
 
     @traitlets.validate("value")
     def _validate_value(self, proposal) -> float:
@@ -99,61 +99,31 @@ class SamplerControls(widgets.VBox):
         batch_size: int | None = None,
     ) -> None:
         given = {"restart": restart, "n_candidates": n_candidates, "n_neighbors": n_neighbors, "batch_size": batch_size}
-        self._defaults = defaults
-        self._given = {name: value for name, value in given.items() if value is not None}
-        self._check(n, **self._given)
+        given = {name: value for name, value in given.items() if value is not None}
+        _check(n, **given)
+        sizes = [size for size in SIZES if size < n - 1] + [n - 1]
+        batch_sizes = [size for size in BATCH_SIZES if size <= n // 2]
+        stops = {"n_neighbors": sizes, "n_candidates": sizes, "batch_size": batch_sizes}
+        first = self._initial = _fitting(defaults, stops, given)
         self._on_change = on_change
         self._updating = False
-        sizes = [size for size in SIZES if size < n - 1] + [n - 1]
-        self.restart = RestartSlider(defaults["restart"], **control_layout())
-        self.n_neighbors = SizeSlider(
-            sizes,
-            1,
-            n - 1,
-            description="n_neighbors",
-            tooltip="Candidates kept as neighbours (K). Fewer: harder batches.",
-            **control_layout(),
-        )
-        self.n_candidates = SizeSlider(
-            sizes,
-            1,
-            n - 1,
-            description="n_candidates",
-            tooltip="Random candidates per instance (M). More: harder batches, more false negatives.",
-            **control_layout(),
-        )
-        self.batch_size = SizeSlider(
-            [size for size in BATCH_SIZES if size <= n // 2],
-            2,
-            n,
-            description="batch_size",
-            tooltip="Instances per batch (B).",
-            **control_layout(),
-        )
+        self.restart = RestartSlider(first["restart"])
+        tooltip = "Candidates kept as neighbours (K). Fewer: harder batches."
+        self.n_neighbors = SizeSlider("n_neighbors", first["n_neighbors"], sizes, 1, n - 1, tooltip)
+        tooltip = "Random candidates per instance (M). More: harder batches, more false negatives."
+        self.n_candidates = SizeSlider("n_candidates", first["n_candidates"], sizes, 1, n - 1, tooltip)
+        tooltip = "Instances per batch (B)."
+        self.batch_size = SizeSlider("batch_size", first["batch_size"], batch_sizes, 2, n, tooltip)
         self.reset = widgets.Button(
             description="Reset", tooltip="Back to the initial settings", layout=widgets.Layout(width=WIDTH)
         )
-        self._go_back()
         for control in self.sliders:
             control.observe(self._on_slider, "value")
         self.reset.on_click(self._on_reset)
         super().__init__([*self.sliders, self.reset])
 
-    @staticmethod
-    def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size=None) -> None:
-        """Refuse initial values out of range before there are widgets."""
-        if n_candidates is not None:
-            _checks.integer("n_candidates", n_candidates, 1, n - 1)
-        if n_neighbors is not None:
-            most = n - 1 if n_candidates is None else n_candidates
-            _checks.integer("n_neighbors", n_neighbors, 1, most, "no more neighbours than candidates")
-        if restart is not None:
-            _checks.restart_probability("restart", restart)
-        if batch_size is not None:
-            _checks.integer("batch_size", batch_size, 2, n)
-
     @property
-    def sliders(self) -> tuple[widgets.Widget, ...]:
+    def sliders(self) -> tuple[RestartSlider, SizeSlider, SizeSlider, SizeSlider]:
         """The four sliders."""
         return self.restart, self.n_neighbors, self.n_candidates, self.batch_size
 
@@ -162,21 +132,11 @@ class SamplerControls(widgets.VBox):
         """The settings by name, as the samplers take them."""
         return {control.description: control.value for control in self.sliders}
 
-    def _go_back(self) -> None:
-        """Go to the initial settings: those that were given, and defaults that fit them."""
-        self.restart.value = self._given.get("restart", self._defaults["restart"])
-        for control in (self.batch_size, self.n_candidates, self.n_neighbors):
-            name = control.description
-            if name in self._given:
-                control.value = self._given[name]
-            else:
-                control.set_default(self._defaults[name])
-        self._keep_order(self.n_neighbors if "n_neighbors" in self._given else self.n_candidates)
-
     def _on_reset(self, _button) -> None:
         self._updating = True
         try:
-            self._go_back()
+            for control in self.sliders:
+                control.value = self._initial[control.description]
         finally:
             self._updating = False
         self._on_change(None)
@@ -191,10 +151,34 @@ class SamplerControls(widgets.VBox):
         """Move the other slider along, so that there are never more neighbours than candidates."""
         if self.n_neighbors.value <= self.n_candidates.value:
             return
-        follower = self.n_neighbors if moved is self.n_candidates else self.n_candidates
-        leader = self.n_candidates if follower is self.n_neighbors else self.n_neighbors
-        updating, self._updating = self._updating, True
+        self._updating = True
         try:
-            follower.value = leader.value
+            if moved is self.n_candidates:
+                self.n_neighbors.value = self.n_candidates.value
+            else:
+                self.n_candidates.value = self.n_neighbors.value
         finally:
-            self._updating = updating
+            self._updating = False
+
+
+def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size=None) -> None:
+    """Refuse initial values out of range, before there are widgets."""
+    if n_candidates is not None:
+        _checks.integer("n_candidates", n_candidates, 1, n - 1)
+    if n_neighbors is not None:
+        most, remedy = (n - 1, "") if n_candidates is None else (n_candidates, "no more neighbours than candidates")
+        _checks.integer("n_neighbors", n_neighbors, 1, most, remedy)
+    if restart is not None:
+        _checks.restart_probability("restart", restart)
+    if batch_size is not None:
+        _checks.integer("batch_size", batch_size, 2, n)
+
+
+def _fitting(defaults: Mapping, stops: Mapping[str, Sequence[int]], given: Mapping) -> dict:
+    """Return the initial settings: those that are given, and defaults that fit them and the stops."""
+    sizes = {name: max(size for size in some if size <= defaults[name]) for name, some in stops.items()}
+    initial = {**defaults, **sizes, **given}
+    if "n_neighbors" in given:
+        initial["n_candidates"] = max(initial["n_candidates"], initial["n_neighbors"])
+    initial["n_neighbors"] = min(initial["n_candidates"], initial["n_neighbors"])
+    return initial

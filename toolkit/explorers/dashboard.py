@@ -6,7 +6,7 @@ import traitlets
 from toolkit.explorers.base import Explorer
 from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
-from toolkit.explorers.monitor import TrainingMonitor
+from toolkit.explorers.monitor import TrainingMonitor, named_histories
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 from toolkit.samplers.side_by_side import SideBySide
@@ -62,13 +62,15 @@ class Dashboard(Explorer):
     def __init__(
         self, embeddings, labels=None, items=None, *, history=None, projection="umap", seed: int = 0, **settings
     ) -> None:
+        self._links = []
+        histories = named_histories(history)
         samples = SideBySide.of(embeddings, seed)
-        self.training = TrainingMonitor(history)
         self.graph = ProximityGraphExplorer(samples, labels, items, projection=projection, **settings)
         settings = self.graph.controls.settings
         self.walk = WalkPlayer(samples, labels, items, projection=projection, **settings)
         self.hardness = HardnessExplorer(samples, labels, items, **settings)
         self.false_negatives = FalseNegativeExplorer(samples, labels, items, **settings)
+        self.training = TrainingMonitor(histories)
         titled = {
             "Graph": self.graph,
             "Walk": self.walk,
@@ -79,10 +81,10 @@ class Dashboard(Explorer):
         self._explorers = list(titled.values())
         boxes = [widgets.Box([explorer], layout=widgets.Layout(margin=TIGHT)) for explorer in self._explorers]
         self.tabs = widgets.Tab(boxes, titles=list(titled))
-        self._links = [traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value"))]
+        self._links.append(traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value")))
         for explorer in (self.graph, self.walk, self.false_negatives):
-            for ends in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
-                self._links.append(traitlets.link(*((end, "value") for end in ends)))
+            for first, second in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
+                self._links.append(traitlets.link((first, "value"), (second, "value")))
         self.false_negatives.batch.observe(self._select_seed, "value")
         self._show_tab()
         self.tabs.observe(lambda change: self._show_tab(), "selected_index")

@@ -28,7 +28,7 @@ class FalseNegativeExplorer(SliderExplorer):
     """The frontier of hardness against false negatives, with the present setting as a point that moves on it.
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
-    95 % intervals. Beneath it are the most similar false negatives of one of these batches, and the code of a sampler
+    95 % intervals. Below it are the most similar false negatives of one of these batches, and the code of a sampler
     with the setting.
 
     Parameters
@@ -90,8 +90,9 @@ class FalseNegativeExplorer(SliderExplorer):
     @property
     def code(self) -> str:
         """A sampler with the present setting."""
+        shown = self.controls.settings
         names = ("batch_size", "n_candidates", "n_neighbors", "restart")
-        settings = ", ".join(f"{name}={self.controls.settings[name]:g}" for name in names)
+        settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact
         return f"RandomWalkBatchSampler({self._samples.n}, {settings})"
 
     def _show_fixed(self) -> None:
@@ -130,7 +131,7 @@ class FalseNegativeExplorer(SliderExplorer):
         words = [f"hardness <b>{self.hardness.value:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
         if self._codes is not None:
             found = self.false_negatives = false_negative_rate(self.batches, self._codes)
-            self._move_point()
+            self._move_point(found)
             words.append(
                 f"false negatives <b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
             )
@@ -140,17 +141,17 @@ class FalseNegativeExplorer(SliderExplorer):
         self.batch.max = len(self.batches)
         self._show_batch()
 
-    def _move_point(self) -> None:
-        x, y = self.hardness.value, self.false_negatives.value
+    def _move_point(self, found: FalseNegatives) -> None:
+        x, y = self.hardness.value, found.value
         self._point.set_data([x], [y])
         self._along.set_data(self.hardness.interval(), [y, y])
-        self._across.set_data([x, x], self.false_negatives.interval())
+        self._across.set_data([x, x], found.interval())
         setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
         self._name.set_text(f"● {setting}")
 
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""
-        if self._codes is None:
+        if self.false_negatives is None:
             self.pairs.value = NO_LABELS
             return
         number = self.batch.value

@@ -57,9 +57,9 @@ class GraphBatchExplorer(SliderExplorer):
     (32,)
     """
 
+    _kinds = ("drawing",)
+
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
-        if not callable(items):
-            raise TypeError(f"items must be a function of (index, ax) that draws a graph, got {type(items).__name__}")
         super().__init__(embeddings, labels, items, **settings)
         self.thumbnails.size = 160
         self._new_picture(Figure())
@@ -82,7 +82,7 @@ class GraphBatchExplorer(SliderExplorer):
         self._show_frame((), words)
 
     def _draw_batch(self, shown: np.ndarray) -> None:
-        captions = [""] * len(shown) if self._labels is None else self._labels[shown].tolist()
+        captions = self._captions(shown)
         captions[0] = f"{captions[0]} (seed)".strip()
         framed = np.zeros(len(shown), bool)
         if self._codes is not None:

@@ -6,28 +6,32 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
-from toolkit.explorers.map_positions import MapPositions
+from toolkit.explorers.map_positions import MapPositions, check_projection
 from toolkit.explorers.point_map import PointMap
 from toolkit.plots.style import style
+from toolkit.samplers.side_by_side import SideBySide
 
 _AREAS = '"controls map" "side map" "side charts" "below below"'
 
 
 class MapExplorer(DataExplorer):
-    """Controls and thumbnails on the left, a map with charts beneath it on the right, numbers below.
+    """Controls and thumbnails on the left, a map with charts below it on the right, numbers at the end.
 
     A subclass names its `_canvas_class`, and writes `draw` and what `Explorer` asks for.
     """
 
     _canvas_class: type[PointMap]
-    positions: MapPositions | None = None  # until all arguments were found to be good
+    positions: MapPositions
 
-    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
-        super().__init__(embeddings, labels, items, **settings)
-        self.canvas = self._canvas_class(self.thumbnails, self._codes, [str(name) for name in self._names])
+    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", seed: int = 0, **settings) -> None:
+        samples = SideBySide.of(embeddings, seed)
+        check_projection(projection, samples.n)
+        super().__init__(samples, labels, items, **settings)
+        self.canvas = self._canvas_class(self.thumbnails, self._codes, self._names)
         self.positions = MapPositions(self._samples.vectors, self.canvas, projection, self._attempt)
         self.instance = widgets.BoundedIntText(
             min=0,
@@ -69,8 +73,6 @@ class MapExplorer(DataExplorer):
 
     def png(self) -> bytes:
         """Return the present state, in 256 colours: it is stored in notebooks."""
-        from PIL import Image
-
         with style():
             figure = Figure(figsize=(9, 6.4), dpi=100, layout="none")
             canvas = FigureCanvasAgg(figure)
@@ -86,6 +88,6 @@ class MapExplorer(DataExplorer):
 
     def close(self) -> None:
         """End the widget, and the map if it is being computed; nothing stays in the kernel."""
-        if self.positions is not None:
+        if hasattr(self, "positions"):  # or its arguments were refused
             self.positions.close()
         super().close()

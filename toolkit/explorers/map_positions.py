@@ -1,6 +1,7 @@
 """The positions of a map's points: PCA at once, UMAP when it is ready."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import ipywidgets as widgets
 import numpy as np
@@ -12,6 +13,14 @@ from toolkit.plots.projection import UMAPTask, pca
 _LEAST_FOR_UMAP = 50
 
 
+def check_projection(projection, n: int) -> None:
+    """Raise unless this is the name of a projection or holds the positions of n instances."""
+    if isinstance(projection, str):
+        _checks.choice("projection", projection, ("umap", "pca"))
+    else:
+        _checks.shape("projection", np.asarray(projection), (n, 2), "x and y")
+
+
 class MapPositions:
     """The positions on a canvas, and the control that chooses them.
 
@@ -20,7 +29,7 @@ class MapPositions:
     unit : float32 tensor, shape (N, d)
     canvas : PointMap
     projection : {"umap", "pca"} or array, shape (N, 2)
-        A projection, or positions that are shown as they are.
+        A projection, or positions that are shown as they are; checked by `check_projection`.
     attempt : callable
         Runs a function of some arguments and shows its error.
 
@@ -35,11 +44,9 @@ class MapPositions:
         self._task: UMAPTask | None = None
         self._loop = running_loop()
         if isinstance(projection, str):
-            _checks.choice("projection", projection, ("umap", "pca"))
             self._known = {"PCA": pca(unit)}
         else:
-            own = _checks.shape("projection", np.asarray(projection), (len(unit), 2), "x and y")
-            self._known = {"own": own.astype(np.float32)}
+            self._known = {"own": np.asarray(projection, np.float32)}
         enough = isinstance(projection, str) and len(unit) >= _LEAST_FOR_UMAP
         options = [*self._known, *(["UMAP"] if enough else [])]
         self.control = widgets.Dropdown(
@@ -74,16 +81,17 @@ class MapPositions:
         if self._task is not None and "UMAP" not in self._known:
             self._canvas.status = words
 
-    def _on_end(self, task: UMAPTask) -> None:
+    def _on_end(self, task: Future) -> None:
         if not task.cancelled():
             self._later(self._attempt, self._finish, task)
 
-    def _finish(self, task: UMAPTask) -> None:
+    def _finish(self, task: Future) -> None:
         if self._task is None:  # closed meanwhile
             return
-        if task.exception() is not None:
+        error = task.exception()
+        if error is not None:
             self._canvas.status = "PCA; UMAP failed"
-            raise task.exception()
+            raise error
         self._known["UMAP"] = task.result()
         self._show()
 

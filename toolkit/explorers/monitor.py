@@ -29,7 +29,7 @@ class TrainingMonitor(Explorer):
     Live during a training if it is given `follow`, or afterwards from histories, also saved ones (`History.load`).
 
     The stop button ends the run after its current step; the model keeps what it learned. Its message reaches a kernel
-    that is busy with training in JupyterLab from 4.4 with ipykernel from 7, which listen beside it. Elsewhere interrupt
+    that is busy with training in JupyterLab from 4.4 with ipykernel from 7, which listen meanwhile. Elsewhere interrupt
     the kernel: `toolkit.training.train` takes that for the same wish.
 
     Parameters
@@ -68,10 +68,7 @@ class TrainingMonitor(Explorer):
     """
 
     def __init__(self, history: History | Mapping[str, History] | None = None, window: int = 10) -> None:
-        histories = {} if history is None else {"training": history} if isinstance(history, History) else history
-        if not isinstance(histories, Mapping) or not all(isinstance(one, History) for one in histories.values()):
-            raise TypeError(f"history must be a History or a mapping of name to History, got {history!r}")
-        self.histories: dict[str, History] = dict(histories)
+        self.histories = named_histories(history)
         _checks.integer("window", window, 1, 200)
         wide = {"layout": widgets.Layout(width="200px"), "style": {"description_width": "52px"}}
         self.window = widgets.IntSlider(
@@ -116,7 +113,11 @@ class TrainingMonitor(Explorer):
                 self.histories[name] = history
                 self._stopping.clear()
                 self.stop.description, self.stop.disabled = "Stop training", False
-            if getattr(sampler, "graph", None) is not None and len(history) % staleness_every == 0:
+            if (
+                sampler is not None
+                and getattr(sampler, "graph", None) is not None
+                and len(history) % staleness_every == 0
+            ):
                 history.staleness.append((len(history), graph_staleness(sampler.graph, sampler.bank.vectors).value))
             stopped = self._stopping.is_set()
             if stopped or len(history) == history.steps:
@@ -178,11 +179,19 @@ class TrainingMonitor(Explorer):
     def png(self) -> bytes:
         """Return the picture, with what came in since the last frame."""
         self._changed()
-        return self._image.value
+        return bytes(self._image.value)
 
     def __repr__(self) -> str:
         runs = ", ".join(f"{name}: {len(history)} steps" for name, history in self.histories.items())
         return f"TrainingMonitor({runs})"
+
+
+def named_histories(history: History | Mapping[str, History] | None) -> dict[str, History]:
+    """Return histories by name, or raise if some of it is not a history."""
+    histories = {} if history is None else {"training": history} if isinstance(history, History) else history
+    if not isinstance(histories, Mapping) or not all(isinstance(one, History) for one in histories.values()):
+        raise TypeError(f"history must be a History or a mapping of name to History, got {history!r}")
+    return dict(histories)
 
 
 def _hear_while_busy(control: widgets.Widget) -> None:

@@ -24,7 +24,7 @@ class Picture:
         self._fixed = None
 
     def forget(self) -> None:
-        """Draw the fixed layer anew at the next frame."""
+        """Draw the fixed layer again at the next frame."""
         self._fixed = None
 
     def png(self, moving: Iterable[Artist]) -> bytes:

@@ -9,10 +9,11 @@ import traitlets
 from matplotlib.colors import to_hex
 
 from toolkit.explorers.bundle import JS
-from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
+from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNLABELLED
 from toolkit.plots.thumbnails import Thumbnails
 
 N_SHADES = 64
+_MOST_COLORS = 250  # of classes, beyond which they begin again; a multiple of the number of different ones
 _COLORS = {"walk": COLORS[RANDOM_WALK], "false_negative": FALSE_NEGATIVE}
 
 
@@ -24,7 +25,7 @@ class PointMap(anywidget.AnyWidget):
     thumbnails : Thumbnails
         What the browser shows of an instance; it asks for those it needs.
     labels : array, shape (N,), optional
-        Codes 0, 1, ... of the classes.
+        Codes 0, 1, ... of the classes, -1 where there is none.
     names : sequence of str
         Names of the codes.
     """
@@ -55,11 +56,12 @@ class PointMap(anywidget.AnyWidget):
         self.send({"thumbnails": {int(index): self._thumbnails.address(int(index)) for index in wanted}})
 
     def show_classes(self, labels: np.ndarray) -> None:
-        """Colour the points by class; the classes' names are written onto the map, if they are not too many."""
+        """Colour the points by class, those without a label pale grey; a few classes are named on the map."""
         n_classes = len(self.names)
+        n_colors = min(n_classes, _MOST_COLORS)
         with self.hold_sync():
-            self.palette = [CLASSES[code % len(CLASSES)] for code in range(min(n_classes, 256))]
-            self.shade = (labels % 256).astype(np.uint8).tobytes()
+            self.palette = [*(CLASSES[color % len(CLASSES)] for color in range(n_colors)), UNLABELLED]
+            self.shade = np.where(labels < 0, n_colors, labels % _MOST_COLORS).astype(np.uint8).tobytes()
             named = n_classes <= 2 * len(CLASSES)
             self.legend = {"title": "colour: label" + ("" if named else f", {n_classes} of them"), "named": named}
 

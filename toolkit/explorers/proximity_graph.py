@@ -84,11 +84,12 @@ class ProximityGraphExplorer(MapExplorer):
     """
 
     _canvas_class = ProximityGraphMap
+    canvas: ProximityGraphMap
+    graph: ProximityGraph
+    degrees: InDegrees
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
         super().__init__(embeddings, labels, items, projection=projection, **settings)
-        self.graph: ProximityGraph | None = None
-        self.degrees: InDegrees | None = None
         self.same_label: SameLabelEdges | None = None
         self._shown_colors = None
         self.color_by = widgets.Dropdown(
@@ -121,7 +122,7 @@ class ProximityGraphExplorer(MapExplorer):
     def _respond(self, moved) -> None:
         began = time.perf_counter()
         graph = self._samples.graph(n_candidates=self.n_candidates.value, n_neighbors=self.n_neighbors.value)
-        if graph is not self.graph:
+        if graph is not getattr(self, "graph", None):
             self._show_graph(graph, began)
         self._show_colors()
         self.canvas.show_candidates = self.candidates.value
@@ -158,7 +159,7 @@ class ProximityGraphExplorer(MapExplorer):
         wanted = (name, None if name == "label" else self.graph, name == "exposure" and tuple(self._batches()))
         if wanted == self._shown_colors:
             return
-        if name == "label":
+        if name == "label" and self._codes is not None:
             self.canvas.show_classes(self._codes)
         else:
             self.canvas.show_values(*self._values(name))
@@ -218,7 +219,7 @@ class ProximityGraphExplorer(MapExplorer):
             "similarities": similarities.astype(np.float32).tobytes(),
             "candidates": candidates.astype(np.int32).tobytes(),
             "same": same.tobytes(),
-            "same_rate": float(same.mean()),
+            "same_rate": 0.0 if self.same_label is None else float(np.nan_to_num(self.same_label.values[index])),
             "in_degree": int(self.degrees.values[index]),
             "lines": lines,
             "texts": texts,
@@ -238,7 +239,7 @@ class ProximityGraphExplorer(MapExplorer):
         captions = ["★", *(f"{value:.2f}" for value in similarities[:14])]
         framed = np.zeros(len(shown), bool)
         if self._codes is not None:
-            captions = [f"{text} {self._labels[i]}" for i, text in zip(shown, captions, strict=True)]
+            captions = [" ".join(words) for words in zip(captions, self._captions(shown), strict=True)]
             framed[1:] = same_label(self._codes, shown[1:], index)
         plots.thumbnail_grid(self.thumbnails, shown, captions, framed, 3, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])

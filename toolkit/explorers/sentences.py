@@ -4,7 +4,7 @@ import time
 
 from matplotlib.figure import Figure
 
-from toolkit import _checks, plots
+from toolkit import plots
 from toolkit.explorers.slider_base import SliderExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
@@ -16,7 +16,7 @@ N_SHOWN = 8
 class SentenceExplorer(SliderExplorer):
     """One batch of each sampler as sentences side by side; the random walk's follows the sliders.
 
-    Hardness and false negatives beneath are those of twenty batches, always of the same starts.
+    Hardness and false negatives below are those of twenty batches, always of the same starts.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class SentenceExplorer(SliderExplorer):
         N >= 32.
     labels : array, shape (N,), optional
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
-    items : sequence of str
+    items : sequence of str, or data set
         The sentence of each instance.
     **settings
         Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
@@ -55,9 +55,9 @@ class SentenceExplorer(SliderExplorer):
     ['Random walk', 'Uniform', 'kNN']
     """
 
+    _kinds = ("text",)
+
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
-        n = getattr(embeddings, "n", None) or len(_checks.vectors("embeddings", embeddings))
-        self._texts = _checks.sentences("items", items, n)
         super().__init__(embeddings, labels, items, **settings)
         self.hardness: Hardness
         self.false_negatives: FalseNegatives | None = None
@@ -85,7 +85,9 @@ class SentenceExplorer(SliderExplorer):
 
     def _show_batch(self) -> None:
         self.batches = {name: batches[self.batch.value - 1] for name, batches in self._all.items()}
+        shown = {int(index) for batch in self.batches.values() for index in batch[:N_SHOWN]}
+        texts = {index: self.thumbnails.text(index) for index in shown}
         self._figure.clear()
-        plots.batch_sentences(self.batches, self._texts, self._labels, N_SHOWN, self._figure)
+        plots.batch_sentences(self.batches, texts, self._labels, N_SHOWN, self._figure)
         self._picture.forget()
         self._image.value = self._picture.png(())

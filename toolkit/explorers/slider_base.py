@@ -78,16 +78,15 @@ class SliderExplorer(DataExplorer):
         cells = [f'<div style="line-height:1.4">{html.escape(heading)}</div>']
         for pair in pairs.itertuples():
             members = (pair.first, pair.second)
-            false = self._labels is not None and pair.same_label
-            names = None if self._labels is None else [self._labels[member] for member in members]
+            false = self._codes is not None and pair.same_label
             cells.append(
                 f'<div style="display:inline-block;border:2px solid {FALSE_NEGATIVE if false else "#dddddd"};'
                 "border-radius:4px;margin:3px;padding:1px 2px;text-align:center;font-size:11px;line-height:1.3;"
-                f'vertical-align:top">{self.thumbnails.grid(members, names)}<br>'
+                f'vertical-align:top">{self.thumbnails.grid(members, self._captions(members))}<br>'
                 f"similarity {pair.similarity:.2f}{'<br>false negative' if false else ''}</div>"
             )
         self.pairs.value = "".join(cells)
 
     def png(self) -> bytes:
         """Return the picture, as pages without JavaScript show it."""
-        return self._image.value
+        return bytes(self._image.value)

@@ -1,4 +1,4 @@
-"""See a walk fill a batch, step by step, beside what theory says of it."""
+"""See a walk fill a batch, step by step, next to what theory says of it."""
 
 import time
 
@@ -39,8 +39,8 @@ class WalkPlayer(MapExplorer):
     """A random walk with restart step by step on a map, and the batch that it fills.
 
     The walk starts at the chosen instance and always from the same random numbers, so that a slider shows what its
-    setting changes. Beneath: the distance from the seed, how often a long walk visits each node beside its personalised
-    PageRank, and how much of its time it spends outside a region beside the bound of Proposition 2.
+    setting changes. Below: the distance from the seed, how often a long walk visits each node next to its personalised
+    PageRank, and how much of its time it spends outside a region next to the bound of Proposition 2.
 
     Parameters
     ----------
@@ -84,24 +84,24 @@ class WalkPlayer(MapExplorer):
     """
 
     _canvas_class = WalkMap
+    canvas: WalkMap
+    trace: WalkTrace
     _defaults = DEFAULTS | {"batch_size": 64}
 
     def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
+        self._newest = Newest()
         super().__init__(embeddings, labels, items, projection=projection, **settings)
-        self.trace: WalkTrace | None = None
         self.escape: theory.Escape | None = None
         self.visits = self.pagerank = None
-        self._newest = Newest()
         if self._codes is not None:
             self.canvas.show_classes(self._codes)
         else:
             self.canvas.palette, self.canvas.shade = [color_of(UNIFORM)], bytes(self._samples.n)
-        several = self._codes is not None and len(self._names) > 1
         self.region = widgets.Dropdown(
-            options=[*([_SEED_LABEL] if several else []), _NEAREST],
+            options=[*([_SEED_LABEL] if len(self._names) > 1 else []), _NEAREST],
             description="region",
-            tooltip="How much of its time does the walk spend outside of it? All instances with the seed's label, or "
-            "the tenth of all instances that is most similar to the seed.",
+            tooltip="How much of its time does the walk spend outside of it? All instances with the seed's label if "
+            "it has one, or the tenth of all instances that is most similar to the seed.",
             **control_layout(),
         )
         self.region.observe(lambda change: self._changed(change["owner"]), "value")
@@ -122,7 +122,7 @@ class WalkPlayer(MapExplorer):
         graph = self._samples.graph(n_candidates=self.n_candidates.value, n_neighbors=self.n_neighbors.value)
         start, size, restart = self.instance.value, self.batch_size.value, self.restart.value
         trace = trace_walk(graph, start, size, restart=restart, seed=self._samples.seed)
-        members = self._region(start)
+        region, members = self._region(start)
         same = np.zeros(size, bool) if self._codes is None else same_label(self._codes, trace.batch, start)
         depth = trace.distances(self._samples.vectors)
         texts = [self.thumbnails.text(int(i)) for i in trace.batch] if self.thumbnails.kind == "text" else []
@@ -140,18 +140,21 @@ class WalkPlayer(MapExplorer):
             "distance_title": f"Distance from the seed (1 - cosine similarity): {depth.mean():.2f} on average",
         }
         self._show_words(time.perf_counter() - began)
-        self._work = lambda: self._theory(graph, start, members, restart)
+        self._work = lambda: self._theory(graph, start, region, members, restart)
         self.escape = None
         self._newest.submit(self._work, self._show_theory)
 
-    def _region(self, start: int) -> np.ndarray:
-        if self.region.value == _SEED_LABEL and self._codes[start] >= 0:
-            return same_label(self._codes, np.arange(self._samples.n), start)
+    def _region(self, start: int) -> tuple[str, np.ndarray]:
+        """Return the name of the region, and which instances are in it."""
+        codes = self._codes
+        if codes is not None and codes[start] >= 0 and self.region.value == _SEED_LABEL:
+            name = f"{_SEED_LABEL} ({self._names[codes[start]]})"
+            return name, same_label(codes, np.arange(self._samples.n), start)
         similarities = (self._samples.vectors @ self._samples.vectors[start]).numpy()
         members = np.zeros(self._samples.n, bool)
         members[np.argsort(-similarities, kind="stable")[: self._samples.n // 10]] = True
         members[start] = True
-        return members
+        return _NEAREST, members
 
     def _show_words(self, seconds: float) -> None:
         trace = self.trace
@@ -168,35 +171,28 @@ class WalkPlayer(MapExplorer):
         words.append(f"{1000 * seconds:.0f} ms")
         self._show_numbers([words])
 
-    def _theory(self, graph, start: int, members: np.ndarray, restart: float):
+    def _theory(self, graph, start: int, region: str, members: np.ndarray, restart: float):
         visits = visit_frequencies(graph, start, restart=restart, n_steps=N_VISITS, seed=self._samples.seed)
         rank = theory.pagerank(graph, start, restart=restart, tolerance=_TOLERANCE)
-        return (
-            start,
-            restart,
-            members,
-            visits,
-            rank,
-            theory.escape(graph, members, restart=restart, tolerance=_TOLERANCE),
-        )
+        escape = theory.escape(graph, members, restart=restart, tolerance=_TOLERANCE)
+        return start, restart, region, members, visits, rank, escape
 
     def _show_theory(self, result) -> None:
         self._attempt(lambda: self._send_theory(*result()))
 
-    def _send_theory(self, start, restart, members, visits, rank, escape: theory.Escape) -> None:
+    def _send_theory(self, start, restart, region, members, visits, rank, escape: theory.Escape) -> None:
         self.visits, self.pagerank, self.escape = visits, rank, escape
         self._measured_escape = float(visits[~members].sum())
         top = np.argsort(-rank, kind="stable")[:N_RANKED]
         apart = np.abs(visits - rank).sum() / 2
-        name = self.region.value if self.region.value == _NEAREST else f"{self.region.value} ({self._labels[start]})"
         self.canvas.theory = {
             "restart": restart,
             "visits": visits[top].astype(np.float32).tobytes(),
             "rank": rank[top].astype(np.float32).tobytes(),
             "low": float(rank[top].min()),
             "high": float(rank.max()),
-            "visit_title": f"A walk of {N_VISITS:,} steps visits nodes as PageRank says, but for {apart:.1%}",
-            "escape_title": f"Steps outside the region: {name}",
+            "visit_title": f"A walk of {N_VISITS:,} steps visits nodes as PageRank says, except for {apart:.1%}",
+            "escape_title": f"Steps outside the region: {region}",
             "rows": [
                 ["long walk", self._measured_escape, color_of(RANDOM_WALK)],
                 ["its PageRank", float(escape.walk[start]), "#56B4E9"],

@@ -1,5 +1,6 @@
 """The frontier: what hardness costs in false negatives, over the settings of the random walk."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,9 +41,11 @@ class Frontier:
         return float(low), float(high)
 
     def _correlation(self):
-        from scipy.stats import pearsonr, rankdata
+        from scipy.stats import ConstantInputWarning, pearsonr, rankdata
 
-        return pearsonr(*(rankdata(self.points[name]) for name in ("hardness", "false_negative_rate")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConstantInputWarning)  # NaN if all rates are the same
+            return pearsonr(*(rankdata(self.points[name]) for name in ("hardness", "false_negative_rate")))
 
     def to_frame(self):
         """Return the points, a pandas frame."""

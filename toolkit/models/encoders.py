@@ -39,14 +39,9 @@ class SmallConvNet(nn.Module):
 
 
 def resnet(name: str, in_channels: int = 3, small_images: bool = True) -> nn.Module:
-    """Return torchvision's ResNet without its classifier.
+    """Return torchvision's "resnet18" or "resnet50" without its classifier.
 
     With `small_images` (up to about 64 pixels) the stem is a 3 x 3 convolution of stride 1 without max-pooling.
-
-    Raises
-    ------
-    ValueError
-        For another name.
 
     Examples
     --------
@@ -67,17 +62,14 @@ def resnet(name: str, in_channels: int = 3, small_images: bool = True) -> nn.Mod
     return network
 
 
-def build_encoder(name: str, in_channels: int) -> nn.Module:
-    """Return the encoder `name`; it has `n_features`.
+def build_encoder(name: str | nn.Module, in_channels: int) -> nn.Module:
+    """Return the encoder `name`, which has `n_features`; a module is returned as it is.
 
     "tiny" and "small" are the small network in widths 16 and 32, "resnet18" and "resnet50" torchvision's with the stem
-    for small images; "resnet18-imagenet" and "resnet50-imagenet" have the original one.
-
-    Raises
-    ------
-    ValueError
-        For another name.
+    for small images; "resnet18-imagenet" and "resnet50-imagenet" have the original one. Other names raise a ValueError.
     """
+    if isinstance(name, nn.Module):
+        return name
     widths = {"tiny": 16, "small": 32}
     resnets = ("resnet18", "resnet50")
     _checks.choice("encoder", name, (*widths, *resnets, *(f"{resnet}-imagenet" for resnet in resnets)))

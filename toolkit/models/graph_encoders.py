@@ -28,17 +28,11 @@ class GIN(nn.Module):
     n_features : int
         Number of features of a graph, ``width * n_layers``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For sizes that are not integers of at least 1.
-
     Examples
     --------
     >>> from toolkit.datasets import graphs
     >>> molecules = graphs.bundled()
-    >>> _, batch = molecules.collate([molecules[0], molecules[1]])
-    >>> GIN(molecules.n_features)(batch).shape
+    >>> GIN(molecules.n_features)(molecules.batch([0, 1])).shape
     torch.Size([2, 96])
     """
 
@@ -67,11 +61,10 @@ class GCN(nn.Module):
 
     Each layer is a `torch_geometric.nn.GCNConv` and a PReLU.
 
-    Parameters, attributes and errors are those of `GIN`.
+    Parameters and attributes are those of `GIN`.
 
     Examples
     --------
-    >>> import torch
     >>> encoder = GCN(in_features=3, width=8, n_layers=2)
     >>> edges = weighted_edges(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), n_nodes=4)
     >>> nodes, graphs = encoder(torch.rand(4, 3), edges, torch.tensor([0, 0, 1, 1]), 2)

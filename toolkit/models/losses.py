@@ -1,4 +1,9 @@
-"""Contrastive losses over the views of one batch."""
+"""Contrastive losses over the views of one batch.
+
+All return a scalar, `dcl` and `hcl` in float32 or more. Models call these two or `nt_xent` with the projections of two
+views, the temperature and ``within``; a partial has other settings: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
+Views that differ in shape or are fewer than two, and settings out of range, raise a ValueError.
+"""
 
 import math
 
@@ -27,16 +32,6 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
     within : bool
         Whether embeddings of the same view are anchors and negatives too.
 
-    Returns
-    -------
-    Tensor
-        Scalar.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, B < 2 or the temperature is not positive.
-
     Examples
     --------
     All embeddings alike, the loss is that of guessing among 2B - 1:
@@ -64,16 +59,6 @@ def dcl(
         Arguments of `nt_xent`.
     tau_plus : float
         Share of negatives thought to be false, the class prior, in [0, 1). With 0 this is `nt_xent`.
-
-    Returns
-    -------
-    Tensor
-        Scalar, at least float32.
-
-    Raises
-    ------
-    ValueError
-        As `nt_xent`, and for `tau_plus` outside [0, 1).
 
     Examples
     --------
@@ -105,16 +90,6 @@ def hcl(
         Arguments of `dcl`.
     beta : float
         Preference for hard negatives, at least 0. With 0 this is `dcl`.
-
-    Returns
-    -------
-    Tensor
-        Scalar, at least float32.
-
-    Raises
-    ------
-    ValueError
-        As `dcl`, and for a negative `beta`.
 
     Examples
     --------
@@ -160,16 +135,6 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
         Representations of the graphs, B >= 2.
     batch : int64 tensor, shape (n,)
         The graph that each node belongs to.
-
-    Returns
-    -------
-    Tensor
-        Scalar.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or B < 2.
 
     Examples
     --------

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from toolkit import _checks
 from toolkit.models.encoders import build_encoder
 from toolkit.models.losses import nt_xent
+from toolkit.models.views import Loss, ViewModel, joined, n_features
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class CosineMomentum:
         return 1 - (1 - self.start) * (1 + math.cos(math.pi * min(step / self.n_steps, 1))) / 2
 
 
-class MoCoV3(nn.Module):
+class MoCoV3(ViewModel):
     """An encoder with projection and prediction heads, trained to find the keys of a slowly moving copy of itself.
 
     Each view's prediction is compared with the keys of the other views; the loss is symmetric and scaled by twice the
@@ -60,13 +60,7 @@ class MoCoV3(nn.Module):
     temperature : float
         Loss temperature.
     loss : callable
-        Function of predictions, keys, the temperature and ``within=False``:
-        `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a momentum outside [0, 1], and an encoder of another name.
+        One of `toolkit.models.losses`, called with predictions, keys and ``within=False``.
 
     Examples
     --------
@@ -79,6 +73,9 @@ class MoCoV3(nn.Module):
     (torch.Size([]), torch.Size([8, 256]))
     """
 
+    momentum: float | Callable[[int], float]
+    step: Tensor
+
     def __init__(
         self,
         encoder: str | nn.Module = "small",
@@ -87,32 +84,27 @@ class MoCoV3(nn.Module):
         hidden_dim: int = 1024,
         momentum: float | Callable[[int], float] = 0.99,
         temperature: float = 0.2,
-        loss: Callable[..., Tensor] = nt_xent,
+        loss: Loss = nt_xent,
     ) -> None:
-        super().__init__()
+        super().__init__(temperature, loss)
         if not callable(momentum):
             _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
-        self.encoder = build_encoder(encoder, in_channels) if isinstance(encoder, str) else encoder
+        self.encoder = build_encoder(encoder, in_channels)
         self.projector = nn.Sequential(
-            *_hidden(self.encoder.n_features, hidden_dim),
+            *_hidden(n_features(self.encoder), hidden_dim),
             nn.Linear(hidden_dim, projection_dim, bias=False),
             nn.BatchNorm1d(projection_dim, affine=False),
         )
         self.predictor = nn.Sequential(
             *_hidden(projection_dim, hidden_dim), nn.Linear(hidden_dim, projection_dim, bias=False)
         )
-        self.momentum_encoder, self.momentum_projector = copy.deepcopy((self.encoder, self.projector))
-        for parameter in (*self.momentum_encoder.parameters(), *self.momentum_projector.parameters()):
-            parameter.requires_grad_(False)
-        self.momentum, self.temperature, self.loss = momentum, temperature, loss
+        copies = copy.deepcopy((self.encoder, self.projector))
+        self.momentum_encoder, self.momentum_projector = (part.requires_grad_(False) for part in copies)
+        self.momentum = momentum
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, view1: Tensor, view2: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler.
-
-        The embeddings are the two views' normalised keys, concatenated: their cosine is the mean over the views. They
-        carry no gradient.
-        """
+        """Return the loss of one batch, and embeddings (B, 2 projection_dim) for the sampler, made of the keys."""
         if self.training:
             self._follow()
         both = torch.cat([view1, view2])
@@ -120,21 +112,17 @@ class MoCoV3(nn.Module):
         with torch.no_grad():
             k1, k2 = self.momentum_projector(self.momentum_encoder(both)).chunk(2)
         compare = self.loss(q1, k2, self.temperature, within=False) + self.loss(q2, k1, self.temperature, within=False)
-        return 2 * self.temperature * compare, torch.cat([F.normalize(k1, dim=1), F.normalize(k2, dim=1)], dim=1)
+        return 2 * self.temperature * compare, joined(k1, k2)
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Return the features (B, n_features) that probes use: the encoder's, before the heads."""
-        return self.encoder(images)
-
-    def project(self, images: Tensor) -> Tensor:
+    def project(self, images: Tensor, /) -> Tensor:
         """Return the projections (B, projection_dim), before the prediction head."""
-        return self.projector(self.encoder(images))
+        return self.projector(self.encode(images))
 
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the copy towards the original."""
         step = int(self.step)
-        momentum = self.momentum(step) if callable(self.momentum) else self.momentum
+        momentum = self.momentum if isinstance(self.momentum, (int, float)) else self.momentum(step)
         copies = (*self.momentum_encoder.parameters(), *self.momentum_projector.parameters())
         originals = (*self.encoder.parameters(), *self.projector.parameters())
         for ours, theirs in zip(copies, originals, strict=True):

@@ -1,11 +1,10 @@
 """MVGRL at graph level (Hassani & Khasahmadi 2020, arXiv 2006.05582)."""
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from toolkit.models.graph_encoders import GCN, weighted_edges
 from toolkit.models.losses import jsd
+from toolkit.models.views import joined
 
 
 class MVGRL(nn.Module):
@@ -44,14 +43,10 @@ class MVGRL(nn.Module):
         self.n_features = width
 
     def forward(self, batch) -> tuple[Tensor, Tensor]:
-        """Return the loss of one batch, and embeddings (B, 2 width) for the sampler.
-
-        The embeddings are the two views' normalised graph representations, concatenated. They carry no gradient.
-        """
+        """Return the loss of one batch, and embeddings (B, 2 width) of the graphs for the sampler."""
         (nodes1, graphs1), (nodes2, graphs2) = self._views(batch)
         loss = jsd(self.node_head(nodes1), graphs2, batch.batch) + jsd(self.node_head(nodes2), graphs1, batch.batch)
-        embeddings = torch.cat([F.normalize(graphs1, dim=1), F.normalize(graphs2, dim=1)], dim=1)
-        return loss, embeddings.detach()
+        return loss, joined(graphs1, graphs2)
 
     def encode(self, batch) -> Tensor:
         """Return the features (B, width) that probes use: the sum of the two views' graph representations."""

@@ -1,18 +1,18 @@
 """Unsupervised SimCSE (Gao, Yao & Chen 2021, arXiv 2104.08821)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from toolkit import _checks
 from toolkit.models.losses import nt_xent
 from toolkit.models.text_encoders import pretrained
+from toolkit.models.views import Loss, ViewModel
 
 
-class SimCSE(nn.Module):
+class SimCSE(ViewModel):
     """A transformer that learns to recognise a sentence under another dropout mask among the others of its batch.
 
     Each sentence passes twice through the encoder, in one batch. The loss is the cross-entropy over the B x B matrix
@@ -31,8 +31,7 @@ class SimCSE(nn.Module):
     temperature : float
         Loss temperature.
     loss : callable
-        Function of the projections of the two passes, the temperature and ``within=False``:
-        `toolkit.models.losses.nt_xent`, `dcl`, `hcl`, or a partial of one with other settings.
+        One of `toolkit.models.losses`, called with ``within=False``.
 
     Raises
     ------
@@ -58,35 +57,27 @@ class SimCSE(nn.Module):
         n_layers: int | None = None,
         pooling: str = "cls",
         temperature: float = 0.05,
-        loss: Callable[..., Tensor] = nt_xent,
+        loss: Loss = nt_xent,
     ) -> None:
-        super().__init__()
+        super().__init__(temperature, loss)
         self.pooling = _checks.choice("pooling", pooling, ("cls", "mean"))
         if isinstance(encoder, nn.Module) and n_layers is not None:
             raise ValueError("n_layers is for an encoder given by name, got a module: build that with fewer layers")
         self.encoder = encoder if isinstance(encoder, nn.Module) else pretrained(encoder, n_layers)
-        width = self.encoder.config.hidden_size
+        width = _checks.integer("hidden_size", getattr(self.encoder.config, "hidden_size", None), 1)
         self.head = nn.Sequential(nn.Linear(width, width), nn.Tanh()) if pooling == "cls" else nn.Identity()
-        self.temperature, self.loss = temperature, loss
 
     def forward(self, tokens: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and embeddings (B, 2 width) for the sampler.
 
-        `tokens` has ``input_ids`` and ``attention_mask``, both (B, length). The embeddings are the two passes'
-        normalised projections, concatenated: their cosine is the mean over the passes. They carry no gradient.
+        `tokens` has ``input_ids`` and ``attention_mask``, both (B, length).
         """
-        z1, z2 = self.project({name: torch.cat([part, part]) for name, part in tokens.items()}).chunk(2)
-        embeddings = torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1)
-        return self.loss(z1, z2, self.temperature, within=False), embeddings.detach()
+        return self.compare(*self.project({name: torch.cat([part, part]) for name, part in tokens.items()}).chunk(2))
 
-    def encode(self, tokens: Mapping[str, Tensor]) -> Tensor:
+    def encode(self, tokens: Mapping[str, Tensor], /) -> Tensor:
         """Return the sentence embeddings (B, width), before the head."""
         states = self.encoder(**tokens).last_hidden_state
         if self.pooling == "cls":
             return states[:, 0]
         mask = tokens["attention_mask"][..., None].to(states.dtype)
         return (states * mask).sum(1) / mask.sum(1)
-
-    def project(self, tokens: Mapping[str, Tensor]) -> Tensor:
-        """Return the projections (B, width) that the loss compares."""
-        return self.head(self.encode(tokens))

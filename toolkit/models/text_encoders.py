@@ -20,10 +20,8 @@ def pretrained(name: str | Path, n_layers: int | None = None) -> nn.Module:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such model.
-    ValueError
-        If the model has fewer layers.
+    FileNotFoundError, ValueError
+        If there is no such model, or it has fewer layers.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -65,11 +63,6 @@ def small_bert(
         meaning.
     pad_token_id : int
         The tokenizer's token for padding.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For sizes that are not integers of at least 1, a width that is not a multiple of 64, and dropout outside [0, 1).
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""Figures: functions that take results and ``ax=None`` and return the `Axes`."""
+"""Figures: functions that take results and return the `Axes` they draw on, `ax` or by default those of a new figure.
+
+Arguments that do not fit raise a TypeError or ValueError that says what is allowed.
+"""
 
 from toolkit.plots.batches import false_negatives, false_negatives_by_ratio, frontier, hardness
 from toolkit.plots.comparisons import comparison

@@ -32,6 +32,7 @@ class _Epochs:
 def main(source: str, target: str, settings: str) -> None:
     """Read unit vectors from `source`, write their map to `target`."""
     options = json.loads(settings)
+    seed = options.pop("seed")
     report("loading UMAP")
     import faiss
     import umap
@@ -39,22 +40,12 @@ def main(source: str, target: str, settings: str) -> None:
     unit = np.load(source)
     report("finding neighbours")
     squared, neighbors = faiss.knn(unit, unit, options["n_neighbors"])
+    known = neighbors.astype(np.int64), np.sqrt(np.maximum(squared, 0)), None
+    bar = {"disable": False, "file": _Epochs(), "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0.3, "desc": ""}
     report("compiling")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that no new points can be placed later
-        model = umap.UMAP(
-            n_neighbors=options["n_neighbors"],
-            min_dist=options["min_dist"],
-            random_state=options["seed"],
-            precomputed_knn=(neighbors.astype(np.int64), np.sqrt(np.maximum(squared, 0)), None),
-            tqdm_kwds={
-                "disable": False,
-                "file": _Epochs(),
-                "bar_format": "{n_fmt}/{total_fmt}",
-                "mininterval": 0.3,
-                "desc": "",
-            },
-        )
+        model = umap.UMAP(**options, random_state=seed, precomputed_knn=known, tqdm_kwds=bar)
         np.save(target, model.fit_transform(unit).astype(np.float32))
 
 

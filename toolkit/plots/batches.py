@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.metrics import FalseNegatives, Frontier, Hardness
-from toolkit.plots.style import FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
+from toolkit.metrics import FalseNegatives, Frontier, Hardness, SameLabelEdges
+from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, note, percent, side_labels, styled
 
 
 def density(result: Hardness) -> np.ndarray:
@@ -22,7 +22,6 @@ def hardness(results: Mapping[str, Hardness], ax: Axes | None = None) -> Axes:
     ----------
     results : mapping of name to Hardness
         "Uniform", "kNN" and "Random walk" have fixed colours.
-    ax : Axes, optional
 
     Examples
     --------
@@ -37,7 +36,9 @@ def hardness(results: Mapping[str, Hardness], ax: Axes | None = None) -> Axes:
         ax.stairs(density(result), Hardness.edges, fill=True, color=color, alpha=0.25, label=name)
         ax.stairs(density(result), Hardness.edges, color=color, linewidth=1.5)
         ax.axvline(result.value, color=color, linewidth=1.2, linestyle=(0, (2, 2)))
-    side_labels(ax, {name: f"{name}\nmean {result.value:.2f}" for name, result in results.items()})
+    side_labels(
+        ax, {f"{name}\nmean {result.value:.2f}": color_of(name, i) for i, (name, result) in enumerate(results.items())}
+    )
     used = np.flatnonzero(sum(result.histogram for result in results.values()))
     ax.set_xlim(Hardness.edges[used[0]], Hardness.edges[used[-1] + 1])
     ax.set_ylim(bottom=0)
@@ -56,7 +57,6 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
     Parameters
     ----------
     results : mapping of name to FalseNegatives
-    ax : Axes, optional
 
     Examples
     --------
@@ -72,18 +72,12 @@ def false_negatives(results: Mapping[str, FalseNegatives], ax: Axes | None = Non
         ax.barh(i, result.value, color=color_of(name, i), alpha=0.85, height=0.6)
         ax.plot([low, high], [i, i], color="black", linewidth=1.5)
         edge = max(result.value, high if np.isfinite(high) else 0)
-        ax.annotate(
-            f"{result.value:.1%}" + times_chance(result, "  ({})"),
-            (edge, i),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-        )
+        note(ax, f"{result.value:.1%}" + times_chance(result, "  ({})"), (edge, i), (6, 0), fontsize=None)
     draw_prior(ax, prior)
     ax.set_yticks(range(len(results)), list(results))
     ax.invert_yaxis()
     ax.set_xlim(0, 1.6 * max(prior, *(result.value for result in results.values())) or 1)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.xaxis)
     ax.set_xlabel("share of in-batch pairs with the same label")
     if {UNIFORM, RANDOM_WALK} <= results.keys() and results[UNIFORM].value > 0:
         ratio = results[RANDOM_WALK].value / results[UNIFORM].value
@@ -99,7 +93,6 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     ----------
     result : Frontier
         One line per (M, K), one mark per restart probability; the other samplers are squares.
-    ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 4.4))
     walks = result.walks
@@ -110,31 +103,16 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
         shade = 0.35 + 0.65 * i / max(len(lines) - 1, 1)
         ax.errorbar(line.hardness, line.false_negative_rate, yerr=line.false_negative_half, alpha=shade, **look)
         end = line.iloc[-1]
-        ax.annotate(
-            f"K / M = {end.n_neighbors:.0f} / {end.n_candidates:.0f}",
-            (end.hardness, end.false_negative_rate),
-            xytext=(7, -5),
-            textcoords="offset points",
-            va="top",
-            color=color_of(RANDOM_WALK),
-            fontsize=9,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        name, at = f"K / M = {end.n_neighbors:.0f} / {end.n_candidates:.0f}", (end.hardness, end.false_negative_rate)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        note(ax, name, at, (7, -5), va="top", color=color_of(RANDOM_WALK), bbox=box)
     for i, point in enumerate(result.references.itertuples()):
         at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler, i)
-        below = point.sampler == UNIFORM
+        offset, side = (-8, "top") if point.sampler == UNIFORM else (8, "bottom")
         ax.plot(*at, marker="s", markersize=8, color=color)
-        ax.annotate(
-            point.sampler,
-            at,
-            xytext=(0, -8 if below else 8),
-            textcoords="offset points",
-            ha="center",
-            va="top" if below else "bottom",
-            color=color,
-        )
+        note(ax, point.sampler, at, (0, offset), ha="center", va=side, color=color, fontsize=None)
     draw_prior(ax, walks.prior.iloc[0], vertical=False)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.yaxis)
     ax.margins(x=0.12, y=0.12)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
@@ -153,32 +131,19 @@ def false_negatives_by_ratio(result: Frontier, ax: Axes | None = None) -> Axes:
     ----------
     result : Frontier
         At one restart probability; samplers other than the walk are left out.
-    ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 3.8))
     walks = result.walks.assign(ratio=lambda rows: rows.n_neighbors / rows.n_candidates).sort_values("ratio")
     prior = walks.prior.iloc[0]
     look = {"color": color_of(RANDOM_WALK), "marker": "o", "markersize": 5, "elinewidth": 1.2}
     ax.errorbar(walks.ratio, walks.false_negative_rate, yerr=walks.false_negative_half, **look)
-    ax.axvline(prior, color=FAINT, linewidth=1, linestyle=":", zorder=0)
-    ax.annotate(
-        "K / M = class prior",
-        (prior, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, -2),
-        textcoords="offset points",
-        va="top",
-        color="#666666",
-        fontsize=9,
-    )
-    draw_prior(ax, prior, vertical=False)
-    ax.texts[-1].set(ha="left", x=3)
-    ax.texts[-1].xy = (0, prior)
+    mark(ax, prior, "K / M = class prior", offset=(4, -2), ha="left", va="top")
+    draw_prior(ax, prior, vertical=False, end=0, offset=(3, 3), ha="left")
     ax.set_xscale("log")
     ax.set_xticks(walks.ratio, [f"{ratio:.3g}" for ratio in walks.ratio])
     ax.minorticks_off()
     ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.yaxis)
     ax.set_xlabel("K / M: share of all instances that can be neighbours")
     ax.set_ylabel("false negatives (share of pairs)")
     cost = np.interp(np.log(2 * prior), np.log(walks.ratio), walks.false_negative_rate) / prior
@@ -186,15 +151,11 @@ def false_negatives_by_ratio(result: Frontier, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def times_chance(result: FalseNegatives, form: str = "{}") -> str:
+def times_chance(result: FalseNegatives | SameLabelEdges, form: str = "{}") -> str:
     """Return the rate as a multiple of the prior, filled into `form`; nothing if no label occurs twice."""
     return form.format(f"{result.over_chance:.1f} × chance") if result.prior > 0 else ""
 
 
-def draw_prior(ax: Axes, prior: float, vertical: bool = True) -> None:
-    """Draw the class prior, the rate to expect by chance, as a thin dotted line with its name."""
-    (ax.axvline if vertical else ax.axhline)(prior, color=FAINT, linewidth=1, linestyle=":", zorder=0)
-    at = {"xy": (prior, 1), "xycoords": ("data", "axes fraction"), "xytext": (0, 3), "ha": "center"}
-    if not vertical:
-        at = {"xy": (1, prior), "xycoords": ("axes fraction", "data"), "xytext": (0, 3), "ha": "right"}
-    ax.annotate(f"chance {prior:.1%}", textcoords="offset points", color="#666666", fontsize=9, **at)
+def draw_prior(ax: Axes, prior: float, **look) -> None:
+    """Draw the class prior, the rate to expect by chance, as a line with its name; `look` is as for `style.mark`."""
+    mark(ax, prior, f"chance {prior:.1%}", **look)

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.plots.style import FAINT, color_of, new_axes, side_labels, styled
+from toolkit.plots.style import color_of, mark, new_axes, side_labels, styled
 from toolkit.samplers.registry import SAMPLERS
 from toolkit.training.comparison import Comparison
 
@@ -20,7 +20,6 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
         Results of one data set, model and settings.
     baseline : str
         Name of a sampler.
-    ax : Axes, optional
 
     Raises
     ------
@@ -37,7 +36,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     table = result.differences(baseline)
     losses, samplers = list(dict.fromkeys(table.loss)), list(dict.fromkeys(table.sampler))
     ax = new_axes(ax, figsize=(6.4, 1.3 + 0.36 * len(losses) * (len(samplers) + 0.6)))
-    for row in table.itertuples():
+    for _, row in table.iterrows():
         i = samplers.index(row.sampler)
         y = losses.index(row.loss) * (len(samplers) + 0.6) + i
         color = color_of(_label(row.sampler), i)
@@ -45,25 +44,15 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
         ax.plot(seeds, np.full(len(seeds), y + 0.25), "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
         ax.plot([100 * row.low, 100 * row.high], [y, y], color=color, linewidth=2.5, solid_capstyle="round")
         ax.plot(100 * row.difference, y, "D", color=color, markersize=7, markeredgecolor="white")
-    ax.axvline(0, color=FAINT, linewidth=1, linestyle=":", zorder=0)
     base = _label(baseline)
-    ax.annotate(
-        base.lower(),
-        (0, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-        color="#666666",
-    )
+    mark(ax, 0, base.lower())
     middle = (len(samplers) - 1) / 2
     names = [LOSS_NAMES.get(loss, loss) for loss in losses]
     ax.set_yticks([i * (len(samplers) + 0.6) + middle for i in range(len(losses))], names)
     ax.set_ylim((len(losses) - 1) * (len(samplers) + 0.6) + 2 * middle + 0.6, -0.5)
     ax.tick_params("y", length=0)
     ax.set_xlabel(f"{table.metric.iloc[0]}: difference to {base.lower()} batches (points)")
-    side_labels(ax, {label: label for label in map(_label, samplers)})
+    side_labels(ax, {label: color_of(label, i) for i, label in enumerate(map(_label, samplers))})
     ax.set_title(_finding(table, base), pad=20)
     return ax
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from toolkit.metrics.graph import InDegrees, SameLabelEdges
 from toolkit.plots.batches import draw_prior, times_chance
-from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, note, percent, styled
 
 
 @styled
@@ -18,7 +18,6 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     ----------
     result : InDegrees
     index : int, optional
-    ax : Axes, optional
 
     Examples
     --------
@@ -33,26 +32,11 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     counts = result.values
     ax.hist(counts, bins=min(50, int(np.ptp(counts)) + 1), color=COLORS[UNIFORM], alpha=0.75)
     ax.axvline(counts.mean(), color="black", linewidth=1, linestyle=":")
-    ax.annotate(
-        f"mean {counts.mean():.0f}",
-        (counts.mean(), 1),
-        (4, -2),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        va="top",
-        fontsize=9,
-    )
+    across = ("data", "axes fraction")
+    note(ax, f"mean {counts.mean():.0f}", (counts.mean(), 1), (4, -2), va="top", xycoords=across)
     if index is not None:
         ax.axvline(counts[index], color=COLORS[RANDOM_WALK], linewidth=2)
-        ax.annotate(
-            f"#{index}: {counts[index]}",
-            (counts[index], 0.8),
-            (4, 0),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            color=COLORS[RANDOM_WALK],
-            fontsize=9,
-        )
+        note(ax, f"#{index}: {counts[index]}", (counts[index], 0.8), xycoords=across, color=COLORS[RANDOM_WALK])
     ax.set(xlabel="in-degree (how often an instance is somebody's neighbour)", ylabel="instances")
     lost = f"{result.unreachable:.1%} are nobody's neighbour" if result.unreachable else "all are somebody's neighbour"
     ax.set_title(f"In-degrees vary by {result.value:.0%}; {lost}")
@@ -67,7 +51,6 @@ def candidates(similarities, *, n_neighbors: int, ax: Axes | None = None) -> Axe
     ----------
     similarities : array, shape (M,)
     n_neighbors : int
-    ax : Axes, optional
 
     Examples
     --------
@@ -95,7 +78,6 @@ def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) ->
     Parameters
     ----------
     results : mapping of name to SameLabelEdges
-    ax : Axes, optional
 
     Examples
     --------
@@ -109,12 +91,11 @@ def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) ->
     ax = new_axes(ax, figsize=(6.4, 0.9 + 0.42 * len(results)))
     for i, (name, result) in enumerate(results.items()):
         ax.barh(i, result.value, color=COLORS[RANDOM_WALK], height=0.6, label=name)
-        text = f"{result.value:.0%}" + times_chance(result, "  ({})")
-        ax.annotate(text, (result.value, i), (5, 0), textcoords="offset points", va="center", fontsize=9)
+        note(ax, f"{result.value:.0%}" + times_chance(result, "  ({})"), (result.value, i))
     draw_prior(ax, next(iter(results.values())).prior)
     ax.set_yticks(range(len(results)), list(results))
     ax.invert_yaxis()
     ax.set_xlim(0, min(1.4 * max(result.value for result in results.values()) or 1, 1.3))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.xaxis)
     ax.set_xlabel("share of edges between instances with the same label")
     return ax

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from toolkit import _checks
-from toolkit.plots.style import FAINT, RANDOM_WALK, UNIFORM, color_of, new_axes, side_labels, styled
+from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, percent, side_labels, styled
 from toolkit.training.history import Column, shown_columns
 
 
@@ -21,18 +21,12 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     column : {"loss", "hardness", "false_negative_rate", "coverage", "staleness", "probes"}
     window : int
         Steps to average over.
-    ax : Axes, optional
-
-    Raises
-    ------
-    ValueError
-        For another column.
     """
     columns = {shown.name: shown for shown in shown_columns()}
     shown = columns[_checks.choice("column", column, tuple(columns))]
     ax = new_axes(ax)
     _draw_curves(histories, shown, window, ax)
-    side_labels(ax, {name: name for name in histories})
+    side_labels(ax, {name: color_of(name, i) for i, name in enumerate(histories)})
     ax.set_xlabel("training step")
     ax.set_ylabel(shown.label)
     return ax
@@ -63,12 +57,11 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     >>> axes[1, 2].get_title(loc="left")
     'probe accuracy'
     """
+    import matplotlib.pyplot as plt
+
     columns = shown_columns()
     n_rows = -(-len(columns) // 3)
-    if figure is None:
-        import matplotlib.pyplot as plt
-
-        figure = plt.figure(figsize=(9, 2.5 * n_rows))
+    figure = figure or plt.figure(figsize=(9, 2.5 * n_rows))
     figure.clear()
     axes = figure.subplots(n_rows, 3)
     for ax in axes.flat[len(columns) :]:
@@ -123,7 +116,6 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
         In the same order of seeds.
     baseline : mapping of name to accuracy, optional
         Drawn as thin dotted lines with their names.
-    ax : Axes, optional
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
     values = np.array(list(results.values()))
@@ -132,21 +124,11 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
         ax.plot([i] * len(scores), scores, "o", color=color_of(name, i), markersize=6, alpha=0.8)
         ax.plot([i - 0.12, i + 0.12], [np.mean(scores)] * 2, color="black", linewidth=2)
     for name, score in (baseline or {}).items():
-        ax.axhline(score, color=FAINT, linewidth=1, linestyle=":", zorder=0)
-        ax.annotate(
-            f"{name} {score:.1%}",
-            (1, score),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=9,
-            color="#666666",
-        )
+        mark(ax, score, f"{name} {score:.1%}", vertical=False)
     ax.set_xticks(range(len(results)), [f"{name}\nmean {np.mean(scores):.1%}" for name, scores in results.items()])
     ax.set_xlim(-0.5, len(results) - 0.3)
     ax.margins(y=0.15)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
+    percent(ax.yaxis, 1)
     ax.set_ylabel("kNN probe accuracy on the test set")
     if {UNIFORM, RANDOM_WALK} <= results.keys():
         gain = np.mean(results[RANDOM_WALK]) - np.mean(results[UNIFORM])

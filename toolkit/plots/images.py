@@ -12,11 +12,7 @@ from toolkit.plots.writing import wrap, write
 
 @styled
 def batch_grid(
-    batches: Mapping[str, Sequence[int]],
-    images,
-    labels,
-    classes: Sequence[str] | None = None,
-    n_shown: int = 12,
+    batches: Mapping[str, Sequence[int]], images, labels, classes: Sequence[str] | None = None, n_shown: int = 12
 ):
     """Draw the first members of one batch per sampler, false negatives of the first member outlined.
 
@@ -26,6 +22,7 @@ def batch_grid(
     images : Thumbnails, or what they take
         Images or drawings of all instances.
     labels : int array, shape (N,)
+        -1 where there is no label.
     classes : sequence of str, optional
         Names of the labels, written below the pictures.
     n_shown : int
@@ -38,28 +35,23 @@ def batch_grid(
     import matplotlib.pyplot as plt
 
     thumbnails = images if isinstance(images, Thumbnails) else Thumbnails(images, len(labels))
-    figure, axes = plt.subplots(
-        len(batches), n_shown, figsize=(0.82 * n_shown, 1.22 * len(batches) + 0.3), squeeze=False
-    )
+    size = 0.82 * n_shown, 1.22 * len(batches) + 0.3
+    figure, axes = plt.subplots(len(batches), n_shown, figsize=size, squeeze=False)
     for row, (name, batch) in zip(axes, batches.items(), strict=True):
         for ax in row[len(batch) :]:
             ax.set_axis_off()
         for column, (ax, index) in enumerate(zip(row, batch[:n_shown], strict=False)):
-            false_negative = column > 0 and labels[index] == labels[batch[0]]
+            false_negative = column > 0 and labels[index] == labels[batch[0]] != -1
             thumbnails.render(int(index), ax)
             color, width = (FALSE_NEGATIVE, 3) if false_negative else (INK, 2.5) if column == 0 else (FAINT, 0.6)
             for spine in ax.spines.values():
                 spine.set(visible=True, color=color, linewidth=width)
             if classes is not None:
                 ax.set_xlabel("", fontsize=7, labelpad=2, color=color if false_negative else INK)
-                write(ax.xaxis.label, classes[labels[index]])
+                write(ax.xaxis.label, "no label" if labels[index] == -1 else classes[labels[index]])
         write(row[0].set_title("", color=color_of(name), fontsize=11, pad=4), name)
-    figure.suptitle(
-        "Black frame: first member. Vermillion frame: false negative, of the same class as the first.",
-        fontsize=10,
-        x=0.01,
-        ha="left",
-    )
+    words = "Black frame: first member. Vermillion frame: false negative, of the same class as the first."
+    figure.suptitle(words, fontsize=10, x=0.01, ha="left")
     return axes
 
 
@@ -83,15 +75,13 @@ def thumbnail_grid(
     framed : sequence of bool, optional
         Which are framed in the colour of false negatives.
     columns : int
-    ax : Axes, optional
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import plots
-    >>> from toolkit.plots.thumbnails import Thumbnails
     >>> images = np.random.default_rng(0).random((10, 28, 28))
-    >>> ax = plots.thumbnail_grid(Thumbnails(images), [3, 1, 4], ["three", "one", "four"])
+    >>> ax = plots.thumbnail_grid(plots.Thumbnails(images), [3, 1, 4], ["three", "one", "four"])
     >>> [text.get_text() for text in ax.texts]
     ['three', 'one', 'four']
     """
@@ -108,9 +98,8 @@ def thumbnail_grid(
             words = wrap(f"{caption} {thumbnails.text(int(index))}", 60, 1)
             write(ax.text(left, top, "", va="top", fontsize=7, color=FALSE_NEGATIVE if frame else INK), words)
             continue
-        _show(ax, thumbnails, index, left, top)
-        _frame(ax, left, top, 1, (FALSE_NEGATIVE, 2.2) if frame else (FAINT, 0.6))
-        write(ax.text(left + 0.5, top + 1.05, "", ha="center", va="top", fontsize=7.5), caption)
+        _show(ax, thumbnails, index, left, top, caption)
+        _frame(ax, left, top, 1, frame)
     _fit(ax, 1.12 * columns, height * rows, "auto" if sentences else "equal")
     return ax
 
@@ -128,16 +117,14 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
         Labels of any kind, written below the pictures.
     columns : int
         Pairs in a row.
-    ax : Axes, optional
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import metrics, plots
-    >>> from toolkit.plots.thumbnails import Thumbnails
     >>> images, labels = np.random.default_rng(0).random((4, 8, 8)), np.array(["cat", "dog", "cat", "dog"])
     >>> found = metrics.hardest_pairs([[0, 1, 2]], images.reshape(4, -1), 1, labels, only_false=True)
-    >>> ax = plots.pairs(found, Thumbnails(images), labels)
+    >>> ax = plots.pairs(found, plots.Thumbnails(images), labels)
     >>> [text.get_text() for text in ax.texts]
     ['cat', 'cat', '0.76, false negative']
     """
@@ -147,22 +134,24 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
         left, top = 2.3 * (cell % columns), 1.55 * (cell // columns)
         false = "same_label" in pairs and pair.same_label
         for at, member in ((left, pair.first), (left + 1, pair.second)):
-            _show(ax, thumbnails, member, at, top)
             name = thumbnails.text(int(member)) if labels is None else labels[member]
-            write(ax.text(at + 0.5, top + 1.04, "", ha="center", va="top", fontsize=7), name)
-        _frame(ax, left, top, 2, (FALSE_NEGATIVE, 2.2) if false else (FAINT, 0.8))
+            _show(ax, thumbnails, member, at, top, name)
+        _frame(ax, left, top, 2, false)
         words = f"{pair.similarity:.2f}" + (", false negative" if false else "")
         ax.text(left + 1, top + 1.2, words, ha="center", va="top", fontsize=7.5, color=FALSE_NEGATIVE if false else INK)
     _fit(ax, 2.3 * columns - 0.25, 1.55 * rows, "equal")
     return ax
 
 
-def _show(ax: Axes, thumbnails: Thumbnails, index: int, left: float, top: float) -> None:
+def _show(ax: Axes, thumbnails: Thumbnails, index: int, left: float, top: float, words) -> None:
+    """Draw an instance with some words below."""
     ax.imshow(thumbnails.pixels(int(index)), extent=(left, left + 1, top + 1, top), interpolation="nearest")
+    write(ax.text(left + 0.5, top + 1.04, "", ha="center", va="top", fontsize=7), words)
 
 
-def _frame(ax: Axes, left: float, top: float, width: float, line: tuple[str, float]) -> None:
-    ax.add_patch(Rectangle((left, top), width, 1, fill=False, edgecolor=line[0], linewidth=line[1]))
+def _frame(ax: Axes, left: float, top: float, width: float, false: bool) -> None:
+    look = {"edgecolor": FALSE_NEGATIVE, "linewidth": 2.2} if false else {"edgecolor": FAINT, "linewidth": 0.7}
+    ax.add_patch(Rectangle((left, top), width, 1, fill=False, **look))
 
 
 def _fit(ax: Axes, width: float, height: float, aspect: str) -> None:

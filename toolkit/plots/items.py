@@ -15,28 +15,13 @@ _ALLOWED = (
 )
 
 
-def read(items) -> tuple[str, Callable | None, int | None]:
-    """Return the kind of the items, a function that reads one of them by its index, and their number if known.
+def read(items) -> tuple[str, Callable, int | None]:
+    """Return the kind of the items (see `Thumbnails`), a function of the index, and their number if known.
 
-    Parameters
-    ----------
-    items : object
-        As for `toolkit.plots.thumbnails.Thumbnails`.
-
-    Returns
-    -------
-    kind : {"image", "text", "drawing", "number"}
-    item : callable or None
-        Returns the pixels, uint8 of shape (H, W, 3), or the string; of drawings, the function itself.
-    n : int or None
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the items are of no such kind, or empty.
+    The function returns the pixels, uint8 of shape (H, W, 3), or the text; for drawings it is the one given.
     """
     if items is None:
-        return "number", None, None
+        return "number", lambda index: f"#{index}", None
     if isinstance(items, (np.ndarray, torch.Tensor)) and items.ndim > 1:
         array = _checked(_array(items), "items", many=True)
         return "image", lambda index: to_rgb(array[index]), len(array)

@@ -6,7 +6,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
 from toolkit import _checks
-from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.metrics import same_label
+from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNIFORM, UNLABELLED, new_axes, styled
 from toolkit.plots.writing import write
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import WalkTrace
@@ -27,18 +28,13 @@ def embedding_map(
     positions : array, shape (N, 2)
         Result of `toolkit.plots.projection`, or any other coordinates.
     labels : array, shape (N,), optional
-        Labels of any kind; up to 20 of them are written where the instances are.
+        Labels of any kind; up to 20 of them are written where the instances are. None, NaN or -1 where there is none:
+        pale grey.
     values : array, shape (N,), optional
         Numbers to colour by instead, with a scale next to the map.
     title : str
-    ax : Axes, optional
     faint : bool
         Whether to draw it pale, as the background of something else.
-
-    Raises
-    ------
-    ValueError
-        If positions, labels or values are not one per instance.
 
     Examples
     --------
@@ -58,9 +54,10 @@ def embedding_map(
         shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
     elif labels is not None:
-        codes = _checks.labels("labels", labels, len(positions))
-        ax.scatter(*positions.T, c=np.array(CLASSES)[codes % len(CLASSES)], **points)
-        _write_names(ax, positions, codes, np.unique(np.asarray(labels)))
+        codes, names = _checks.classes("labels", labels, len(positions))
+        colors = np.array([*CLASSES, UNLABELLED])[np.where(codes < 0, len(CLASSES), codes % len(CLASSES))]
+        ax.scatter(*positions.T, c=colors, **points)
+        _write_names(ax, positions, codes, names)
     else:
         ax.scatter(*positions.T, c=COLORS[UNIFORM], **points)
     ax.set(aspect="equal", xticks=[], yticks=[], title=title)
@@ -94,21 +91,13 @@ def neighborhood(positions, graph: ProximityGraph, index: int, labels=None, ax: 
     graph : ProximityGraph
     index : int
     labels : array, shape (N,), optional
-    ax : Axes, optional
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the index is outside [0, N).
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.plots import projection
-    >>> points = np.random.default_rng(0).normal(size=(200, 8))
-    >>> graph = ProximityGraph.build(points, n_candidates=50, n_neighbors=10)
-    >>> plots.neighborhood(projection.pca(points), graph, 7).get_title("left")
+    >>> points = np.random.default_rng(0).normal(size=(200, 2))
+    >>> plots.neighborhood(points, ProximityGraph.build(points, n_candidates=50, n_neighbors=10), 7).get_title("left")
     'The 10 neighbours of #7'
     """
     index = _checks.integer("index", index, 0, graph.n_nodes - 1)
@@ -117,9 +106,7 @@ def neighborhood(positions, graph: ProximityGraph, index: int, labels=None, ax: 
     neighbors = graph.neighbors[index]
     ends = np.stack([np.broadcast_to(positions[index], (len(neighbors), 2)), positions[neighbors]], axis=1)
     ax.add_collection(LineCollection(ends, colors=COLORS[RANDOM_WALK], linewidths=0.7, alpha=0.5, zorder=3))
-    same = _same(labels, neighbors, index)
-    _members(ax, positions[neighbors], same)
-    ax.plot(*positions[index], zorder=7, **_SEED)
+    same = _members(ax, positions, labels, neighbors, index)
     title = f"The {len(neighbors)} neighbours of #{index}"
     if labels is not None:
         title += f": {same.sum()} have its label (ringed)"
@@ -138,22 +125,15 @@ def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: 
     labels : array, shape (N,), optional
     step : int, optional
         Number of steps to draw; by default all.
-    ax : Axes, optional
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the walk has fewer steps.
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.plots import projection
-    >>> from toolkit.proximity.walks import trace_walk
-    >>> points = np.random.default_rng(0).normal(size=(200, 8))
+    >>> from toolkit.proximity import trace_walk
+    >>> points = np.random.default_rng(0).normal(size=(200, 2))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
-    >>> plots.walk(projection.pca(points), trace, step=0).get_title("left")
+    >>> plots.walk(points, trace, step=0).get_title("left")
     '0 steps, 0 restarts (dashed), 1 members'
     """
     positions = np.asarray(positions)
@@ -167,26 +147,21 @@ def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: 
     ax.add_collection(LineCollection(followed, colors=COLORS[RANDOM_WALK], linewidths=1, **look))
     ax.add_collection(LineCollection(moves[restarted], colors="#444444", linewidths=0.7, linestyles="dashed", **look))
     batch = trace.batch[: 1 + trace.new_member[:step].sum()]
-    same = _same(labels, batch, trace.start)
-    _members(ax, positions[batch], same)
-    ax.plot(*positions[trace.start], zorder=7, **_SEED)
+    same = _members(ax, positions, labels, batch, trace.start)
     title = f"{step} steps, {restarted.sum()} restarts (dashed), {len(batch)} members"
     if labels is not None and len(batch) > 1:
-        title += f", {(same.sum() - 1) / (len(batch) - 1):.0%} with the seed's label"
+        title += f", {same[1:].mean():.0%} with the seed's label"
     ax.set_title(title)
     return ax
 
 
-def _same(labels, members: np.ndarray, index: int) -> np.ndarray:
-    """Return which members have the label of `index`."""
-    if labels is None:
-        return np.zeros(len(members), bool)
-    labels = np.asarray(labels)
-    return labels[members] == labels[index]
-
-
-def _members(ax: Axes, positions: np.ndarray, same: np.ndarray) -> None:
-    rings = {False: ("white", 0.5), True: (FALSE_NEGATIVE, 1.3)}
-    for flag, (color, width) in rings.items():
-        chosen = positions[same == flag]
-        ax.scatter(*chosen.T, s=22, c=COLORS[RANDOM_WALK], edgecolors=color, linewidths=width, zorder=5)
+def _members(ax: Axes, positions: np.ndarray, labels, members: np.ndarray, seed: int) -> np.ndarray:
+    """Draw a seed and its members, and return which of them have its label; these are ringed."""
+    same = np.zeros(len(members), bool)
+    if labels is not None:
+        same = same_label(_checks.labels("labels", labels, len(positions)), members, seed)
+    for chosen, color, width in ((~same, "white", 0.5), (same, FALSE_NEGATIVE, 1.3)):
+        rings = {"edgecolors": color, "linewidths": width}
+        ax.scatter(*positions[members[chosen]].T, s=22, c=COLORS[RANDOM_WALK], zorder=5, **rings)
+    ax.plot(*positions[seed], zorder=7, **_SEED)
+    return same

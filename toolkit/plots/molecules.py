@@ -25,7 +25,6 @@ def molecule(graph, elements: Sequence[str] | None = None, ax: Axes | None = Non
     elements : sequence of str, optional
         Names of the features: each node is written as that of its largest one, carbon ("C") left out. By default, nodes
         are dots.
-    ax : Axes, optional
 
     Examples
     --------

@@ -3,23 +3,20 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen
 
 import numpy as np
 
 from toolkit import _checks
 from toolkit.engine import threads
 
-N_NEIGHBORS = 15
-MIN_DIST = 0.1
 _PROGRAM = Path(__file__).with_name("_umap.py")
 _NARROW = 1000
 
@@ -36,11 +33,6 @@ def pca(embeddings) -> np.ndarray:
     float32 array, shape (N, 2)
         Centred coordinates. The largest loading of each component is positive, so that they are the same on all
         machines up to rounding.
-
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, or rows are NaN, Inf or zero.
 
     Examples
     --------
@@ -62,9 +54,7 @@ def pca(embeddings) -> np.ndarray:
     return positions
 
 
-def umap(
-    embeddings, n_neighbors: int = N_NEIGHBORS, min_dist: float = MIN_DIST, seed: int = 0, progress=None
-) -> np.ndarray:
+def umap(embeddings, *, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None) -> np.ndarray:
     """Return a UMAP projection of the embeddings, from the cache if it was computed before.
 
     The neighbours come from an exact search (faiss) in cosine distance. The coordinates are the same in each run on
@@ -89,12 +79,10 @@ def umap(
 
     Raises
     ------
-    TypeError, ValueError
-        If settings are out of range, the shape is wrong, or rows are NaN, Inf or zero.
     RuntimeError
-        If UMAP fails; with what it said.
+        If UMAP fails, with its last words.
     """
-    task = UMAPTask(embeddings, n_neighbors, min_dist, seed, progress)
+    task = UMAPTask(embeddings, n_neighbors=n_neighbors, min_dist=min_dist, seed=seed, progress=progress)
     try:
         return task.result()
     finally:
@@ -108,23 +96,17 @@ class UMAPTask(Future):
     """
 
     def __init__(
-        self,
-        embeddings,
-        n_neighbors: int = N_NEIGHBORS,
-        min_dist: float = MIN_DIST,
-        seed: int = 0,
-        progress: Callable[[str, float], None] | None = None,
+        self, embeddings, *, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, progress=None
     ) -> None:
         super().__init__()
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", embeddings).cpu().numpy())
         _checks.integer("number of embeddings", len(unit), 4)
         _checks.integer("n_neighbors", n_neighbors, 2, len(unit) - 1, "fewer than instances")
         _checks.integer("seed", seed, 0, 2**32 - 1)
-        if isinstance(min_dist, bool) or not 0 <= min_dist < 1:
-            raise ValueError(f"min_dist must be in [0, 1), got {min_dist!r}")
+        _checks.number("min_dist", min_dist, "[0, 1)")
         settings = {"n_neighbors": int(n_neighbors), "min_dist": float(min_dist), "seed": int(seed)}
         self._progress = progress
-        self._process: subprocess.Popen | None = None
+        self._process: Popen | None = None
         self._thread: threading.Thread | None = None
         file = cache_folder() / f"{_key(unit, settings)}.npy"
         known = _read(file, len(unit))
@@ -159,11 +141,11 @@ class UMAPTask(Future):
             np.save(source, unit)
             # -P: modules of this folder must not stand in for others of the same name.
             command = [sys.executable, "-P", str(_PROGRAM), str(source), str(target), json.dumps(settings)]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-            with subprocess.Popen(command, env=_environment(), **pipes) as self._process:
+            self._process = Popen(command, env=_environment(), stdout=PIPE, stderr=STDOUT, text=True, errors="replace")
+            with self._process:
                 if self.cancelled():  # before there was a process to kill
                     self._process.kill()
-                said = [line for line in self._process.stdout if not self._report(line)]
+                said = [line for line in self._process.stdout or () if not self._report(line)]
             if self._process.returncode:
                 words = "".join(said).strip()[-500:]
                 raise RuntimeError(f"UMAP failed with exit code {self._process.returncode}: {words}")

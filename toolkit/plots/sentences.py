@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from toolkit import _checks
+from toolkit.metrics import same_label
 from toolkit.plots.style import FALSE_NEGATIVE, INK, color_of, styled
 from toolkit.plots.writing import wrap, write
 
@@ -11,11 +15,7 @@ WIDTH = 40  # characters of a line
 
 @styled
 def batch_sentences(
-    batches: Mapping[str, Sequence[int]],
-    texts: Sequence[str],
-    labels=None,
-    n_shown: int = 8,
-    figure=None,
+    batches: Mapping[str, Sequence[int]], texts: Sequence[str], labels=None, n_shown: int = 8, figure=None
 ):
     """Write the first members of one batch per sampler in columns, false negatives of the first member in vermillion.
 
@@ -25,7 +25,8 @@ def batch_sentences(
     texts : sequence of str
         Sentences of all instances; cut to two lines.
     labels : array, shape (N,), optional
-        Labels of any kind, written below each sentence. Without them nothing is marked.
+        Labels of any kind, written below each sentence; None, NaN or -1 where there is none. Without them nothing is
+        marked.
     n_shown : int
         Members per column.
     figure : Figure, optional
@@ -35,22 +36,25 @@ def batch_sentences(
     -------
     array of Axes, shape (len(batches),)
     """
-    if figure is None:
-        import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt
 
-        figure = plt.figure(figsize=(3.25 * len(batches), 0.52 * n_shown + 0.7))
+    figure = figure or plt.figure(figsize=(3.25 * len(batches), 0.52 * n_shown + 0.7))
     axes = figure.subplots(1, len(batches), squeeze=False)[0]
     for ax, (name, batch) in zip(axes, batches.items(), strict=True):
         ax.set(xlim=(0, 1), ylim=(n_shown, 0))
         ax.set_axis_off()
         write(ax.set_title("", color=color_of(name), fontsize=12, weight="bold", pad=4), name)
-        for row, index in enumerate(list(batch)[:n_shown]):
-            false_negative = labels is not None and row > 0 and labels[index] == labels[batch[0]]
-            color = FALSE_NEGATIVE if false_negative else INK
+        members = list(batch)[:n_shown]
+        codes = np.full(len(members), -1)
+        if labels is not None:
+            codes = _checks.labels("labels", [labels[index] for index in members], len(members))
+        for row, index in enumerate(members):
+            color = FALSE_NEGATIVE if row and same_label(codes, row, 0) else INK
             look = {"fontsize": 8.5, "weight": "bold" if row == 0 else "normal", "linespacing": 1.15}
             write(ax.text(0, row + 0.05, "", va="top", color=color, **look), wrap(texts[index], WIDTH, LINES))
             if labels is not None:
-                write(ax.text(0, row + 0.93, "", va="bottom", fontsize=6.5, color=color, alpha=0.75), labels[index])
+                name = labels[index] if codes[row] >= 0 else "no label"
+                write(ax.text(0, row + 0.93, "", va="bottom", fontsize=6.5, color=color, alpha=0.75), name)
             if row:
                 ax.axhline(row, color="#DDDDDD", linewidth=0.6)
     marked = " Vermillion: false negative, of the same class as the first." if labels is not None else ""

@@ -1,7 +1,7 @@
 """The one style of all figures."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import matplotlib as mpl
@@ -15,6 +15,7 @@ INK, FAINT = "#222222", "#999999"
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Of classes on maps: Paul Tol's "muted", told apart by most eyes and none of the colours above.
 CLASSES = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#332288", "#AA4499", "#44AA99", "#999933", "#882255", "#661100")
+UNLABELLED = "#DDDDDD"
 
 STYLE = {
     "figure.figsize": (6.4, 3.4),
@@ -40,7 +41,7 @@ STYLE = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
+def style() -> Generator[None]:
     """Set the toolkit's style, and the user's again at the end.
 
     Unlike `matplotlib.rc_context` it leaves all other settings alone: a backend that is loaded by the first figure
@@ -80,17 +81,25 @@ def color_of(name: str, position: int = 0) -> str:
     return fixed[0] if fixed else OTHERS[position % len(OTHERS)]
 
 
-def side_labels(ax, labels: Mapping[str, str]) -> dict:
-    """Write coloured labels (text by name) in a column right of the axes; return the texts by name."""
-    return {
-        name: ax.text(
-            1.02,
-            0.95 - 0.19 * i,
-            text,
-            color=color_of(name, i),
-            transform=ax.transAxes,
-            va="top",
-            linespacing=1.25,
-        )
-        for i, (name, text) in enumerate(labels.items())
-    }
+def side_labels(ax, labels: Mapping[str, str]) -> None:
+    """Write labels in a column right of the axes, each in its colour (colour by text)."""
+    for i, (text, color) in enumerate(labels.items()):
+        ax.text(1.02, 0.95 - 0.19 * i, text, color=color, transform=ax.transAxes, va="top", linespacing=1.25)
+
+
+def note(ax, text: str, xy: tuple[float, float], offset: tuple[float, float] = (4, 0), **look) -> None:
+    """Write a small text some points from a position; `look` is as for `Axes.annotate`."""
+    ax.annotate(text, xy, offset, textcoords="offset points", **{"va": "center", "fontsize": 9} | look)
+
+
+def mark(ax, value: float, name: str, vertical: bool = True, end: float = 1, offset=(0, 3), **look) -> None:
+    """Draw a thin dotted line at a value, its name at the share `end` of its length."""
+    (ax.axvline if vertical else ax.axhline)(value, color=FAINT, linewidth=1, linestyle=":", zorder=0)
+    xy, across = ((value, end), ("data", "axes fraction")) if vertical else ((end, value), ("axes fraction", "data"))
+    look = {"ha": "center" if vertical else "right", "va": "baseline", "color": "#666666"} | look
+    note(ax, name, xy, offset, xycoords=across, **look)
+
+
+def percent(axis, digits: int = 0) -> None:
+    """Write an axis of shares in percent."""
+    axis.set_major_formatter(lambda value, _: f"{value:.{digits}%}")

@@ -1,11 +1,24 @@
-"""Walks and graphs beside what theory says of them."""
+"""Walks and graphs next to what theory says about them."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.plots.style import COLORS, FAINT, KNN, OTHERS, RANDOM_WALK, UNIFORM, new_axes, styled
+from toolkit.plots.style import (
+    COLORS,
+    FAINT,
+    KNN,
+    OTHERS,
+    RANDOM_WALK,
+    UNIFORM,
+    mark,
+    new_axes,
+    note,
+    percent,
+    side_labels,
+    styled,
+)
 from toolkit.proximity import theory
 from toolkit.proximity.walks import WalkTrace
 
@@ -20,18 +33,16 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     embeddings : array or tensor, shape (N, d)
     step : int, optional
         Mark this one.
-    ax : Axes, optional
 
     Examples
     --------
     >>> import numpy as np
     >>> from toolkit import ProximityGraph, plots
-    >>> from toolkit.proximity.walks import trace_walk
+    >>> from toolkit.proximity import trace_walk
     >>> points = np.random.default_rng(0).normal(size=(200, 8))
     >>> trace = trace_walk(ProximityGraph.build(points, n_candidates=50, n_neighbors=10), start=7, batch_size=16)
-    >>> ax = plots.walk_distance(trace, points)
-    >>> ax.get_xlabel(), ax.get_ylabel()
-    ('step', '1 - cosine')
+    >>> plots.walk_distance(trace, points).get_ylabel()
+    '1 - cosine'
     """
     ax = new_axes(ax, figsize=(6.4, 2.4))
     distances = np.append(0, trace.distances(embeddings))
@@ -42,14 +53,12 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     if trace.n_steps <= 250:
         new = np.append(True, trace.new_member)
         for chosen, fill in ((new, COLORS[RANDOM_WALK]), (~new & np.append(False, ~trace.restarted), "white")):
-            ax.plot(
-                steps[chosen], distances[chosen], "o", markersize=3.5, color=COLORS[RANDOM_WALK], markerfacecolor=fill
-            )
+            look = {"markersize": 3.5, "color": COLORS[RANDOM_WALK], "markerfacecolor": fill}
+            ax.plot(steps[chosen], distances[chosen], "o", **look)
     if step is not None:
         ax.plot(step, distances[step], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
-    ax.set(
-        xlabel="step", ylabel="1 - cosine", xlim=(0, max(len(steps) - 1, 1)), ylim=(0, max(1, 1.05 * distances.max()))
-    )
+    ax.set(xlabel="step", xlim=(0, max(len(steps) - 1, 1)))
+    ax.set(ylabel="1 - cosine", ylim=(0, max(1, 1.05 * distances.max())))
     share = trace.restarted.mean()
     ax.set_title(f"Distance from the seed; {share:.0%} of steps are restarts (dashed)")
     return ax
@@ -65,7 +74,6 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
         From `walks.visit_frequencies` and `theory.pagerank`.
     n_steps : int, optional
         Steps walked, for the band in which 95 % of the nodes would lie if visits were independent.
-    ax : Axes, optional
 
     Examples
     --------
@@ -93,7 +101,7 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
 def escape(
     result: theory.Escape, start: int, measured: Mapping[str, float] | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw the share of time a walk from `start` spends outside a region beside the bound of Proposition 2.
+    """Draw the share of time a walk from `start` spends outside a region, and the bound of Proposition 2.
 
     Parameters
     ----------
@@ -101,8 +109,7 @@ def escape(
         From `theory.escape`.
     start : int
     measured : mapping of name to share, optional
-        Of walks, to draw first.
-    ax : Axes, optional
+        Measured shares of walks, drawn first.
 
     Examples
     --------
@@ -110,8 +117,7 @@ def escape(
     >>> from toolkit import ProximityGraph, plots
     >>> from toolkit.proximity import theory
     >>> graph = ProximityGraph.build(np.eye(6) + 0.1, n_candidates=5, n_neighbors=2)
-    >>> members = np.arange(6) < 3
-    >>> ax = plots.escape(theory.escape(graph, members, restart=0.5), start=0)
+    >>> ax = plots.escape(theory.escape(graph, np.arange(6) < 3, restart=0.5), start=0)
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['PageRank', 'undirected, lazy', 'its bound']
     """
@@ -120,18 +126,16 @@ def escape(
     ax = new_axes(ax, figsize=(6.4, 1.4 + 0.4 * len(rows)))
     for i, (_name, share, color) in enumerate(rows):
         ax.barh(i, share, color=color, height=0.62)
-        ax.annotate(f"{share:.0%}", (share, i), (4, 0), textcoords="offset points", va="center", fontsize=9)
+        note(ax, f"{share:.0%}", (share, i))
     last = len(rows)
     if result.bound < 1:
         ax.plot([result.bound] * 2, [last - 1.4, last + 0.4], color="black", linestyle=":", linewidth=2)
-        ax.annotate(
-            f"{result.bound:.0%}", (result.bound, last), (4, 0), textcoords="offset points", va="center", fontsize=9
-        )
+        note(ax, f"{result.bound:.0%}", (result.bound, last))
     else:
-        ax.annotate(f"{result.bound:.1f}: says nothing", (0.02, last), va="center", fontsize=9)
+        note(ax, f"{result.bound:.1f}: says nothing", (0, last))
     ax.set_yticks(range(last + 1), [*(name for name, _, _ in rows), "its bound"])
     ax.set(xlim=(0, 1.12), ylim=(last + 0.5, -0.5))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.xaxis)
     ax.set_xlabel("share of steps outside the region")
     return ax
 
@@ -143,7 +147,6 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
     Parameters
     ----------
     results : mapping of restart probability to Escape
-    ax : Axes, optional
 
     Examples
     --------
@@ -151,24 +154,22 @@ def escape_curve(results: Mapping[float, theory.Escape], ax: Axes | None = None)
     >>> from toolkit import ProximityGraph, plots
     >>> from toolkit.proximity import theory
     >>> graph = ProximityGraph.build(np.eye(6) + 0.1, n_candidates=5, n_neighbors=2)
-    >>> members = np.arange(6) < 3
-    >>> ax = plots.escape_curve({restart: theory.escape(graph, members, restart=restart) for restart in (0.2, 0.5)})
-    >>> ax.get_xlabel()
+    >>> plots.escape_curve({0.2: theory.escape(graph, np.arange(6) < 3, restart=0.2)}).get_xlabel()
     'restart probability'
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
     restarts, found = list(results), list(results.values())
     lines = {
-        "bound": ([each.bound for each in found], "black", ":"),
-        "undirected,\nworst start": ([each.worst for each in found], COLORS[KNN], "-"),
-        "undirected,\naverage": ([each.average for each in found], COLORS[UNIFORM], "-"),
-        "our walk,\naverage": ([each.walk[each.members].mean() for each in found], COLORS[RANDOM_WALK], "-"),
+        "bound": ([each.bound for each in found], "black"),
+        "undirected,\nworst start": ([each.worst for each in found], COLORS[KNN]),
+        "undirected,\naverage": ([each.average for each in found], COLORS[UNIFORM]),
+        "our walk,\naverage": ([each.walk[each.members].mean() for each in found], COLORS[RANDOM_WALK]),
     }
-    for i, (name, (shares, color, style)) in enumerate(lines.items()):
-        ax.plot(restarts, shares, color=color, linestyle=style, marker="." if style == "-" else None)
-        ax.text(1.02, 0.97 - 0.21 * i, name, transform=ax.transAxes, color=color, va="top", linespacing=1.2)
+    for name, (shares, color) in lines.items():
+        ax.plot(restarts, shares, ":" if name == "bound" else ".-", color=color)
+    side_labels(ax, {name: color for name, (_, color) in lines.items()})
     ax.set(xlabel="restart probability", ylabel="share of steps outside", ylim=(0, 1.02))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.yaxis)
     broken = sum(each.worst > each.bound for each in found)
     holds = "holds" if all(each.average <= each.bound for each in found) else "fails"
     ax.set_title(f"The bound {holds} on average; a start exceeds it at {broken} of {len(found)} restarts")
@@ -184,8 +185,7 @@ def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_rank
     n, n_candidates, n_neighbors : int
         N, M and K.
     worst_ranks : array, optional
-        From `structure.worst_neighbor_ranks`: what share of instances it is true of.
-    ax : Axes, optional
+        Result of `toolkit.metrics.worst_neighbor_ranks`, for the measured share.
 
     Examples
     --------
@@ -204,16 +204,15 @@ def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_rank
     ax.plot(shares, naive, color=COLORS[KNN], linestyle="--", linewidth=1.3)
     ax.plot(shares, exact, color=COLORS[RANDOM_WALK], linewidth=2.2)
     ax.plot(shares, bound, color=COLORS[UNIFORM], linewidth=1.6)
-    names = [("as often quoted:\nnot a bound", KNN), ("exact", RANDOM_WALK), ("bound in\nclosed form", UNIFORM)]
+    names = ("as often quoted:\nnot a bound", "exact", "bound in\nclosed form")
+    labels = dict(zip(names, (COLORS[KNN], COLORS[RANDOM_WALK], COLORS[UNIFORM]), strict=True))
     if worst_ranks is not None:
         measured = [(np.asarray(worst_ranks) <= size).mean() for size in sizes[::8]]
         ax.plot(shares[::8], measured, "o", color="black", markersize=4, markerfacecolor="white")
-        ax.text(1.02, 0.2, "○ measured", transform=ax.transAxes, va="top")
-    for i, (name, sampler) in enumerate(names):
-        ax.text(1.02, 0.95 - 0.24 * i, name, transform=ax.transAxes, color=COLORS[sampler], va="top")
-    ax.axvline(centre, color=FAINT, linewidth=1, linestyle=":")
-    ax.annotate("K / M", (centre, 0.02), (4, 0), textcoords="offset points", color="#666666", fontsize=9)
+        labels["○ measured"] = "black"
+    side_labels(ax, labels)
+    mark(ax, centre, "K / M", end=0.07, offset=(4, 0), ha="left")
     ax.set(xlabel="S / N: share of the data set that counts as similar", ylabel="P(all neighbours similar)")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    percent(ax.xaxis)
     ax.set_title(f"Neighbours are among the most similar {centre:.0%} or little more")
     return ax

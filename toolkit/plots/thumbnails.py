@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -47,20 +47,12 @@ class Thumbnails:
     kind : str
         "image", "text", "drawing" or "number".
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the items are of another kind, shape or range, or not one per instance.
-
     Examples
     --------
     >>> import numpy as np
     >>> images = np.random.default_rng(0).random((10, 28, 28))
-    >>> thumbnails = Thumbnails(images)
-    >>> thumbnails
-    Thumbnails(image, n=10)
-    >>> thumbnails.pixels(3).shape, thumbnails.png(3)[1:4]
-    ((64, 64, 3), b'PNG')
+    >>> Thumbnails(images).pixels(3).shape
+    (64, 64, 3)
     >>> Thumbnails(["A man is playing a flute.", "A dog runs."]).text(1)
     'A dog runs.'
     """
@@ -92,7 +84,7 @@ class Thumbnails:
     def text(self, index: int) -> str:
         """Return the sentence, or the number of the instance."""
         index = self._check(index)
-        return self._item(index) if self.kind == "text" else f"#{index}"
+        return self._item(index) if self.kind in ("text", "number") else f"#{index}"
 
     def render(self, index: int, ax) -> None:
         """Draw the instance onto Matplotlib axes."""
@@ -108,16 +100,12 @@ class Thumbnails:
             write(text, wrap(self.text(index), _LINE, 5))
         ax.set(xticks=[], yticks=[])
 
-    def html(self, index: int, caption: str = "", outline: str | None = None) -> str:
-        """Return the instance as HTML with a caption below, outlined in a colour if one is given.
-
-        A sentence stays text. All have the same width and height.
-        """
+    def html(self, index: int, caption: str = "") -> str:
+        """Return the instance as HTML with a caption below; all have one size, and a sentence stays text."""
         caption = whole(caption)
-        frame = f"outline:3px solid {outline};" if outline else "outline:1px solid #bbb;"
         name = html.escape(f"{self.text(index)} {caption}".strip(), quote=True)
         width = self.size if self.kind != "text" else 2 * self.size
-        box = f"width:{width}px;height:{self.size}px;{frame}outline-offset:-1px;"
+        box = f"width:{width}px;height:{self.size}px;outline:1px solid #bbb;outline-offset:-1px;"
         if self.kind in ("image", "drawing"):
             picture = f'<img src="{self.address(index)}" alt="{name}" style="{box}">'
         else:
@@ -129,14 +117,10 @@ class Thumbnails:
             f'text-align:center">{picture}{below}</figcaption></figure>'
         )
 
-    def grid(
-        self, indices: Iterable[int], captions: Sequence[str] | None = None, outlines: Sequence | None = None
-    ) -> str:
-        """Return some instances side by side as HTML, with a caption and an outline colour (or None) for each."""
-        indices = list(indices)
+    def grid(self, indices: Sequence[int], captions: Sequence[str] | None = None) -> str:
+        """Return some instances side by side as HTML, each with its caption."""
         captions = captions or [""] * len(indices)
-        outlines = outlines or [None] * len(indices)
-        return "".join(self.html(*each) for each in zip(indices, captions, outlines, strict=True))
+        return "".join(self.html(*each) for each in zip(indices, captions, strict=True))
 
     def _check(self, index: int) -> int:
         return _checks.integer("index", index, 0, self.n - 1)

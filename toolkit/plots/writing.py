@@ -13,16 +13,10 @@ from matplotlib.text import Text
 # Those with the most characters first; most systems have one of each script.
 _FAMILIES = (
     *("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC"),
-    *(
-        "Hiragino Sans GB",
-        "Microsoft YaHei",
-        "WenQuanYi Zen Hei",
-        "WenQuanYi Micro Hei",
-        "SimHei",
-        "Droid Sans Fallback",
-    ),
-    *("Hiragino Sans", "Yu Gothic", "MS Gothic", "IPAexGothic", "IPAGothic", "Apple SD Gothic Neo", "Malgun Gothic"),
-    *("NanumGothic", "Arial Unicode MS", "Nirmala UI", "Leelawadee UI", "Segoe UI Symbol", "Noto Emoji"),
+    *("Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei"),
+    *("Droid Sans Fallback", "Hiragino Sans", "Yu Gothic", "MS Gothic", "IPAexGothic", "IPAGothic"),
+    *("Apple SD Gothic Neo", "Malgun Gothic", "NanumGothic", "Arial Unicode MS", "Nirmala UI", "Leelawadee UI"),
+    *("Segoe UI Symbol", "Noto Emoji"),
 )
 _BOX = "□"
 
@@ -38,11 +32,6 @@ def write(text: Text, words) -> Text:
         Text, title or label of a figure.
     words : object
         Written as a string.
-
-    Returns
-    -------
-    matplotlib.text.Text
-        The same text.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The proximity graph: each instance linked to the most similar of a few random candidates."""
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class ProximityGraph:
 
     neighbors: np.ndarray
     similarities: np.ndarray
+    _: KW_ONLY
     n_candidates: int
     recall: float = 1.0
     seed: int = 0
@@ -93,7 +94,7 @@ class ProximityGraph:
             links = link(vectors, norms, n_candidates, n_neighbors, seed, n_threads)
         else:
             links = link_on_device(vectors, norms, n_candidates, n_neighbors, seed)
-        return cls(*links, n_candidates, seed=seed)
+        return cls(*links, n_candidates=n_candidates, seed=seed)
 
     @classmethod
     def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
@@ -137,7 +138,7 @@ class ProximityGraph:
         seed = _checks.integer("seed", seed, 0)
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", vectors).cpu().numpy())
         neighbors, similarities, recall = nearest_neighbors(unit, n_neighbors, seed)
-        return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n - 1, recall)
+        return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n_candidates=n - 1, recall=recall)
 
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
         """Return the graph with fewer neighbours of each instance, which `build` would make of the same candidates.

@@ -187,4 +187,4 @@ def _graph(state: dict | None, n_candidates: int) -> ProximityGraph | None:
     if state is None:
         return None
     arrays = (state[name].numpy() for name in ("neighbors", "similarities"))
-    return ProximityGraph(*arrays, n_candidates, seed=state["seed"])
+    return ProximityGraph(*arrays, n_candidates=n_candidates, seed=state["seed"])

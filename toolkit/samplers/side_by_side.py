@@ -16,9 +16,9 @@ WALK = "random_walk"  # has its settings varied; the other samplers are drawn wi
 class SideBySide:
     """Batches of every registered sampler from some embeddings, for comparing samplers and the walk's settings.
 
-    Whatever the settings, walks begin at the same instances with the same random numbers. The last graph and the last
-    batches of the other samplers are kept, so that another restart probability or batch size costs a few walks, and
-    fewer neighbours no search.
+    Whatever the settings, walks begin at the same instances with the same random numbers. The last batches of the other
+    samplers are kept, and the graphs of the last two numbers of candidates, so that another restart probability or
+    batch size costs a few walks, and fewer neighbours no search.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class SideBySide:
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.integer("seed", seed, 0)
-        # The widest graph of the last number of candidates, and the last graph.
-        self._graphs: tuple[ProximityGraph | None, ProximityGraph | None] = None, None
+        self._widest: dict[int, ProximityGraph] = {}  # by number of candidates
+        self._graph: ProximityGraph | None = None
         self.references = lru_cache(2)(self.references)
 
     @classmethod
@@ -73,14 +73,17 @@ class SideBySide:
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
-        widest, graph = self._graphs
-        if widest is None or widest.n_candidates != min(n_candidates, self.n - 1) or widest.n_neighbors < n_neighbors:
-            widest = graph = ProximityGraph.build(
-                self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, seed=self.seed
-            )
-        if graph is None or graph.n_neighbors != n_neighbors:
-            graph = widest if widest.n_neighbors == n_neighbors else widest.narrow(n_neighbors)
-        self._graphs = widest, graph
+        n_candidates = min(n_candidates, self.n - 1)
+        graph = self._graph
+        if graph is not None and (graph.n_candidates, graph.n_neighbors) == (n_candidates, n_neighbors):
+            return graph
+        graph = self._widest.get(n_candidates)
+        if graph is None or graph.n_neighbors < n_neighbors:
+            settings = {"n_candidates": n_candidates, "n_neighbors": n_neighbors}
+            graph = ProximityGraph.build(self.vectors, **settings, seed=self.seed)
+            others = {key: kept for key, kept in self._widest.items() if key != n_candidates}
+            self._widest = dict([*others.items()][-1:]) | {n_candidates: graph}
+        graph = self._graph = graph if graph.n_neighbors == n_neighbors else graph.narrow(n_neighbors)
         return graph
 
     def walks(

@@ -65,7 +65,7 @@ class Task:
     batch_size: int
     make_model: Callable[[str], nn.Module]
     evaluate: Callable[[nn.Module], dict[str, float]]
-    make_optimizer: Callable[[nn.Module], tuple] = lambda model: (None, None)
+    make_optimizer: Callable[[nn.Module], tuple] | None = None
     labels: object = None
     training: dict[str, Any] = field(default_factory=dict)
     settings: str = ""
@@ -249,7 +249,7 @@ def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
     if key["sampler"] != UNTRAINED:
         kind, arguments = task.samplers[key["sampler"]], task.sampler_settings.get(key["sampler"], {})
         sampler = kind.make(_checks.size("dataset", task.dataset), task.batch_size, seed=key["seed"], **arguments)
-        optimizer, scheduler = task.make_optimizer(model)
+        optimizer, scheduler = task.make_optimizer(model) if task.make_optimizer else (None, None)
         settings: dict[str, Any] = {"progress": False, "checkpoint_every": 500} | task.training
         settings |= {"optimizer": optimizer, "scheduler": scheduler, "labels": task.labels, "checkpoint": checkpoint}
         history = train(model, task.dataset, sampler, task.steps, **settings)

@@ -111,12 +111,14 @@ export class PointMap {
     const sums = this.model.get("names").map(() => [0, 0, 0]);
     for (let i = 0; i < this.groups.length; i++) {
       const sum = sums[this.groups[i]];
+      if (!sum) continue; // it has no label
       sum[0] += this.points[2 * i];
       sum[1] += this.points[2 * i + 1];
       sum[2] += 1;
     }
     const best = sums.map(() => [Infinity, -1]);
     for (let i = 0; i < this.groups.length; i++) {
+      if (!best[this.groups[i]]) continue;
       const [x, y, count] = sums[this.groups[i]];
       const away = Math.hypot(this.points[2 * i] - x / count, this.points[2 * i + 1] - y / count);
       if (away < best[this.groups[i]][0]) best[this.groups[i]] = [away, i];
@@ -172,9 +174,14 @@ export class PointMap {
     return found;
   }
 
+  /** Return the label of an instance; nothing if there are no labels. */
+  label(i) {
+    return this.groups.length ? (this.model.get("names")[this.groups[i]] ?? "no label") : "";
+  }
+
   /** Return the number of an instance with its label, if there are labels. */
   describe(i) {
-    return this.groups.length ? `#${i} · ${this.model.get("names")[this.groups[i]]}` : `#${i}`;
+    return this.groups.length ? `#${i} · ${this.label(i)}` : `#${i}`;
   }
 
   hover(i) {

@@ -127,7 +127,7 @@ function render({ model, el }) {
     const { detail } = view;
     const same = detail.same[position];
     const value = detail.similarities[position].toFixed(2);
-    const label = map.groups.length ? model.get("names")[map.groups[index]] : "";
+    const label = map.label(index);
     return thumbnails.item(index, {
       name: `${map.describe(index)}, similarity ${value}${same ? ", same label" : ""}`,
       hint: "Click to go there.",
