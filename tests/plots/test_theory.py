@@ -34,7 +34,7 @@ def test_visits_draws_a_point_for_each_node_seen_and_the_band_of_chance():
     ax = plots.visits(frequencies, rank, n_steps=10_000)
     assert ax.lines[1].get_xydata().tolist() == [[0.4, 0.5], [0.3, 0.3], [0.2, 0.1]]
     assert ax.lines[0].get_xdata() == pytest.approx(ax.lines[0].get_ydata())
-    assert ax.get_title(loc="left").endswith("but for 20.0% of the steps")
+    assert ax.get_title(loc="left").endswith("differ by 20.0% of the steps")
     band = ax.collections[0].get_paths()[0].vertices
     top = band[np.isclose(band[:, 0], 0.4)][:, 1].max()
     assert top == pytest.approx(0.4 + 1.96 * np.sqrt(0.4 / 10_000))

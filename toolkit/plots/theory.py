@@ -79,7 +79,7 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
     --------
     >>> from toolkit import plots
     >>> plots.visits([0.5, 0.3, 0.2], [0.5, 0.25, 0.25]).get_title("left")
-    'Visits are those of PageRank, but for 5.0% of the steps'
+    'Visits and PageRank differ by 5.0% of the steps'
     """
     ax = new_axes(ax, figsize=(6.4, 3.6))
     frequencies, rank = np.asarray(frequencies), np.asarray(rank)
@@ -93,7 +93,7 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
     ax.plot(rank[seen], frequencies[seen], ".", color=COLORS[RANDOM_WALK], alpha=0.4, markersize=4)
     ax.set(xscale="log", yscale="log", xlabel="personalised PageRank", ylabel="share of steps")
     apart = np.abs(frequencies - rank).sum() / 2
-    ax.set_title(f"Visits are those of PageRank, but for {apart:.1%} of the steps")
+    ax.set_title(f"Visits and PageRank differ by {apart:.1%} of the steps")
     return ax
 
 
