@@ -1,6 +1,5 @@
 """Notebooks and explorers in a real browser: JupyterLab, headless Chromium, the keyboard."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 
 def test_slider_moves_picture_and_numbers(lab, open_notebook):
-    shutil.copy(NOTEBOOKS / "00_quickstart.ipynb", lab.folder)
+    # nbval runs the whole of it; here a short training is enough.
+    source = (NOTEBOOKS / "00_quickstart.ipynb").read_text()
+    short = source.replace("128, 186, (0, 1, 2)", "128, 31, (0, 1)")
+    assert short != source
+    (lab.folder / "00_quickstart.ipynb").write_text(short)
     notebook = open_notebook("00_quickstart.ipynb")
     notebook.run_all()
     explorer = notebook.page.locator(".jp-OutputArea-output .widget-vbox", has=notebook.page.locator(PICTURE)).first

@@ -45,9 +45,12 @@ def test_graph_is_rebuilt_only_for_other_candidates_or_more_neighbours(some, mon
     for settings in [(0.1, 10, 80), (0.8, 10, 80), (0.8, 5, 80), (0.8, 10, 80), (0.8, 7, 80)]:
         walks(some, 16, *settings)
     assert built == [(80, 10)]
-    for settings in [(11, 80), (10, 80), (10, 90), (5, 80)]:
+    for settings in [(11, 80), (10, 80), (10, 90), (5, 80), (9, 90)]:
         walks(some, 16, 0.8, *settings)
-    assert built == [(80, 10), (80, 11), (90, 10), (80, 5)]
+    assert built == [(80, 10), (80, 11), (90, 10)], "the graphs of two numbers of candidates are kept"
+    for settings in [(10, 70), (10, 80)]:
+        walks(some, 16, 0.8, *settings)
+    assert built == [(80, 10), (80, 11), (90, 10), (70, 10), (80, 10)]
 
 
 def test_batches_do_not_depend_on_what_was_asked_for_before():
