@@ -9,6 +9,7 @@ from toolkit.explorers.slider_base import NO_LABELS, SliderExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, hardest_pairs
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
+from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
 
@@ -81,25 +82,32 @@ class HardnessExplorer(SliderExplorer):
         self._area = top.stairs(np.zeros(200), Hardness.edges, fill=True, alpha=0.35, **look)
         self._outline = top.stairs(np.zeros(200), Hardness.edges, linewidth=1.8, **look)
         self._mean = top.axvline(0, linestyle=(0, (2, 2)), **look)
-        below = top.texts[-1].get_position()[1] - 0.19
-        self._name = top.text(1.02, below, "", transform=top.transAxes, va="top", linespacing=1.25, **look)
+        names = [label for label in labels() if label in samples or label == RANDOM_WALK]
+        heights = {name: 0.95 - 0.19 * i for i, name in enumerate(names)}
+        for text, name in zip(top.texts, references, strict=True):
+            text.set_y(heights[name])
+        at = (1.02, heights[RANDOM_WALK])
+        self._name = top.text(*at, "", transform=top.transAxes, va="top", linespacing=1.25, **look)
         self._moving = [self._area, self._outline, self._mean, self._name]
-        self._show_reference_rates(bottom, [*samples, RANDOM_WALK])
+        self._show_reference_rates(bottom, names)
 
     def _show_reference_rates(self, ax, names: list[str]) -> None:
         if self._codes is None:
             ax.set_axis_off()
             ax.text(0, 0.5, NO_LABELS, va="center")
             return
-        for i, name in enumerate(names[:-1]):
-            ax.barh(i, self.false_negatives[name].value, color=color_of(name, i), height=0.6)
-        place = len(names) - 1
+        for i, name in enumerate(names):
+            if name != RANDOM_WALK:
+                ax.barh(i, self.false_negatives[name].value, color=color_of(name, i), height=0.6)
+        place = names.index(RANDOM_WALK)
         self._bar = ax.barh(place, 0, color=color_of(RANDOM_WALK), height=0.6, animated=True)[0]
         self._moving.append(self._bar)
         draw_prior(ax, self.false_negatives[names[0]].prior)
         ax.set_yticks(range(len(names)), names)
         ax.set(
-            xlim=(0, 1), ylim=(place + 0.5, -0.5), xlabel="false negatives: share of in-batch pairs with the same label"
+            xlim=(0, 1),
+            ylim=(len(names) - 0.5, -0.5),
+            xlabel="false negatives: share of in-batch pairs with the same label",
         )
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
 

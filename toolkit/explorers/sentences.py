@@ -9,6 +9,7 @@ from toolkit.explorers.slider_base import SliderExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import RANDOM_WALK, style
+from toolkit.samplers.registry import labels
 
 N_SHOWN = 8
 
@@ -72,7 +73,8 @@ class SentenceExplorer(SliderExplorer):
         began = time.perf_counter()
         walks, stats = self._samples.walks(**self.controls.settings)
         seconds = time.perf_counter() - began
-        self._all = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walks}
+        samples = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walks}
+        self._all = {label: samples[label] for label in labels() if label in samples}
         self.batch.max = min(map(len, self._all.values()))
         self.hardness = batch_hardness(walks, self._samples.vectors)
         words = [f"random walk: hardness <b>{self.hardness.value:.3f}</b>"]
