@@ -63,8 +63,12 @@ class BatchSampler(Sampler):
             self._plan()
             batch, self._queue = np.split(self._queue, [self.batch_size])
             self._position += 1
+            self._note(batch)
             yield batch.tolist()
         self.set_epoch(self.epoch + 1)
+
+    def _note(self, batch: np.ndarray) -> None:
+        """Take note of a batch that is about to be yielded."""
 
     @abstractmethod
     def _plan(self) -> None:

@@ -2,7 +2,6 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -64,12 +63,10 @@ class OnlineBatchSampler(BatchSampler):
         """Whether batches are still uniform."""
         return self._builds == 0 or self.epoch < self.warmup_epochs
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in super().__iter__():
-            if self._yielded is not None:
-                self._yielded[batch] = True
-            self._awaiting = True
-            yield batch
+    def _note(self, batch: np.ndarray) -> None:
+        if self._yielded is not None:
+            self._yielded[batch] = True
+        self._awaiting = True
 
     def update(self, indices, embeddings) -> None:
         """Store the embeddings that a training step computed, or those of any instances, encoded again.
@@ -140,7 +137,7 @@ class OnlineBatchSampler(BatchSampler):
             f"{missing[:3].tolist()}, so batches stay uniform in epoch {self.epoch}. Usual causes: no call of "
             "sampler.update(indices, embeddings) in each training step; a data set that returns other indices (Subset, "
             f"ConcatDataset) or a collate_fn that drops items; epochs that end early. {_WRAP}",
-            stacklevel=6,
+            stacklevel=5,
         )
 
     def _chunk(self) -> range:
