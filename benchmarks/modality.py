@@ -26,7 +26,7 @@ class Modality:
     Attributes
     ----------
     name : str
-        Name of the module, the results and the section of the README.
+        Name shared by the module, its folder of results and its section in the README.
     sets, models : tuple of str
         By default all of these are run.
     presets : mapping of str to preset

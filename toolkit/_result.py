@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The mean of one number per batch, instance or row, with its 95 % interval and a table of the numbers.
+    """Numbers, one per batch, instance or row, with their mean, its 95 % interval and a table.
 
     Attributes
     ----------

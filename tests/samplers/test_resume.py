@@ -61,7 +61,7 @@ class TestResume:
         fresh.set_epoch(0)
         assert list(fresh) == epoch[4:]
         fresh.set_epoch(0)
-        assert list(fresh) == epoch, "a second time it starts anew"
+        assert list(fresh) == epoch, "the second iteration starts from the beginning"
 
     def test_error_names_the_coverage_and_not_what_follows_from_it(self):
         state = RandomWalkBatchSampler(207, 20, n_neighbors=5).state_dict()

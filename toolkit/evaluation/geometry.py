@@ -33,7 +33,7 @@ def uniformity(embeddings, t: float = 2.0) -> float:
     embeddings : array or tensor, shape (N, d)
         Two or more; the memory needed is O(N).
     t : float
-        Inverse width of the potential, positive.
+        Factor on the squared distances in the Gaussian potential, positive.
 
     Examples
     --------

@@ -27,7 +27,7 @@ def knn_accuracy(
     k : int
         Number of neighbours, at most N.
     temperature : float
-        Temperature of the votes, positive.
+        Temperature of the softmax that weights the votes, positive.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     train_features, train_labels, test_features, test_labels
         As for `knn_accuracy`.
     seed : int
-        Random seed of the split.
+        Seed of the random split into training and validation data.
 
     Raises
     ------

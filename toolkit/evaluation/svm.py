@@ -26,7 +26,7 @@ def svm_accuracy(features, labels, kernel: str = "rbf", seed: int = 0) -> float:
         Features of graphs; not standardised, as in the authors' code.
     labels : int array, shape (N,)
     kernel : {"rbf", "linear"}
-        Kernel of the machine.
+        Kernel of the support vector machine.
     seed : int
         Random seed of the folds.
 
