@@ -34,7 +34,7 @@ from benchmarks.vision import DEVICE
 from toolkit import ProximityGraph
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import Images, IndexedPixels
-from toolkit.engine import linking
+from toolkit.engine import device as on_device
 from toolkit.models import SimCLR
 from toolkit.samplers.registry import SAMPLERS
 from toolkit.training.comparison import Comparison, compare
@@ -93,7 +93,7 @@ def bare_product(n: int) -> None:
     """Multiply as many numbers as a graph takes, in blocks as large as the graph's, and do nothing with them."""
     height, width = M // 2, M + 1
     n_blocks = -(-n // height)
-    at_once = min(n_blocks, max(1, linking._DEVICE_SCORES // (height * width)))
+    at_once = min(n_blocks, max(1, on_device._SCORES // (height * width)))
     rows, candidates = (torch.ones(at_once, size, DIM, device=DEVICE) for size in (height, width))
     for start in range(0, n_blocks, at_once):
         torch.bmm(rows[: n_blocks - start], candidates[: n_blocks - start].transpose(1, 2))

@@ -1,13 +1,13 @@
 """Slow, obvious versions of what the toolkit computes fast: the oracles of the tests."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from random import Random
 from unittest.mock import patch
 
 import numpy as np
 
 from toolkit import ProximityGraph
-from toolkit.engine import kernels
+from toolkit.engine import partition_kernels, random_bits, walk_kernels
 
 
 def published_walk(neighbors, start: int, batch_size: int, restart: float, rng: Random) -> tuple[list[int], int]:
@@ -74,11 +74,18 @@ def components(n_components: int, size: int, n_neighbors: int) -> ProximityGraph
 
 @contextmanager
 def interpreted():
-    """Run the kernels as plain Python: arrays are then checked for their bounds, where compiled code is not."""
+    """Run the walks as plain Python: arrays are then checked for their bounds, where compiled code is not."""
+    modules = random_bits, walk_kernels, partition_kernels
     loops = {
         name: kernel.py_func
-        for name, kernel in vars(kernels).items()
-        if getattr(kernel, "__module__", "") == kernels.__name__ and hasattr(kernel, "py_func")
+        for module in modules
+        for name, kernel in vars(module).items()
+        if hasattr(kernel, "py_func")
     }
-    with patch.multiple(kernels, fetch_to_read=lambda address: None, **loops), np.errstate(over="ignore"):
-        yield kernels
+    with ExitStack() as stack:
+        for module in modules:
+            mine = {name: loop for name, loop in loops.items() if hasattr(module, name)}
+            stack.enter_context(patch.multiple(module, **mine))
+        stack.enter_context(patch.object(walk_kernels, "fetch_to_read", lambda address: None))
+        stack.enter_context(np.errstate(over="ignore"))
+        yield

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from reference import cosine, top_k
 
 from toolkit import ProximityGraph, RandomWalkBatchSampler, _checks
-from toolkit.engine import linking
-from toolkit.engine.linking import candidate_blocks, candidate_slices, link, link_on_device
+from toolkit.engine import device, linking
+from toolkit.engine.device import link_on_device
+from toolkit.engine.linking import candidate_blocks, candidate_slices, link
 
 KINDS = {
     "float16": lambda points: points.astype(np.float16),
@@ -44,10 +45,10 @@ def assert_best_candidates(graph: ProximityGraph, points: np.ndarray, seed: int)
 
 def assert_same_but_for_ties(ours, theirs, points: np.ndarray) -> None:
     similarities = cosine(points)
-    for row, (a, b) in enumerate(zip(ours[0].tolist(), theirs[0].tolist(), strict=True)):
+    for row, (a, b) in enumerate(zip(ours.neighbors.tolist(), theirs.neighbors.tolist(), strict=True)):
         odd = list(set(a) ^ set(b))
         assert not odd or np.ptp(similarities[row, odd]) < 1e-6
-    np.testing.assert_allclose(np.sort(ours[1]), np.sort(theirs[1]), atol=1e-6)
+    np.testing.assert_allclose(np.sort(ours.similarities), np.sort(theirs.similarities), atol=1e-6)
 
 
 def checked(points) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,27 +132,27 @@ def test_parts_of_a_block(n, m, k, scores, monkeypatch):
     points = normal(n, 12, seed=n)
     monkeypatch.setattr(linking, "_SCORES", scores)
     assert_best_candidates(
-        ProximityGraph(*link(*checked(points), m, k, 5, n_threads=2), n_candidates=m), points, seed=5
+        ProximityGraph(**vars(link(*checked(points), m, k, 5, n_threads=2)), n_candidates=m), points, seed=5
     )
 
 
 @pytest.mark.parametrize(
     ("dtype", "scores"),
-    [(np.float16, 5000), (np.float32, linking._DEVICE_SCORES), (np.float64, 5000), (np.int64, 1)],
+    [(np.float16, 5000), (np.float32, device._SCORES), (np.float64, 5000), (np.int64, 1)],
 )
 @pytest.mark.parametrize(("n", "m", "k"), SIZES)
 def test_linking_by_torch_operations_alone(n, m, k, scores, dtype, monkeypatch):
     points = (normal(n, 12, seed=n) * 100).astype(dtype)
-    monkeypatch.setattr(linking, "_DEVICE_SCORES", scores)
+    monkeypatch.setattr(device, "_SCORES", scores)
     links = link_on_device(*checked(points), m, k, seed=4)
-    assert_best_candidates(ProximityGraph(*links, n_candidates=m), points, seed=4)
+    assert_best_candidates(ProximityGraph(**vars(links), n_candidates=m), points, seed=4)
     assert_same_but_for_ties(links, link(*checked(points), m, k, seed=4, n_threads=1), points)
 
 
 def test_linking_duplicates_by_torch_operations_alone():
     points = np.tile(normal(16, 24), (5, 1))
     assert_best_candidates(
-        ProximityGraph(*link_on_device(*checked(points), 30, 8, seed=4), n_candidates=30), points, seed=4
+        ProximityGraph(**vars(link_on_device(*checked(points), 30, 8, seed=4)), n_candidates=30), points, seed=4
     )
 
 

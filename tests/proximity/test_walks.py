@@ -9,8 +9,9 @@ import torch
 from reference import components, cosine, interpreted, published_walk
 
 from toolkit import ProximityGraph
-from toolkit.engine import kernels, walking
-from toolkit.engine.walking import fill_batches, max_idle_steps, random_states
+from toolkit.engine import partition_kernels, walk_kernels, walking
+from toolkit.engine.rules import Groups
+from toolkit.engine.walking import _members, fill_batches, max_idle_steps, random_states
 from toolkit.proximity import (
     LinearRestart,
     WalkStats,
@@ -37,18 +38,22 @@ def new_members_without_a_link(graph: ProximityGraph, batch: np.ndarray) -> int:
 
 @pytest.mark.parametrize("graph", [random_graph(), RING], ids=["random", "components"])
 @pytest.mark.parametrize("restart", [0.0, 0.3, 0.9])
-def test_compiled_kernels_equal_plain_python(graph, restart):
+@pytest.mark.parametrize("largest", [None, 1, 2])
+def test_compiled_kernels_equal_plain_python(graph, restart, largest):
     n = graph.n_nodes
     restarts, idles = np.linspace(0, restart, 5), np.full(5, 40)
     states = random_states(5, 1)
+    groups = None if largest is None else Groups(np.arange(n) // largest)
+    codes, *members = _members(groups)
 
     def run():
-        batches, queue = np.empty((5, 20), np.int64), np.empty(n - 5, np.int64)
-        counts = kernels.visit_counts(graph.neighbors, 3, restart, 500, states[0])
-        walked = kernels.walks(graph.neighbors, np.arange(5), restarts, idles, states, batches)
-        left, order = graph.neighbors.copy(), np.arange(5, n)
-        cut = kernels.partition(left, order, -(-n // 5), restarts, idles, states[0], queue)
-        return counts, walked, batches, cut, left, queue
+        batches, queue, dealt = np.empty((5, 20), np.int64), np.empty(n - 5, np.int64), np.empty(n - 5, np.int64)
+        counts = walk_kernels.visit_counts(graph.neighbors, 3, restart, 500, states[0])
+        walked = walk_kernels.walks(graph.neighbors, codes, np.arange(5) * 8, restarts, idles, states, batches)
+        left, order, size = graph.neighbors.copy(), np.arange(5, n), -(-n // 5)
+        cut = partition_kernels.partition(left, codes, *members, order, size, restarts, idles, states[0], queue)
+        out = 0 if groups is None else partition_kernels.deal(codes, *members, order, size, dealt)
+        return counts, walked, batches, cut, left, queue, out, dealt if groups else 0
 
     compiled = run()
     with interpreted():
@@ -78,7 +83,7 @@ def test_walks_in_turn_equal_walks_one_by_one(graph, n_threads, threads, monkeyp
     for start, restart, state, batch in zip(starts, restarts, states, got, strict=True):
         stamp, expected = np.zeros(graph.n_nodes, np.int32), np.empty(30, np.int64)
         idle = max_idle_steps(graph.n_neighbors, restart)
-        counts = kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, expected, None)
+        counts = walk_kernels.walk(graph.neighbors, None, start, restart, idle, state, stamp, 1, expected, None)
         np.testing.assert_array_equal(batch, expected)
         steps, reseeds = steps + counts[0], reseeds + counts[1]
     assert stats == WalkStats(75, steps, reseeds)

@@ -1,12 +1,14 @@
 """Linking each instance to the most similar of its random candidates, in blocks that share them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from toolkit.engine import threads
+from toolkit.engine.rules import NO_RULES, Groups, Rules
 
 _MIN_BLOCKS = 32  # for the threads to share
 _SCORES = 2**18  # at most so many at once, in each thread: some still lie in its cache when they are read
@@ -14,28 +16,55 @@ _DEVICE_SCORES = 2**27
 _ROWS_AT_ONCE = 2**12
 
 
+@dataclass(frozen=True, eq=False)
+class Links:
+    """What linking finds.
+
+    Attributes
+    ----------
+    neighbors : int32 array, shape (N, K)
+    similarities : float32 array, shape (N, K)
+    skipped : int32 array, shape (N, skip)
+        Candidates that the rule `skip` left out, -1 where there were fewer.
+    lacking : int
+        Number of rows that have fewer than K candidates by the rules, and so some neighbours several times.
+    """
+
+    neighbors: np.ndarray
+    similarities: np.ndarray
+    skipped: np.ndarray
+    lacking: int = 0
+
+
 def link(
-    vectors: torch.Tensor, norms: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int, n_threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return neighbours (N, K) and similarities (N, K) of the rows of `vectors`, which may have any real dtype.
+    vectors: torch.Tensor,
+    norms: torch.Tensor,
+    n_candidates: int,
+    n_neighbors: int,
+    seed: int,
+    n_threads: int,
+    rules: Rules = NO_RULES,
+    kept: np.ndarray | None = None,
+) -> Links:
+    """Link the rows of `vectors`, which may have any real dtype, to their most similar candidates.
 
     Blocks of at most M / 2 random rows share their candidates, consecutive slices of random permutations of all
     instances. Each row's candidates are then still a uniform draw without itself and without repetition, and all
-    instances are candidates equally often, but the work is a few matrix products.
+    instances are candidates equally often, but the work is a few matrix products. `kept` (N, any) are further
+    candidates of each row, -1 for none; `vectors` must then be contiguous float32.
     """
     n = len(vectors)
     blocks = list(candidate_blocks(n, n_candidates, seed))
-    neighbors = np.empty((n, n_neighbors), np.int32)
-    similarities = np.empty((n, n_neighbors), np.float32)
+    links = _empty_links(n, n_neighbors, rules)
     # One iterator for all threads: each takes the next block when it is done with one.
-    shared = iter(blocks)
-    arrays = vectors.numpy(), norms.numpy()
-    threads.run(lambda: _link_blocks(*arrays, shared, neighbors, similarities), n_threads)
-    return neighbors, similarities
+    shared, limits, lacking = iter(blocks), rules.limits(vectors, norms), []
+    given = vectors.numpy(), norms.numpy(), rules, None if limits is None else limits.numpy(), kept
+    threads.run(lambda: lacking.append(_link_blocks(*given, shared, links)), n_threads)
+    return replace(links, lacking=sum(lacking))
 
 
 def link_some(
-    vectors: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int, n_rows: int
+    vectors: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int, n_rows: int, rules: Rules = NO_RULES
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return at least `n_rows` random rows (all, if there are fewer) and the neighbours that `link` gives them.
 
@@ -51,40 +80,21 @@ def link_some(
         count += len(block[0])
     used = np.unique(np.concatenate([np.concatenate(block) for block in blocks]))
     some = vectors[torch.from_numpy(used).to(vectors.device)].cpu()
+    norms = _checks.norms("embeddings", some, rows=used)
     place = np.zeros(len(vectors), np.int32)
     place[used] = np.arange(len(used))
-    neighbors = np.empty((len(used), n_neighbors), np.int32)
-    similarities = np.empty((len(used), n_neighbors), np.float32)
+    rules = replace(rules, groups=None if rules.groups is None else Groups(rules.groups.codes[used]))
+    links, limits = _empty_links(len(used), n_neighbors, rules), rules.limits(some, norms)
     placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
-    _link_blocks(some.numpy(), _checks.norms("embeddings", some, rows=used).numpy(), placed, neighbors, similarities)
+    given = some.numpy(), norms.numpy(), rules, None if limits is None else limits.numpy(), None
+    _link_blocks(*given, placed, links)
     rows = np.concatenate([rows for rows, _ in blocks])
-    return rows, used[neighbors[place[rows]]]
+    return rows, used[links.neighbors[place[rows]]]
 
 
-def link_on_device(
-    vectors: torch.Tensor, norms: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `link` does, with the work done by torch operations where `vectors` lie."""
-    n, device = len(vectors), vectors.device
-    neighbors = torch.empty(n, n_neighbors, dtype=torch.int32, device=device)
-    similarities = torch.empty(n, n_neighbors, dtype=torch.float32, device=device)
-    blocks = list(candidate_blocks(n, n_candidates, seed))
-    height, width = len(blocks[0][0]), n_candidates + 1
-    at_once = max(1, _DEVICE_SCORES // (height * width))
-    for start in range(0, len(blocks), at_once):
-        some = blocks[start : start + at_once]
-        # A block with a row less repeats its last one, which is then not written twice.
-        rows = np.stack([np.pad(rows, (0, height - len(rows)), "edge") for rows, _ in some])
-        once = torch.from_numpy(np.arange(height) < np.array([[len(rows)] for rows, _ in some])).to(device)
-        rows, candidates = (torch.from_numpy(part).to(device) for part in (rows, np.stack([c for _, c in some])))
-        anchors, pool = ((vectors[part] / norms[part].unsqueeze(2)).float() for part in (rows, candidates))
-        scores = torch.bmm(anchors, pool.transpose(1, 2))
-        own = rows.unsqueeze(2) == candidates.unsqueeze(1)
-        own[:, :, -1] |= ~own.any(2)
-        best, places = scores.masked_fill_(own, -2).topk(n_neighbors, sorted=False)
-        neighbors[rows[once]] = candidates.unsqueeze(1).expand_as(scores).gather(2, places)[once]
-        similarities[rows[once]] = best[once].clamp_(-1, 1)
-    return neighbors.cpu().numpy(), similarities.cpu().numpy()
+def _empty_links(n: int, n_neighbors: int, rules: Rules) -> Links:
+    shape = n, n_neighbors
+    return Links(np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty((n, rules.skip), np.int32))
 
 
 def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
@@ -141,18 +151,26 @@ def permutation(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _link_blocks(
-    vectors: np.ndarray, norms: np.ndarray, blocks: Iterator, neighbors: np.ndarray, similarities: np.ndarray
-) -> None:
-    """Write the neighbours of each block of rows."""
+    vectors: np.ndarray,
+    norms: np.ndarray,
+    rules: Rules,
+    limits: np.ndarray | None,
+    kept: np.ndarray | None,
+    blocks: Iterator,
+    links: Links,
+) -> int:
+    """Write the links of each block of rows; return how many rows lack some."""
+    from toolkit.engine.kernels import score_kept
     from toolkit.engine.top_k import LANES, select_top_k
 
-    slot = None
+    slot, lacking, n_kept = None, 0, 0 if kept is None else kept.shape[1]
+    found = links.neighbors, links.similarities, links.skipped
     plain = dict[str, Any](dtype=torch.float32, device="cpu")  # whatever the user made torch's defaults
     for rows, candidates in blocks:
         width = len(candidates)
         if slot is None:
             slot = np.full(len(vectors), -1, np.int32)
-            pool = torch.zeros(width + -width % LANES, vectors.shape[1], **plain)
+            pool = torch.zeros(width + n_kept + -(width + n_kept) % LANES, vectors.shape[1], **plain)
             n_rows = min(len(rows), max(1, _SCORES // len(pool)))
             anchors = torch.empty(n_rows, vectors.shape[1], **plain)
             scores = torch.empty(n_rows, len(pool), **plain)
@@ -160,8 +178,12 @@ def _link_blocks(
         for start in range(0, len(rows), n_rows):
             part = rows[start : start + n_rows]
             _gather_unit(vectors, norms, part, anchors.numpy()[: len(part)])
-            products = torch.mm(anchors[: len(part)], pool.T, out=scores[: len(part)])
-            select_top_k(products.numpy(), candidates, part, slot, neighbors, similarities)
+            seen = rules.seen_from(anchors[: len(part)])
+            products = torch.mm(seen, pool.T, out=scores[: len(part)]).numpy()
+            if kept is not None:
+                score_kept(vectors, norms, seen.numpy(), kept, part, products[:, width:])
+            lacking += select_top_k(products, candidates, part, slot, rules.codes, limits, kept, *found)
+    return lacking
 
 
 def _gather_unit(vectors: np.ndarray, norms: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:

@@ -1,6 +1,9 @@
 """Nearest neighbours in cosine similarity through faiss: exact, or approximate by inverted lists."""
 
 import numpy as np
+import torch
+
+from toolkit.engine.rules import NO_RULES, Rules
 
 EXACT_UP_TO = 50_000  # instances
 _PROBES = 64
@@ -14,12 +17,61 @@ def nearest_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, 
     return approximate_neighbors(unit, k, seed)
 
 
-def exact_neighbors(unit: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k nearest others of some rows of `unit`, int64 (n, k), and their cosine similarities (n, k)."""
+def exact_neighbors(
+    unit: np.ndarray, rows: np.ndarray, k: int, rules: Rules = NO_RULES
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k nearest others of some rows of `unit`, int64 (n, k), and their similarities (n, k).
+
+    With groups, these are of k groups. Where the rules leave fewer, those left out follow, the least similar first.
+    """
+    seen = rules.seen_from(torch.from_numpy(unit[rows])).numpy()
+    if rules.groups is None and not rules.skip and rules.margin is None:
+        return _others(rows, *_search(seen, unit, k + 1))
+    return _allowed_others(unit, seen, rows, k, rules)
+
+
+def _search(queries: np.ndarray, unit: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     import faiss
 
-    similarities, found = faiss.knn(unit[rows], unit, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    return _others(rows, found, similarities)
+    similarities, found = faiss.knn(queries, unit, k, metric=faiss.METRIC_INNER_PRODUCT)
+    return found, similarities
+
+
+def _allowed_others(
+    unit: np.ndarray, seen: np.ndarray, rows: np.ndarray, k: int, rules: Rules
+) -> tuple[np.ndarray, np.ndarray]:
+    """Search wider and wider until the rules leave k others of each row."""
+    limits = rules.limits(torch.from_numpy(unit[rows]), torch.ones(len(rows)))
+    neighbors, similarities = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float32)
+    missing, width = np.arange(len(rows)), k + rules.skip + 1
+    while len(missing):
+        width = min(2 * width, len(unit))
+        found, values = _search(seen[missing], unit, width)
+        short = []
+        for place, candidates, value in zip(missing, found, values, strict=True):
+            limit = np.inf if limits is None else float(limits[place])
+            allowed = _allowed(rows[place], candidates, value, limit, rules, last=width == len(unit))[:k]
+            if len(allowed) < k:
+                short.append(place)
+            else:
+                neighbors[place], similarities[place] = candidates[allowed], value[allowed]
+        missing = np.array(short, int)
+    return neighbors, similarities
+
+
+def _allowed(
+    row: int, candidates: np.ndarray, similarities: np.ndarray, limit: float, rules: Rules, last: bool
+) -> np.ndarray:
+    """Return which places of the candidates, the best first, the rules leave; in the end also what they leave out."""
+    codes = rules.codes
+    others = candidates != row if codes is None else codes[candidates] != codes[row]
+    below = similarities < limit
+    places = np.flatnonzero(others & below)[rules.skip :]
+    if last:
+        places = np.append(places, np.setdiff1d(np.flatnonzero(others), places)[::-1])
+    if codes is not None:
+        places = places[np.sort(np.unique(codes[candidates[places]], return_index=True)[1])]
+    return places
 
 
 def approximate_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:

@@ -66,53 +66,137 @@ def _kth_largest(values, n, length, k, slack, low, guess):
 
 
 @kernel
-def select_top_k(scores, candidates, rows, slot, neighbors, similarities):
-    """Write the K candidates with the best scores to ``neighbors[rows[r]]``, without ``rows[r]``, and their scores.
+def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors, similarities, skipped):
+    """Write the K candidates with the best scores to ``neighbors[rows[r]]``, and their scores.
 
-    `scores` (R, C) has a column for each of the M + 1 `candidates` and is padded to a multiple of `LANES` columns.
-    A row that is not among the candidates leaves out the last one. `slot` (N,) holds -1 everywhere.
+    Return how many rows have fewer than K.
+
+    `scores` (R, C) has a column for each of the M + 1 `candidates`, then one for each column of `kept` (N, C - M - 1),
+    which holds further candidates of each row (-1: none) or is None, and is padded to a multiple of `LANES` columns.
+    A row leaves itself out, or if it is not among the candidates, the last one of these. `slot` (N,) holds -1
+    everywhere.
+
+    Candidates of a row's own group (`groups` (N,), or None) and with a score of at least ``limits[rows[r]]`` (or None)
+    are left out. The best of the others, as many as `skipped` has columns, go there. Where fewer than K candidates
+    are left, they are repeated; where none is, the row is its own neighbour.
 
     A first threshold from a sample leaves some 1.5 K values, among which the exact one is found.
     """
-    k, n, length = neighbors.shape[1], len(candidates), scores.shape[1]
+    k, skip, n_fresh, length = neighbors.shape[1], skipped.shape[1], len(candidates), scores.shape[1]
+    n, n_best, lacking = n_fresh, k + skip, 0
+    if kept is not None:
+        n += kept.shape[1]
     codes = np.zeros(length, np.int32)
-    for j in range(n):
+    for j in range(n_fresh):
         codes[j] = candidates[j]
         slot[candidates[j]] = j
-    n_sample = min(n, n * _SAMPLED_BEST // k // LANES * LANES + LANES)
-    wanted = int(np.ceil(_MARGIN * k * n_sample / n))
+    group_of = np.full(length, -1, np.int32)
+    if groups is not None:
+        for j in range(n_fresh):
+            group_of[j] = groups[candidates[j]]
+    n_sample = min(n, n * _SAMPLED_BEST // n_best // LANES * LANES + LANES)
+    wanted = int(np.ceil(_MARGIN * n_best * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
     # Should someone change the embeddings meanwhile, so that too few scores are numbers, the rest is 0.
-    top_scores, top_codes = np.zeros(k + LANES, np.float32), np.zeros(k + LANES, np.int32)
-    one = np.float32(1)
+    top_scores, top_codes = np.zeros(n_best + LANES, np.float32), np.zeros(n_best + LANES, np.int32)
     loose = gap = np.float32(0)  # of the row before: a good guess for the next
     for r in range(len(rows)):
-        values, best_values, best = scores[r], similarities[rows[r]], neighbors[rows[r]]
-        prefetch(best_values, True)
-        prefetch(best, True)
+        row, values = rows[r], scores[r]
+        prefetch(similarities[row], True)
+        prefetch(neighbors[row], True)
+        if kept is not None:
+            _add_kept(kept[row], row, groups, n_fresh, values, codes, group_of, slot)
         for j in range(n, length):
             values[j] = PAD
-        values[slot[rows[r]] if slot[rows[r]] >= 0 else n - 1] = PAD
+        values[slot[row] if 0 <= slot[row] < n_fresh else n_fresh - 1] = PAD
+        if groups is not None:
+            own = groups[row]
+            for j in range(n):
+                values[j] = PAD if group_of[j] == own else values[j]
+        if limits is not None:
+            limit = limits[row]
+            for j in range(n):
+                values[j] = PAD if values[j] >= limit else values[j]
         loose, _ = _kth_largest(values, n_sample, n_sample + -n_sample % LANES, wanted, wanted // 4, _BELOW, loose)
         n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
-        if n_kept < k:
+        if n_kept < n_best:
             loose = _BELOW
             n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
         padded = n_kept + -n_kept % LANES
         for j in range(n_kept, padded):
             kept_scores[j] = PAD
-        threshold, count = _kth_largest(kept_scores, n_kept, padded, k, 0, loose, loose + gap)
+        threshold, count = _kth_largest(kept_scores, n_kept, padded, n_best, 0, loose, loose + gap)
         gap = threshold - loose
-        if count == k:
+        if count <= n_best:
             _keep(kept_scores, kept_codes, padded, threshold, top_scores, top_codes)
         else:
-            _keep_with_ties(kept_scores, kept_codes, n_kept, threshold, count - k, top_scores, top_codes)
-        for j in range(k):
-            best[j] = top_codes[j]
-            # Rounding may have put values beyond [-1, 1].
-            best_values[j] = max(-one, min(one, top_scores[j]))
-    for j in range(n):
+            _keep_with_ties(kept_scores, kept_codes, n_kept, threshold, count - n_best, top_scores, top_codes)
+        found = min(count, n_best)
+        if skip > 0:
+            _set_aside(top_scores, top_codes, found, skipped[row])
+            found = max(found - skip, 0)
+        lacking += found < k
+        _write(top_scores, top_codes, found, row, neighbors[row], similarities[row])
+    for j in range(n_fresh):
         slot[candidates[j]] = -1
+    return lacking
+
+
+@kernel
+def _add_kept(kept, row, groups, n_fresh, values, codes, group_of, slot):
+    """Note the codes of a row's kept candidates behind the fresh ones; rule out those that are there twice."""
+    for i in range(len(kept)):
+        j, candidate = n_fresh + i, kept[i]
+        codes[j] = max(candidate, 0)
+        if candidate < 0 or candidate == row or slot[candidate] >= 0:
+            values[j] = PAD
+        else:
+            slot[candidate] = j
+        if groups is not None:
+            group_of[j] = groups[codes[j]]
+    for candidate in kept:
+        if candidate >= 0 and slot[candidate] >= n_fresh:
+            slot[candidate] = -1
+
+
+@kernel
+def _set_aside(values, codes, n, skipped):
+    """Move the best of the first n values' codes to `skipped`, -1 where there are too few, and close the gaps."""
+    skip = len(skipped)
+    skipped[:] = -1
+    if n > skip:
+        length = n + -n % LANES
+        for j in range(n, length):
+            values[j] = PAD
+        threshold, count = _kth_largest(values, n, length, skip, 0, _BELOW, values[0])
+        surplus = count - skip
+    else:
+        threshold, surplus = _BELOW, 0
+    aside = left = 0
+    for j in range(n):
+        best = values[j] >= threshold
+        if best and values[j] == threshold and surplus > 0:
+            surplus -= 1
+            best = False
+        if best:
+            skipped[aside] = codes[j]
+            aside += 1
+        else:
+            values[left], codes[left] = values[j], codes[j]
+            left += 1
+
+
+@kernel
+def _write(values, codes, found, row, neighbors, similarities):
+    """Write what was found, from the first again where it does not suffice."""
+    one = np.float32(1)
+    for j in range(len(neighbors)):
+        if found == 0:
+            neighbors[j], similarities[j] = row, one
+        else:
+            source = j if j < found else j % found
+            # Rounding may have put values beyond [-1, 1].
+            neighbors[j], similarities[j] = codes[source], max(-one, min(one, values[source]))
 
 
 @kernel

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from toolkit.engine import threads
+from toolkit.engine.rules import Groups
 
 MAX_IDLE_STEPS = 100_000
 _MEMBERS_PER_THREAD = 50_000  # to be worth a thread's start
@@ -26,13 +27,18 @@ def max_idle_steps(n_neighbors: int, restart: float) -> int:
 
 
 def fill_batches(
-    neighbors: np.ndarray, starts: np.ndarray, batch_size: int, restarts: np.ndarray, states: np.ndarray
+    neighbors: np.ndarray,
+    starts: np.ndarray,
+    batch_size: int,
+    restarts: np.ndarray,
+    states: np.ndarray,
+    groups: Groups | None = None,
 ) -> tuple[np.ndarray, int, int]:
     """Fill one batch from each start, every walk on its own; return batches (n, B), steps and reseeds in all."""
-    from toolkit.engine import kernels
+    from toolkit.engine import walk_kernels
 
     batches = np.empty((len(starts), batch_size), np.int64)
-    idles = _idle_steps(neighbors, restarts)
+    idles, codes = _idle_steps(neighbors, restarts), None if groups is None else groups.codes
     n_threads = min(threads.n_cores(), 1 + batches.size // _MEMBERS_PER_THREAD)
     parts = iter(np.array_split(np.arange(len(starts)), n_threads))
     counts = [(0, 0)]
@@ -41,7 +47,7 @@ def fill_batches(
         for part in parts:
             rows = slice(part[0], part[-1] + 1)
             arrays = (array[rows] for array in (starts, restarts, idles, states, batches))
-            counts.append(kernels.walks(neighbors, *arrays))
+            counts.append(walk_kernels.walks(neighbors, codes, *arrays))
 
     if len(starts):
         threads.run(work, n_threads)
@@ -50,14 +56,35 @@ def fill_batches(
 
 
 def cut_into_batches(
-    neighbors: np.ndarray, order: np.ndarray, batch_size: int, restarts: np.ndarray, state: np.uint64
-) -> tuple[np.ndarray, int, int]:
-    """Cut the instances of `order` into batches by walks; return them one after the other, steps and reseeds."""
-    from toolkit.engine import kernels
+    neighbors: np.ndarray,
+    order: np.ndarray,
+    batch_size: int,
+    restarts: np.ndarray,
+    state: np.uint64,
+    groups: Groups | None = None,
+) -> tuple[np.ndarray, int, int, int]:
+    """Cut the instances of `order` into batches by walks.
+
+    Return them one after the other, with -1 for what could not be placed; steps, reseeds, and how many were left out.
+    """
+    from toolkit.engine.partition_kernels import partition
 
     queue = np.empty(len(order), np.int64)
     idles = _idle_steps(neighbors, restarts)
-    return queue, *kernels.partition(neighbors.copy(), order, batch_size, restarts, idles, state, queue)
+    return queue, *partition(neighbors.copy(), *_members(groups), order, batch_size, restarts, idles, state, queue)
+
+
+def deal_into_batches(order: np.ndarray, batch_size: int, n_batches: int, groups: Groups) -> np.ndarray:
+    """Cut the first instances of `order` into `n_batches` as they come; -1 stands where none could be placed."""
+    from toolkit.engine.partition_kernels import deal
+
+    queue = np.empty(min(len(order), n_batches * batch_size), np.int64)
+    deal(*_members(groups), order, batch_size, queue)
+    return queue
+
+
+def _members(groups: Groups | None) -> tuple:
+    return (None, None, None) if groups is None else (groups.codes, groups.members, groups.starts)
 
 
 def _idle_steps(neighbors: np.ndarray, restarts: np.ndarray) -> np.ndarray:

@@ -113,12 +113,10 @@ class TrainingMonitor(Explorer):
                 self.histories[name] = history
                 self._stopping.clear()
                 self.stop.description, self.stop.disabled = "Stop training", False
-            if (
-                sampler is not None
-                and getattr(sampler, "graph", None) is not None
-                and len(history) % staleness_every == 0
-            ):
-                history.staleness.append((len(history), graph_staleness(sampler.graph, sampler.bank.vectors).value))
+            graph = getattr(sampler, "graph", None)
+            # The candidates of a graph with fresh < 1 are not known any more.
+            if sampler is not None and graph is not None and graph.fresh == 1 and len(history) % staleness_every == 0:
+                history.staleness.append((len(history), graph_staleness(graph, sampler.bank.vectors).value))
             stopped = self._stopping.is_set()
             if stopped or len(history) == history.steps:
                 self.stop.description, self.stop.disabled = "Stopped" if stopped else "Stop training", True

@@ -8,7 +8,9 @@ import torch
 
 from toolkit import _checks
 from toolkit._result import Result
+from toolkit.engine.rules import crossed
 from toolkit.metrics.false_negatives import same_label
+from toolkit.proximity import join_pairs
 
 _ROWS_AT_ONCE = 2**14
 
@@ -35,7 +37,7 @@ class Hardness(Result):
         return f"Hardness(value={self.value:.3f}, batches={len(self.values)})"
 
 
-def batch_hardness(batches, embeddings) -> Hardness:
+def batch_hardness(batches, embeddings, targets=None) -> Hardness:
     """Return the cosine similarities of all pairs within each batch.
 
     Parameters
@@ -43,11 +45,16 @@ def batch_hardness(batches, embeddings) -> Hardness:
     batches : sequence of int sequences
         Two or more distinct indices each.
     embeddings : array or tensor, shape (N, d)
+        Embeddings of the instances, or with `targets` of their queries.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of the queries' targets. The similarity of two instances is then the mean of the cosines of each
+        one's query with the other's target.
 
     Raises
     ------
     ValueError, IndexError
-        For an index out of range, a batch of fewer than two, and NaN, Inf or zero embeddings of a member.
+        For an index out of range, a batch of fewer than two, targets of another shape, and NaN, Inf or zero embeddings
+        of a member.
 
     Examples
     --------
@@ -57,11 +64,11 @@ def batch_hardness(batches, embeddings) -> Hardness:
     from toolkit.engine.kernels import pair_histogram
 
     histogram = np.zeros(len(Hardness.edges) - 1, np.int64)
-    means = [pair_histogram(scores, histogram) for _, scores in _similarities(batches, embeddings)]
+    means = [pair_histogram(scores, histogram) for _, scores in _similarities(batches, embeddings, targets)]
     return Hardness(np.array(means), histogram)
 
 
-def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false: bool = False):
+def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false: bool = False, targets=None):
     """Return the most similar pairs of instances that share a batch.
 
     Parameters
@@ -73,6 +80,8 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     labels : array, shape (N,), optional
     only_false : bool
         Leave out pairs with different labels.
+    targets : array or tensor, shape (N, d), optional
+        As for `batch_hardness`.
 
     Returns
     -------
@@ -99,7 +108,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     codes = None if labels is None else _checks.labels("labels", labels, len(embeddings))
     found: dict[tuple[int, int], float] = {}
     least = -2.0
-    for batch, scores in _similarities(batches, embeddings):
+    for batch, scores in _similarities(batches, embeddings, targets):
         if codes is not None and only_false:
             scores[~same_label(codes, batch[:, None], batch)] = -2
         i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
@@ -118,17 +127,25 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     return frame
 
 
-def _similarities(batches, embeddings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _similarities(batches, embeddings, targets) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
-    vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+    sides = [side if isinstance(side, torch.Tensor) else np.asarray(side) for side in (embeddings, targets)]
+    vectors, others = sides[0], None if targets is None else sides[1]
+    if others is not None:
+        _checks.shape("targets", others, tuple(vectors.shape), "that of the queries")
     batches = _checks.batches("batches", batches, len(vectors))
     ends, scores = np.cumsum([len(batch) for batch in batches]), None
     # Rows of many batches are fetched and checked together, which takes less time, but not of all, which takes memory.
     for some in np.split(np.arange(len(batches)), np.flatnonzero(np.diff(ends // _ROWS_AT_ONCE)) + 1):
         rows = np.concatenate([batches[i] for i in some])
         members = _checks.embeddings("embeddings", vectors[rows], rows=rows).cpu()
-        for i, part in zip(some, members.split([len(batches[i]) for i in some]), strict=True):
+        seen = members
+        if others is not None:
+            members = join_pairs(members, _checks.embeddings("targets", others[rows], rows=rows).cpu())
+            seen = crossed(members)
+        sizes = [len(batches[i]) for i in some]
+        for i, part, other in zip(some, seen.split(sizes), members.split(sizes), strict=True):
             if scores is None or len(scores) != len(part):
                 scores = part.new_empty(len(part), len(part))
-            torch.mm(part, part.T, out=scores)
+            torch.mm(part, other.T, out=scores)
             yield batches[i], scores.numpy()

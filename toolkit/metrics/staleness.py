@@ -42,7 +42,8 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     Raises
     ------
     ValueError
-        For a number of embeddings other than the graph's, and NaN, Inf or zero rows among those looked at.
+        For a number of embeddings other than the graph's, a graph with neighbours of earlier ones (`rebuilt`), whose
+        candidates are not known any more, and NaN, Inf or zero rows among those looked at.
 
     Examples
     --------
@@ -59,8 +60,13 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     vectors = _checks.vectors("embeddings", embeddings)
     if len(vectors) != graph.n_nodes:
         raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(vectors)}")
+    if graph.fresh < 1:
+        raise ValueError(
+            f"graph must have been built at once, got one with fresh={graph.fresh}, whose candidates come from several "
+            "rebuilds and are not known any more: measure the staleness with fresh=1"
+        )
     n_rows = _checks.integer("n_rows", n_rows, 1)
-    rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows)
+    rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows, graph.rules)
     old, new = (rows[:, None] * graph.n_nodes + neighbors for neighbors in (graph.neighbors[rows], fresh))
     kept = np.isin(old, new)
     return Staleness(1 - kept.mean(1))

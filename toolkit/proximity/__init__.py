@@ -1,6 +1,7 @@
 """The method: the proximity graph, batches by walking on it, and what theory says of both."""
 
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.rules import join_pairs
 from toolkit.proximity.schedules import LinearRestart
 from toolkit.proximity.theory import (
     Escape,
@@ -29,6 +30,7 @@ __all__ = [
     "all_neighbors_similar_bound",
     "conductance",
     "escape",
+    "join_pairs",
     "pagerank",
     "partition_batches",
     "trace_walk",

@@ -3,12 +3,15 @@
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
+import torch
 
 from toolkit import _checks
 from toolkit.engine import threads
-from toolkit.engine.linking import link, link_on_device, narrow
-
-DEFAULT_CANDIDATES = 1000
+from toolkit.engine.device import link_on_device
+from toolkit.engine.linking import link, narrow
+from toolkit.engine.rules import NO_RULES, Rules
+from toolkit.proximity.rules import neighbor_rules
+from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,15 @@ class ProximityGraph:
         Share of the K most similar candidates that are neighbours: 1.0 unless the search was approximate (`nearest`).
     seed : int
         The candidates follow from it, N and M.
+    rules : Rules
+        Which candidates were left out, and what counts as similar: `paired`, `groups`, `skip` and `margin` of `build`.
+    fresh : float
+        Share of the candidates that were drawn for this graph (`rebuilt`); 1.0 if all were.
+    skipped : int32 array, shape (N, skip)
+        Candidates left out by `skip`, -1 where there were fewer.
+    lacking : int
+        Number of instances that have fewer than K neighbours by the rules. Theirs are repeated; an instance without
+        any is its own neighbour, so that its walks go on from fresh seeds.
 
     Examples
     --------
@@ -49,6 +61,10 @@ class ProximityGraph:
     n_candidates: int
     recall: float = 1.0
     seed: int = 0
+    rules: Rules = NO_RULES
+    fresh: float = 1.0
+    skipped: np.ndarray | None = None
+    lacking: int = 0
 
     @classmethod
     def build(
@@ -57,6 +73,10 @@ class ProximityGraph:
         *,
         n_candidates: int | None = None,
         n_neighbors: int | None = None,
+        paired: bool = False,
+        groups=None,
+        skip: int = 0,
+        margin: float | None = None,
         seed: int = 0,
         n_threads: int | None = None,
     ) -> "ProximityGraph":
@@ -75,6 +95,17 @@ class ProximityGraph:
             neighbours.
         n_neighbors : int, optional
             Candidates kept per instance (K), at most M; by default a tenth of them.
+        paired : bool
+            Whether each row is the embedding of a query followed by that of its target, as `join_pairs` makes them.
+            The similarity of two instances is then what a symmetric loss over the pairs of a batch sees: the mean of
+            the cosines of each one's query with the other's target.
+        groups : array, shape (N,), optional
+            Group of each instance; two of one group are never neighbours. None, NaN and -1 stand for no group.
+        skip : int
+            Number of most similar candidates to leave out: the likeliest false negatives. At most M - K.
+        margin : float, optional
+            Leave out candidates whose similarity is at least `margin` times that of the instance's own query and
+            target, a positive number; only for pairs.
         seed : int
             Random seed of the candidates. The graph follows from it, with any number of threads.
         n_threads : int, optional
@@ -83,18 +114,116 @@ class ProximityGraph:
         Raises
         ------
         ValueError
-            For K > M, N < 2, a wrong shape, or NaN, Inf and zero rows (the first are named).
+            For K > M, N < 2, a wrong shape, NaN, Inf and zero rows (the first are named), groups that are not one per
+            instance, `skip` above M - K, and `margin` without `paired`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from toolkit import ProximityGraph
+        >>> from toolkit.proximity import join_pairs
+        >>> queries, targets = np.random.default_rng(0).normal(size=(2, 500, 8))
+        >>> pairs = join_pairs(queries, targets)
+        >>> graph = ProximityGraph.build(pairs, n_candidates=100, n_neighbors=10, paired=True, skip=2)
+        >>> graph.neighbors.shape, graph.skipped.shape
+        ((500, 10), (500, 2))
         """
         vectors = _checks.vectors("embeddings", embeddings)
         n_candidates, n_neighbors = graph_size(len(vectors), n_candidates=n_candidates, n_neighbors=n_neighbors)
+        rules = neighbor_rules(
+            len(vectors),
+            n_candidates=n_candidates,
+            n_neighbors=n_neighbors,
+            paired=paired,
+            groups=groups,
+            skip=skip,
+            margin=margin,
+        )
+        return cls._linked(
+            vectors, rules, n_candidates, seed, n_threads, n_candidates=n_candidates, n_neighbors=n_neighbors
+        )
+
+    def rebuilt(
+        self, embeddings, *, fresh: float = 0.25, seed: int = 0, n_threads: int | None = None
+    ) -> "ProximityGraph":
+        """Return a graph of the same settings for embeddings that have changed, for less than `build` takes.
+
+        Only a share `fresh` of the M candidates is drawn; each of the present neighbours (and skipped candidates)
+        stays a candidate with probability ``1 - fresh``, and is compared again by the present embeddings. So after some
+        rebuilds a candidate has been drawn ``1 / fresh`` rebuilds ago on average, an instance has chosen among M of
+        them, and its neighbours are as similar, as many and as varied as those that `build` would find. Limits: at most
+        ``fresh * M`` neighbours; embeddings that change so much between two rebuilds that old neighbours are no better
+        than random ones leave an instance with only the fresh candidates to choose from.
+
+        Parameters
+        ----------
+        embeddings : array or tensor, shape (N, d)
+            As for `build`, for as many instances.
+        fresh : float
+            Share of candidates to draw, in (0, 1]; with 1, this is `build`.
+        seed, n_threads
+            As for `build`; another seed for each rebuild.
+
+        Raises
+        ------
+        ValueError
+            For another number of embeddings, `fresh` outside (0, 1], and more neighbours than ``fresh * M``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from toolkit import ProximityGraph
+        >>> points = np.random.default_rng(0).normal(size=(500, 8))
+        >>> graph = ProximityGraph.build(points, n_candidates=100, n_neighbors=10, seed=0)
+        >>> graph.rebuilt(points + 0.1, fresh=0.5, seed=1)
+        ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=100)
+        """
+        vectors = _checks.vectors("embeddings", embeddings)
+        _checks.shape("embeddings", vectors, (self.n_nodes, vectors.shape[1]), "one row per instance of the graph")
+        drawn = fresh_candidates(
+            fresh, skip=self.rules.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors
+        )
+        kept = None
+        if drawn < self.n_candidates:
+            skipped = self.neighbors[:, :0] if self.skipped is None else self.skipped
+            kept = np.hstack([self.neighbors, skipped])
+            kept[np.random.default_rng([seed, 1]).random(kept.shape, np.float32) < fresh] = -1
+            vectors = vectors.float().contiguous()
+        return self._linked(
+            vectors,
+            self.rules,
+            drawn,
+            seed,
+            n_threads,
+            kept,
+            n_candidates=self.n_candidates,
+            n_neighbors=self.n_neighbors,
+            fresh=fresh,
+        )
+
+    @classmethod
+    def _linked(
+        cls,
+        vectors: torch.Tensor,
+        rules: Rules,
+        drawn: int,
+        seed: int,
+        n_threads: int | None,
+        kept: np.ndarray | None = None,
+        *,
+        n_candidates: int,
+        n_neighbors: int,
+        fresh: float = 1.0,
+    ) -> "ProximityGraph":
+        """Link to the best of `drawn` candidates and `kept` ones."""
         seed = _checks.integer("seed", seed, 0)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1)
         norms = _checks.norms("embeddings", vectors)
         if vectors.device.type == "cpu":
-            links = link(vectors, norms, n_candidates, n_neighbors, seed, n_threads)
+            links = link(vectors, norms, drawn, n_neighbors, seed, n_threads, rules, kept)
         else:
-            links = link_on_device(vectors, norms, n_candidates, n_neighbors, seed)
-        return cls(*links, n_candidates=n_candidates, seed=seed)
+            links = link_on_device(vectors, norms, drawn, n_neighbors, seed, rules, kept)
+        return cls(**vars(links), n_candidates=n_candidates, seed=seed, rules=rules, fresh=fresh)
 
     @classmethod
     def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
@@ -210,22 +339,3 @@ class ProximityGraph:
         recall = f", recall={self.recall:.3f}" if self.recall < 1 else ""
         sizes = f"n_nodes={self.n_nodes}, n_neighbors={self.n_neighbors}, n_candidates={self.n_candidates}"
         return f"ProximityGraph({sizes}{recall})"
-
-
-def graph_size(n: int, *, n_candidates: int | None = None, n_neighbors: int | None = None) -> tuple[int, int]:
-    """Return M and K of a graph of `n` instances: those given, checked, or defaults that fit.
-
-    M is 1,000 by default and at most N - 1; K is a tenth of M by default, at least 1.
-
-    Examples
-    --------
-    >>> graph_size(8000), graph_size(90), graph_size(8000, n_candidates=200)
-    ((1000, 100), (89, 8), (200, 20))
-    """
-    n = _checks.integer("number of embeddings", n, 2)
-    wanted = DEFAULT_CANDIDATES if n_candidates is None else n_candidates
-    n_candidates = min(_checks.integer("n_candidates", wanted, 1), n - 1)
-    if n_neighbors is None:
-        return n_candidates, max(n_candidates // 10, 1)
-    remedy = "no more neighbours than candidates (at most N - 1)"
-    return n_candidates, _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, remedy)

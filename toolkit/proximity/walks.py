@@ -1,6 +1,6 @@
 """Batches by random walk with restart on a proximity graph (paper, section 3.2)."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import torch
@@ -22,14 +22,17 @@ class WalkStats:
         Steps walked, restarts included.
     reseeds : int
         Fresh seeds taken because a walk found no new member in some thousand steps.
+    left_out : int
+        Instances that a partition could not place, for reasons of groups.
     """
 
     batches: int = 0
     steps: int = 0
     reseeds: int = 0
+    left_out: int = 0
 
     def __add__(self, other: "WalkStats") -> "WalkStats":
-        return WalkStats(self.batches + other.batches, self.steps + other.steps, self.reseeds + other.reseeds)
+        return WalkStats(*(ours + theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +145,7 @@ def walk_batches(
     starts = _checks.indices("starts", starts, graph.n_nodes)
     states = random_states(len(starts), _checks.integer("seed", seed, 0))
     batches, steps, reseeds = fill_batches(
-        graph.neighbors, starts, batch_size, _per_batch(restart, len(starts)), states
+        graph.neighbors, starts, batch_size, _per_batch(restart, len(starts)), states, graph.rules.groups
     )
     return batches, WalkStats(len(starts), steps, reseeds)
 
@@ -167,7 +170,8 @@ def partition_batches(
     Returns
     -------
     queue : int64 array, shape of `order`
-        The batches one after the other; the last may be shorter.
+        The batches one after the other; the last may be shorter. -1 stands where no instance could be placed, which
+        happens only if a group has about as many instances as there are batches.
     stats : WalkStats
         A batch's first seed is not counted as a reseed.
 
@@ -183,8 +187,9 @@ def partition_batches(
     n_batches = -(-len(order) // batch_size)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
     restarts = _per_batch(restart, n_batches)
-    queue, steps, reseeds = cut_into_batches(graph.neighbors, order, batch_size, restarts, state)
-    return queue, WalkStats(n_batches, steps, reseeds)
+    groups = graph.rules.groups
+    queue, *counts = cut_into_batches(graph.neighbors, order, batch_size, restarts, state, groups)
+    return queue, WalkStats(n_batches, *counts)
 
 
 def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: float = 0.2, seed: int = 0) -> WalkTrace:
@@ -208,18 +213,18 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: f
     >>> set(trace.nodes[trace.restarted].tolist())
     {7}
     """
-    from toolkit.engine import kernels
+    from toolkit.engine import walk_kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     batch_size = _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     restart = _checks.restart_probability("restart", restart)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
-    batch = np.empty(batch_size, np.int64)
+    batch, codes = np.empty(batch_size, np.int64), graph.rules.codes
 
     def run(trace):
         stamp = np.zeros(graph.n_nodes, np.int32)
         idle = max_idle_steps(graph.n_neighbors, restart)
-        return kernels.walk(graph.neighbors, start, restart, idle, state, stamp, 1, batch, trace)
+        return walk_kernels.walk(graph.neighbors, codes, start, restart, idle, state, stamp, 1, batch, trace)
 
     # The first run counts the steps, the second repeats them into an array of that length.
     n_steps, _ = run(None)
@@ -251,13 +256,13 @@ def visit_frequencies(
     >>> int(frequencies.argmax()), round(float(frequencies.sum()), 6)
     (7, 1.0)
     """
-    from toolkit.engine import kernels
+    from toolkit.engine import walk_kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     restart = _checks.restart_probability("restart", restart)
     n_steps = _checks.integer("n_steps", n_steps, 1)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
-    return kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
+    return walk_kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
 
 
 def _per_batch(restart, n: int) -> np.ndarray:

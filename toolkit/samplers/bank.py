@@ -9,58 +9,84 @@ from toolkit import _checks
 class EmbeddingBank:
     """The latest embedding of each of `n` instances, normalised to length 1.
 
-    Memory: 4 N d bytes, taken at the first update on the device of the embeddings, to which the bank moves.
+    Of pairs it holds both sides: each row is a query followed by its target, as `toolkit.proximity.join_pairs` makes
+    them. Memory: 4 N d bytes (of pairs 8 N d), taken at the first update on the device of the embeddings, to which the
+    bank moves.
+
+    Attributes
+    ----------
+    vectors : float32 tensor, shape (N, d)
+        The embeddings, of no dimension until the first update.
+    known : bool array, shape (N,)
+        Which instances have one.
+    paired : bool
+        Whether they are of pairs.
     """
 
     def __init__(self, n: int) -> None:
         self.n = n
         self.known = np.zeros(n, bool)
-        self.vectors = torch.empty(n, 0)  # of no dimension until the first update
+        self.vectors = torch.empty(n, 0)
+        self.paired = False
 
-    def update(self, indices, embeddings, remedy: str = "") -> np.ndarray:
+    def update(self, indices, embeddings, targets=None, remedy: str = "") -> np.ndarray:
         """Store the embeddings (B, d) of the instances `indices` (B,), and return these, checked.
 
-        An error about the indices ends with `remedy`.
+        With `targets` (B, d), the embeddings are of queries. An error about the indices ends with `remedy`.
         """
         rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
-        if not self._write_at_once(rows, embeddings):
+        sides = (embeddings,) if targets is None else (embeddings, targets)
+        if not self._write_at_once(rows, *sides):
             rows = _checks.indices("indices", rows, self.n, remedy)
-            self._write(rows, embeddings)
+            self._write(rows, *sides)
         self.known[rows] = True
         return rows
 
-    def _write(self, rows: np.ndarray, embeddings) -> None:
-        vectors = _checks.vectors("embeddings", embeddings, rows=rows)
-        norms = _checks.norms("embeddings", vectors, rows=rows)
-        dim = self.vectors.shape[1] or vectors.shape[1]
-        if vectors.shape[1] != dim:
-            raise ValueError(f"embeddings must keep the dimension of the first update, {dim}, got {vectors.shape[1]}")
+    def _write(self, rows: np.ndarray, *sides) -> None:
+        names = ("embeddings",) if len(sides) == 1 else ("queries", "targets")
+        checked = [_checks.vectors(name, side, rows=rows) for name, side in zip(names, sides, strict=True)]
+        norms = [_checks.norms(name, side, rows=rows) for name, side in zip(names, checked, strict=True)]
+        paired, width = len(sides) > 1, checked[0].shape[1]
+        if paired:
+            _checks.shape("targets", checked[1], tuple(checked[0].shape), "that of the queries")
+        if self.vectors.shape[1] and paired != self.paired:
+            kinds = "one embedding", "a query and a target"
+            raise ValueError(
+                f"update must be given the same as the first time, {kinds[self.paired]} of each instance, got "
+                f"{kinds[paired]}"
+            )
+        dim = self.vectors.shape[1] // len(sides) or width
+        if width != dim:
+            raise ValueError(f"{names[0]} must keep the dimension of the first update, {dim}, got {width}")
         # What inference mode allocates could not be written to outside it.
         with torch.inference_mode(False):
+            device = checked[0].device
             if not self.vectors.shape[1]:
-                self.vectors = torch.zeros(self.n, dim, dtype=torch.float32, device=vectors.device)
-            self.vectors = self.vectors.to(vectors.device)
-            self.vectors[rows] = (vectors / norms[:, None]).float()
+                self.vectors = torch.zeros(self.n, dim * len(sides), dtype=torch.float32, device=device)
+                self.paired = paired
+            self.vectors = self.vectors.to(device)
+            for first, side, norm in zip((0, dim), checked, norms, strict=False):
+                scaled = side.to(device) / (norm.to(device)[:, None] * len(sides) ** 0.5)
+                self.vectors[rows, first : first + dim] = scaled.float()
 
-    def _write_at_once(self, rows: np.ndarray, embeddings) -> bool:
+    def _write_at_once(self, rows: np.ndarray, *sides) -> bool:
         """Store ordinary embeddings by one compiled loop; return whether they were.
 
         In a training step each tensor operation, however small, takes longer than that.
         """
-        from toolkit.engine.kernels import scatter_unit
+        from toolkit.engine.kernels import scatter_pairs, scatter_unit
 
-        if not self.vectors.shape[1] or not isinstance(embeddings, torch.Tensor):
-            return False
-        vectors = embeddings.detach()
+        shape = *rows.shape, self.vectors.shape[1] // len(sides)
         ordinary = (
             rows.dtype == np.int64
-            and vectors.dtype == torch.float32
-            and vectors.device.type == self.vectors.device.type == "cpu"
-            and vectors.is_contiguous()
-            and vectors.shape == (*rows.shape, self.vectors.shape[1])
             and rows.ndim == 1
+            and shape[1] > 0
+            and self.paired == (len(sides) > 1)
+            and self.vectors.device.type == "cpu"
+            and all(_is_plain(side, shape) for side in sides)
         )
-        return ordinary and scatter_unit(vectors.numpy(), rows, self.vectors.numpy())
+        scatter = scatter_pairs if self.paired else scatter_unit
+        return ordinary and scatter(*(side.detach().numpy() for side in sides), rows, self.vectors.numpy())
 
     @property
     def complete(self) -> bool:
@@ -68,10 +94,23 @@ class EmbeddingBank:
         return bool(self.known.all())
 
     def state_dict(self) -> dict:
-        """Return the vectors and which of them are known."""
-        return {"vectors": self.vectors.to("cpu", copy=True), "known": torch.from_numpy(self.known.copy())}
+        """Return the vectors, which of them are known, and whether they are of pairs."""
+        vectors, known = self.vectors.to("cpu", copy=True), torch.from_numpy(self.known.copy())
+        return {"vectors": vectors, "known": known, "paired": self.paired}
 
     def load_state_dict(self, state: dict) -> None:
         """Take over the vectors of `state_dict`."""
         self.vectors = state["vectors"].clone()
         self.known = state["known"].numpy().copy()
+        self.paired = state.get("paired", False)
+
+
+def _is_plain(values, shape: tuple[int, ...]) -> bool:
+    """Return whether `values` are contiguous float32 in memory, of that shape."""
+    return (
+        isinstance(values, torch.Tensor)
+        and values.dtype == torch.float32
+        and values.device.type == "cpu"
+        and values.shape == shape
+        and values.is_contiguous()
+    )

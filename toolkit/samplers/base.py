@@ -10,6 +10,9 @@ import torch
 from torch.utils.data import Sampler
 
 from toolkit import _checks
+from toolkit.engine.rules import Groups
+from toolkit.engine.walking import deal_into_batches
+from toolkit.proximity.rules import batch_groups
 
 
 class BatchSampler(Sampler):
@@ -19,12 +22,13 @@ class BatchSampler(Sampler):
     starts again from its first batch. A subclass keeps each argument of its constructor as an attribute of that name.
     """
 
-    def __init__(self, n: int, batch_size: int, drop_last: bool, seed: int) -> None:
+    def __init__(self, n: int, batch_size: int, drop_last: bool, seed: int, groups=None) -> None:
         self.n = _checks.size("n", n)
         self.batch_size = _checks.integer(
             "batch_size", batch_size, 2, self.n, "a batch holds distinct instances of the data set"
         )
         self.drop_last = bool(drop_last)
+        self.groups = None if groups is None else batch_groups(groups, self.n, self.batch_size)
         self.seed = _checks.integer("seed", seed, 0)
         self.epoch = 0
         self._position = 0  # batches of this epoch yielded so far
@@ -32,8 +36,10 @@ class BatchSampler(Sampler):
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
 
     @classmethod
-    def from_embeddings(cls, embeddings, batch_size: int, **settings) -> "BatchSampler":
+    def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "BatchSampler":
         """Return a sampler for known embeddings (N, d), which it uses from the first batch on if it uses any.
+
+        With `targets` (N, d), the embeddings are of queries.
 
         Raises
         ------
@@ -42,8 +48,11 @@ class BatchSampler(Sampler):
         """
         return cls(len(_checks.vectors("embeddings", embeddings)), batch_size, **settings)
 
-    def update(self, indices, embeddings) -> None:
-        """Take note of the embeddings that a training step computed; a sampler that uses none ignores them."""
+    def update(self, indices, embeddings, targets=None) -> None:
+        """Take note of the embeddings that a training step computed; a sampler that uses none ignores them.
+
+        Of pairs, `embeddings` are those of the queries, and `targets` those of their targets.
+        """
 
     @property
     def settings(self) -> dict:
@@ -62,6 +71,8 @@ class BatchSampler(Sampler):
         while self._position < len(self):
             self._plan()
             batch, self._queue = np.split(self._queue, [self.batch_size])
+            if self.groups is not None:
+                batch = batch[batch >= 0]
             self._position += 1
             self._note(batch)
             yield batch.tolist()
@@ -73,6 +84,12 @@ class BatchSampler(Sampler):
     @abstractmethod
     def _plan(self) -> None:
         """Make sure that `_queue` begins with the next batch."""
+
+    def _cut(self, order: np.ndarray) -> np.ndarray:
+        """Return the instances in the order of batches filled as they come, no two of a group in one; -1 for none."""
+        if self.groups is None:
+            return order
+        return deal_into_batches(order, self.batch_size, len(self), self.groups)
 
     @property
     def sampler(self) -> "BatchSampler":
@@ -135,4 +152,4 @@ class BatchSampler(Sampler):
 
 def _portable(value):
     """Return a setting, or what identifies a function in another process."""
-    return re.sub(" at 0x[0-9a-f]+", "", repr(value)) if callable(value) else value
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value)) if callable(value) or isinstance(value, Groups) else value

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from toolkit import _checks
+from toolkit.engine.rules import Rules
 from toolkit.samplers.online import OnlineBatchSampler
 
 
@@ -21,6 +23,14 @@ class KNNBatchSampler(OnlineBatchSampler):
         Batches that are planned at once from the embeddings known then.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
+    groups : array, shape (N,), optional
+        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        at most N / B instances.
+    skip : int
+        Number of nearest neighbours to leave out, the likeliest false negatives; at most N - B.
+    margin : float, optional
+        Leave out neighbours whose similarity is at least `margin` times that of the first member's own query and
+        target; only for pairs. If too few are left, the least similar of those left out fill the batch.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
@@ -36,9 +46,19 @@ class KNNBatchSampler(OnlineBatchSampler):
     """
 
     def __init__(
-        self, n: int, batch_size: int, *, refresh_every: int = 100, warmup_epochs: int = 1, seed: int = 0
+        self,
+        n: int,
+        batch_size: int,
+        *,
+        refresh_every: int = 100,
+        warmup_epochs: int = 1,
+        groups=None,
+        skip: int = 0,
+        margin: float | None = None,
+        seed: int = 0,
     ) -> None:
-        super().__init__(n, batch_size, True, refresh_every, warmup_epochs, seed)
+        super().__init__(n, batch_size, True, refresh_every, warmup_epochs, seed, groups, skip, margin)
+        _checks.integer("skip", skip, 0, self.n - self.batch_size, "no more than there are others beyond the batch")
 
     def _build(self) -> None:
         """Exact search needs no index."""
@@ -47,5 +67,6 @@ class KNNBatchSampler(OnlineBatchSampler):
         from toolkit.engine.nearest import exact_neighbors
 
         starts = self._rng(1).permutation(self.n)[self._chunk()]
-        others, _ = exact_neighbors(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1)
+        rules = Rules(self.bank.paired, self.groups, self.skip, self.margin)
+        others, _ = exact_neighbors(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1, rules)
         return np.column_stack([starts, others]).ravel()

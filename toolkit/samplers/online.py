@@ -24,15 +24,26 @@ class OnlineBatchSampler(BatchSampler):
     Raises
     ------
     TypeError, ValueError
-        For `refresh_every` below 1 and `warmup_epochs` below 0.
+        For `refresh_every` below 1, `warmup_epochs` or `skip` below 0 and a `margin` that is not positive.
     """
 
     def __init__(
-        self, n: int, batch_size: int, drop_last: bool, refresh_every: int, warmup_epochs: int, seed: int
+        self,
+        n: int,
+        batch_size: int,
+        drop_last: bool,
+        refresh_every: int,
+        warmup_epochs: int,
+        seed: int,
+        groups=None,
+        skip: int = 0,
+        margin: float | None = None,
     ) -> None:
-        super().__init__(n, batch_size, drop_last, seed)
+        super().__init__(n, batch_size, drop_last, seed, groups)
         self.refresh_every = _checks.integer("refresh_every", refresh_every, 1)
         self.warmup_epochs = _checks.integer("warmup_epochs", warmup_epochs, 0)
+        self.skip = _checks.integer("skip", skip, 0)
+        self.margin = None if margin is None else _checks.number("margin", margin, "(0, inf)")
         self.bank = EmbeddingBank(self.n)
         self._changed = False  # embeddings came in since the index was built
         self._age = 0  # batches yielded since then
@@ -41,8 +52,10 @@ class OnlineBatchSampler(BatchSampler):
         self._awaiting = False  # a batch was yielded since the last update
 
     @classmethod
-    def from_embeddings(cls, embeddings, batch_size: int, **settings) -> "OnlineBatchSampler":
+    def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "OnlineBatchSampler":
         """Return a sampler for known embeddings (N, d): no warm-up. `update` may still change them.
+
+        With `targets` (N, d), the embeddings are of queries.
 
         Raises
         ------
@@ -50,11 +63,14 @@ class OnlineBatchSampler(BatchSampler):
             For NaN, Inf or zero rows (the first are named), and for wrong settings.
         """
         settings.setdefault("warmup_epochs", 0)
-        vectors = _checks.vectors("embeddings", embeddings)
-        _checks.norms("embeddings", vectors)
-        sampler = cls(len(vectors), batch_size, **settings)
-        for rows in np.array_split(np.arange(len(vectors)), -(-len(vectors) // _CHUNK)):
-            sampler.update(rows, vectors[rows[0] : rows[-1] + 1])
+        sides = {"embeddings": embeddings} if targets is None else {"queries": embeddings, "targets": targets}
+        vectors = [_checks.vectors(name, side) for name, side in sides.items()]
+        for name, side in zip(sides, vectors, strict=True):
+            _checks.norms(name, side)
+            _checks.shape(name, side, tuple(vectors[0].shape), "that of the queries")
+        sampler = cls(len(vectors[0]), batch_size, **settings)
+        for rows in np.array_split(np.arange(sampler.n), -(-sampler.n // _CHUNK)):
+            sampler.update(rows, *(side[rows[0] : rows[-1] + 1] for side in vectors))
         sampler._refresh()
         return sampler
 
@@ -68,7 +84,7 @@ class OnlineBatchSampler(BatchSampler):
             self._yielded[batch] = True
         self._awaiting = True
 
-    def update(self, indices, embeddings) -> None:
+    def update(self, indices, embeddings, targets=None) -> None:
         """Store the embeddings that a training step computed, or those of any instances, encoded again.
 
         Warns once if the indices of a step are not those that the sampler yielded.
@@ -78,14 +94,22 @@ class OnlineBatchSampler(BatchSampler):
         indices : int array or tensor, shape (B,)
             Instances, in [0, N).
         embeddings : array or tensor, shape (B, d)
-            Any real dtype, any device; gradients are ignored, rows are normalised.
+            Any real dtype, any device; gradients are ignored, rows are normalised. Of pairs, those of the queries.
+        targets : array or tensor, shape (B, d), optional
+            Embeddings of the queries' targets. The similarity of two pairs is then the mean of the cosines of each
+            one's query with the other's target, which is what a symmetric loss sees.
 
         Raises
         ------
         IndexError, TypeError, ValueError
-            For an index out of range, and for NaN, Inf or zero rows.
+            For an index out of range, NaN, Inf or zero rows, and a `margin` without targets.
         """
-        rows = self.bank.update(indices, embeddings, _NO_INDEX)
+        if self.margin is not None and targets is None:
+            raise ValueError(
+                f"margin needs pairs, got margin={self.margin} and update without targets: call update(index, queries, "
+                "targets), or leave margin out"
+            )
+        rows = self.bank.update(indices, embeddings, targets, _NO_INDEX)
         step = self._awaiting and len(rows) <= self.batch_size
         if step and self._yielded is not None and not self._yielded[rows].all():
             strange = rows[~self._yielded[rows]]
@@ -123,7 +147,7 @@ class OnlineBatchSampler(BatchSampler):
         """Plan the whole epoch uniformly, instances without an embedding first."""
         self._warn_of_gaps()
         order = self._rng().permutation(self.n)
-        return order[np.argsort(self.bank.known[order], kind="stable")]
+        return self._cut(order[np.argsort(self.bank.known[order], kind="stable")])
 
     def _warn_of_gaps(self) -> None:
         """Warn if embeddings are missing that the epochs so far should have brought."""

@@ -1,5 +1,6 @@
 """BatchSampler: batches by random walk with restart on a proximity graph."""
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
@@ -8,10 +9,16 @@ import numpy as np
 import torch
 
 from toolkit import _checks
+from toolkit.engine.rules import Rules
 from toolkit.engine.walking import cut_into_batches, fill_batches, random_states
-from toolkit.proximity.graph import ProximityGraph, graph_size
+from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.sizes import check_skip, fresh_candidates, graph_size
 from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.online import OnlineBatchSampler
+
+_ARRAYS = "neighbors", "similarities", "skipped"
+_NUMBERS = "seed", "fresh", "lacking"
+_LACKING = 0.1  # share of instances
 
 
 class RandomWalkBatchSampler(OnlineBatchSampler):
@@ -49,13 +56,27 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         ``shuffle=True``.
     drop_last : bool
         With ``coverage="partition"``, leave out the last, smaller batch. Independent batches are always full.
+    groups : array, shape (N,), optional
+        Group of each instance: two of one group never share a batch, such as duplicates or passages of one document.
+        None, NaN and -1 stand for no group; a group has at most N / B instances. A partition planned again in
+        mid-epoch may have to leave an instance out, which `stats` counts.
+    skip : int
+        Number of most similar candidates that do not become neighbours: the likeliest false negatives. At most M - K.
+    margin : float, optional
+        Leave out candidates whose similarity is at least `margin` times that of the instance's own query and target;
+        only for pairs (``update(index, queries, targets)``).
+    fresh : float
+        Share of the candidates that a rebuild draws, in (0, 1]. Below 1, neighbours stay candidates with probability
+        ``1 - fresh``: candidates then come from the last ``1 / fresh`` rebuilds, and a rebuild takes little more than
+        that share of the time (`toolkit.ProximityGraph.rebuilt` has the limits).
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
     Raises
     ------
     ValueError, TypeError
-        For `batch_size` > N, K > M, `restart` outside [0, 1), an unknown `coverage`.
+        For `batch_size` > N, K > M, `restart` outside [0, 1), an unknown `coverage`, groups larger than N / B, and
+        `skip`, `margin` and `fresh` out of their ranges.
 
     Examples
     --------
@@ -89,16 +110,25 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         warmup_epochs: int = 1,
         coverage: str = "independent",
         drop_last: bool = False,
+        groups=None,
+        skip: int = 0,
+        margin: float | None = None,
+        fresh: float = 1.0,
         seed: int = 0,
     ) -> None:
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
-        super().__init__(n, batch_size, drop_last or coverage == "independent", refresh_every, warmup_epochs, seed)
+        full = drop_last or coverage == "independent"
+        super().__init__(n, batch_size, full, refresh_every, warmup_epochs, seed, groups, skip, margin)
         self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates=n_candidates, n_neighbors=n_neighbors)
+        check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
+        self.fresh = fresh
+        fresh_candidates(fresh, skip=self.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
         self.restart = restart if callable(restart) else _checks.restart_probability("restart", restart)
         self.graph: ProximityGraph | None = None
         self._next_graph: Future[ProximityGraph] | None = None
         self.stats = WalkStats()
+        self._warned = False
 
     def restart_at(self, batch: int) -> float:
         """Return the restart probability of batch number `batch` of this epoch."""
@@ -107,18 +137,49 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _build(self) -> None:
         seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
-        settings = {"n_candidates": self.n_candidates, "n_neighbors": self.n_neighbors, "seed": seed}
         if self.refresh == "blocking" or self.graph is None:
-            self.graph = ProximityGraph.build(self.bank.vectors, **settings)
+            self.graph = self._built(self.bank.vectors, seed)
+        else:
+            ready, self._next_graph = self._next_graph, None
+            if ready is not None:
+                self.graph = ready.result()
+            if self._changed:
+                # One thread, so that training keeps the other cores; it ends with the build, so that forks find none.
+                pool = ThreadPoolExecutor(1)
+                self._next_graph = pool.submit(self._built, self.bank.vectors.clone(), seed, n_threads=1)
+                pool.shutdown(wait=False)
+        self._warn_of_rules()
+
+    def _built(self, vectors: torch.Tensor, seed: int, n_threads: int | None = None) -> ProximityGraph:
+        """Return the next graph."""
+        if self.graph is not None and self.fresh < 1:
+            return self.graph.rebuilt(vectors, fresh=self.fresh, seed=seed, n_threads=n_threads)
+        return ProximityGraph.build(
+            vectors,
+            n_candidates=self.n_candidates,
+            n_neighbors=self.n_neighbors,
+            **vars(self._rules),
+            seed=seed,
+            n_threads=n_threads,
+        )
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules(self.bank.paired, self.groups, self.skip, self.margin)
+
+    def _warn_of_rules(self) -> None:
+        """Warn once if the rules leave many instances with too few neighbours."""
+        graph = self.graph
+        if self._warned or graph is None or graph.lacking <= _LACKING * self.n:
             return
-        ready, self._next_graph = self._next_graph, None
-        if ready is not None:
-            self.graph = ready.result()
-        if self._changed:
-            # One thread, so that training keeps the other cores; it ends with the build, so that forks find none.
-            pool = ThreadPoolExecutor(1)
-            self._next_graph = pool.submit(ProximityGraph.build, self.bank.vectors.clone(), **settings, n_threads=1)
-            pool.shutdown(wait=False)
+        self._warned = True
+        warnings.warn(
+            f"{type(self).__name__} found fewer than n_neighbors={self.n_neighbors} candidates that its rules allow "
+            f"for {graph.lacking} of {self.n} instances (groups={self.groups}, skip={self.skip}, "
+            f"margin={self.margin}), so their walks go on from random seeds and their batches are easier: use a larger "
+            "margin, fewer neighbours or more candidates",
+            stacklevel=5,
+        )
 
     @property
     def _outdated(self) -> bool:
@@ -135,15 +196,15 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         starts = self._rng(1).permutation(self.n)[chunk]
         states = random_states(len(self), self.seed, self.epoch, 2)[chunk]
         restarts = self._restarts(chunk)
-        batches, *counts = fill_batches(self._neighbors, starts, self.batch_size, restarts, states)
+        batches, *counts = fill_batches(self._neighbors, starts, self.batch_size, restarts, states, self.groups)
         return batches, WalkStats(len(batches), *counts)
 
     def _plan_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
         first = self._position
-        order = self._rng(3, first).permutation(planned if len(planned) else self.n)
+        order = self._rng(3, first).permutation(planned[planned >= 0] if len(planned) else self.n)
         restarts = self._restarts(range(first, first + -(-len(order) // self.batch_size)))
         state = random_states(1, self.seed, self.epoch, 4, first)[0]
-        queue, *counts = cut_into_batches(self._neighbors, order, self.batch_size, restarts, state)
+        queue, *counts = cut_into_batches(self._neighbors, order, self.batch_size, restarts, state, self.groups)
         return queue, WalkStats(len(restarts), *counts)
 
     @property
@@ -166,25 +227,25 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken: the next iteration continues that epoch."""
         super().load_state_dict(state)
-        self.graph, next_graph = (_graph(state[name], self.n_candidates) for name in ("graph", "next_graph"))
+        self.graph, next_graph = (self._graph_of(state[name]) for name in ("graph", "next_graph"))
         self._next_graph = None
         if next_graph is not None:
             self._next_graph = Future()
             self._next_graph.set_result(next_graph)
         self.stats = WalkStats(**state["stats"])
 
+    def _graph_of(self, state: dict | None) -> ProximityGraph | None:
+        """Return the graph of `_graph_state`."""
+        if state is None:
+            return None
+        arrays = {name: state[name].numpy() for name in _ARRAYS}
+        numbers = {name: state[name] for name in _NUMBERS}
+        return ProximityGraph(**arrays, **numbers, n_candidates=self.n_candidates, rules=self._rules)
+
 
 def _graph_state(graph: ProximityGraph | None) -> dict | None:
     """Return what a graph is made of; the arrays are tensors that share their memory."""
     if graph is None:
         return None
-    arrays = {name: torch.from_numpy(getattr(graph, name)) for name in ("neighbors", "similarities")}
-    return {**arrays, "seed": graph.seed}
-
-
-def _graph(state: dict | None, n_candidates: int) -> ProximityGraph | None:
-    """Return the graph of `_graph_state`."""
-    if state is None:
-        return None
-    arrays = (state[name].numpy() for name in ("neighbors", "similarities"))
-    return ProximityGraph(*arrays, n_candidates=n_candidates, seed=state["seed"])
+    arrays = {name: torch.from_numpy(getattr(graph, name)) for name in _ARRAYS}
+    return arrays | {name: getattr(graph, name) for name in _NUMBERS}

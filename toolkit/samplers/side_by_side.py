@@ -79,8 +79,9 @@ class SideBySide:
             return graph
         graph = self._widest.get(n_candidates)
         if graph is None or graph.n_neighbors < n_neighbors:
-            settings = {"n_candidates": n_candidates, "n_neighbors": n_neighbors}
-            graph = ProximityGraph.build(self.vectors, **settings, seed=self.seed)
+            graph = ProximityGraph.build(
+                self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, seed=self.seed
+            )
             others = {key: kept for key, kept in self._widest.items() if key != n_candidates}
             self._widest = dict([*others.items()][-1:]) | {n_candidates: graph}
         graph = self._graph = graph if graph.n_neighbors == n_neighbors else graph.narrow(n_neighbors)

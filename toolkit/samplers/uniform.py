@@ -15,6 +15,9 @@ class UniformBatchSampler(BatchSampler):
     drop_last : bool
         Leave out the last, smaller batch, whose contrastive loss has fewer negatives. An epoch is then N // B
         batches, as many as the other samplers'.
+    groups : array, shape (N,), optional
+        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        at most N / B instances.
     seed : int
         Random seed. Batches follow from (seed, epoch).
 
@@ -26,9 +29,9 @@ class UniformBatchSampler(BatchSampler):
     (2, [4, 4])
     """
 
-    def __init__(self, n: int, batch_size: int, *, drop_last: bool = True, seed: int = 0) -> None:
-        super().__init__(n, batch_size, drop_last, seed)
+    def __init__(self, n: int, batch_size: int, *, drop_last: bool = True, groups=None, seed: int = 0) -> None:
+        super().__init__(n, batch_size, drop_last, seed, groups)
 
     def _plan(self) -> None:
         if len(self._queue) == 0:
-            self._queue = self._rng().permutation(self.n)[self._position * self.batch_size :]
+            self._queue = self._cut(self._rng().permutation(self.n))[self._position * self.batch_size :]
