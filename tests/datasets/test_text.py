@@ -133,6 +133,18 @@ def test_sentences_in_a_loader_and_in_workers(tokenizer):
             assert tokens["attention_mask"].sum(1).tolist() == sentences.lengths[index].tolist()
 
 
+def test_selected_sentences_keep_their_tokens(tokenizer):
+    for texts in (TEXTS, np.array(TEXTS, np.dtypes.StringDType())):
+        sentences = Sentences(texts, tokenizer, labels=np.arange(12))
+        part = sentences.select([5, 2, 2, 0])
+        assert list(part.texts) == [TEXTS[i] for i in (5, 2, 2, 0)]
+        assert part.labels.tolist() == [5, 2, 2, 0]
+        assert len(part.ids) == part.lengths.sum()
+        torch.testing.assert_close(part.batch([1, 3])["input_ids"], sentences.batch([2, 0])["input_ids"])
+        assert part[2][1].tolist() == sentences[2][1].tolist()
+        assert len(sentences) == 12
+
+
 def test_a_line_of_ten_thousand_words_is_cut(tmp_path, tokenizer):
     path = write(tmp_path, b"a dog runs\n" + b"dog " * 10_000 + b"\na man")
     sentences = text_file(path, tokenizer, max_length=16, progress=False)

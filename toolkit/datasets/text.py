@@ -16,13 +16,13 @@ Sentences(n=20000, max_length=32, classes=25)
 
 from array import array
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
@@ -130,17 +130,36 @@ class Sentences(Dataset):
 
     def collate(self, items: Iterable[tuple[int, np.ndarray]]) -> "tuple[Tensor, BatchEncoding]":
         """Return the indices (B,) and the padded tokens of some items."""
-        from transformers import BatchEncoding
-
         index, rows = zip(*items, strict=True)
-        ids = [torch.from_numpy(row.astype(np.int64)) for row in rows]
-        tokens = pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id)
-        mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
-        return torch.tensor(index), BatchEncoding({"input_ids": tokens, "attention_mask": mask})
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        return torch.tensor(index), self._padded(np.concatenate(rows), np.cumsum(lengths) - lengths, lengths)
 
     def batch(self, indices) -> "BatchEncoding":
         """Return the padded tokens of the sentences `indices`."""
-        return self.collate([self[index] for index in _checks.indices("indices", indices, len(self))])[1]
+        rows = _checks.indices("indices", indices, len(self))
+        return self._padded(self.ids, self._starts[rows], self.lengths[rows])
+
+    def select(self, indices) -> "Sentences":
+        """Return the sentences `indices`, in this order, without tokenising them again."""
+        rows = _checks.indices("indices", indices, len(self))
+        part = copy(self)
+        part.texts = self.texts[rows] if isinstance(self.texts, np.ndarray) else [self.texts[row] for row in rows]
+        part.labels = None if self.labels is None else self.labels[rows]
+        part.lengths = self.lengths[rows]
+        part._starts = np.cumsum(part.lengths) - part.lengths
+        shifts = np.repeat(self._starts[rows] - part._starts, part.lengths)
+        part.ids = self.ids[np.arange(len(shifts)) + shifts]
+        return part
+
+    def _padded(self, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> "BatchEncoding":
+        from transformers import BatchEncoding
+
+        columns = np.arange(lengths.max())
+        inside = columns < lengths[:, None]
+        tokens = ids.take(starts[:, None] + columns, mode="clip")  # beyond the last sentence lies padding only
+        tokens = np.where(inside, tokens, self.tokenizer.pad_token_id)
+        parts = {"input_ids": tokens, "attention_mask": inside}
+        return BatchEncoding({name: torch.from_numpy(part.astype(np.int64)) for name, part in parts.items()})
 
     def __repr__(self) -> str:
         classes = f", classes={len(self.classes)}" if self.classes else ""

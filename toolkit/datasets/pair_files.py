@@ -1,0 +1,152 @@
+"""Pairs of texts in one's own files: TSV, CSV, JSON lines, Parquet, or a Hugging Face `Dataset`."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.datasets.pair_sets import PairData, split_pairs
+
+CHUNK = 10_000  # rows read at a time
+JSON = (".jsonl", ".ndjson", ".json")
+SUFFIXES = (".tsv", ".csv", *JSON, ".parquet")
+PACKED = (".gz", ".bz2", ".xz")
+
+
+def read(
+    path,
+    query: str = "query",
+    target: str = "target",
+    group: str | None = None,
+    tokenizer=None,
+    max_length: int = 64,
+    *,
+    n_dev: int | None = None,
+    n_test: int | None = None,
+    seed: int = 0,
+) -> PairData:
+    """Return the pairs of texts in two columns of a file.
+
+    Files are read in parts, so that memory stays near the size of the texts. Pairs with the same query, target or group
+    lie on one side of the split, and all targets of the same query are right for it.
+
+    Parameters
+    ----------
+    path : path or datasets.Dataset
+        File whose name ends in .tsv, .csv, .jsonl, .ndjson, .json (JSON lines all) or .parquet, text files also
+        compressed (.gz, .bz2, .xz); or a data set of Hugging Face's `datasets`. TSV and CSV files begin with the
+        columns' names; TSV is read without quoting.
+    query, target : str
+        Columns of the texts.
+    group : str, optional
+        Column of the groups: pairs of the same document, product, ...
+    tokenizer : str, path or transformers tokenizer, optional
+        Tokenizer of both sides, as for `Sentences`; by default one trained on the training pairs, without special
+        tokens at the ends.
+    max_length : int
+        Largest number of tokens of a text; longer ones are cut.
+    n_dev, n_test : int, optional
+        Number of distinct queries to hold out; by default 3,000, or a tenth of all where that is less.
+    seed : int
+        Random seed of the split.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        For no such file, a file of another kind, a column that is not there, an empty text (the row is named, counted
+        from 0 without the header), and too few pairs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from toolkit.datasets import pairs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "capitals.tsv"
+    ...     rows = (f"capital of country {i}\\tcity {i}\\n" for i in range(100))
+    ...     _ = path.write_text("question\\tanswer\\n" + "".join(rows))
+    ...     pairs.read(path, query="question", target="answer")
+    PairData(train=80, dev=10, test=10, targets=100)
+    """
+    names = [query, target] if group is None else [query, target, group]
+    parts, start = [], 0
+    for columns in _chunks(path, names):
+        parts.append([_texts(name, values, start) for name, values in zip(names, columns, strict=True)])
+        start += len(columns[0])
+    if not start:
+        raise ValueError(f"{_name(path)} must have rows, got none")
+    queries, targets, *groups = map(np.concatenate, zip(*parts, strict=True))
+    return split_pairs(
+        queries,
+        targets,
+        tokenizer,
+        max_length,
+        groups=groups[0] if groups else None,
+        n_dev=n_dev,
+        n_test=n_test,
+        seed=seed,
+        source=_name(path),
+    )
+
+
+def _chunks(path, names: list[str]) -> Iterator[list]:
+    """Yield the columns `names` of some rows at a time."""
+    if hasattr(path, "column_names"):  # a Dataset
+        yield from _of_dataset(path, _name(path), names)
+        return
+    path = Path(path).expanduser()
+    suffix = next((ending for ending in reversed(path.suffixes) if ending not in PACKED), "")
+    if suffix not in SUFFIXES or (suffix == ".parquet" and path.suffix != suffix):
+        raise ValueError(f"path must end in {', '.join(SUFFIXES)}, or be a datasets.Dataset, got {path.name!r}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}: give the path of a file of pairs")
+    if not path.stat().st_size:
+        return
+    if suffix in (".tsv", ".csv"):
+        yield from _of_table(path, suffix, names)
+        return
+    from datasets import load_dataset
+
+    kind = "parquet" if suffix == ".parquet" else "json"
+    yield from _of_dataset(load_dataset(kind, data_files=str(path), split="train", streaming=True), str(path), names)
+
+
+def _of_table(path: Path, suffix: str, names: list[str]) -> Iterator[list]:
+    import pandas as pd
+
+    layout: dict[str, Any] = {"sep": "\t", "quoting": csv.QUOTE_NONE} if suffix == ".tsv" else {}
+    _check_columns(str(path), pd.read_csv(path, nrows=0, **layout).columns.tolist(), names)
+    layout |= {"dtype": str, "keep_default_na": False, "index_col": False}
+    with pd.read_csv(path, usecols=names, chunksize=CHUNK, **layout) as reader:
+        for chunk in reader:
+            yield [chunk[name].tolist() for name in names]
+
+
+def _of_dataset(dataset, where: str, names: list[str]) -> Iterator[list]:
+    columns = dataset.column_names
+    if columns is None:  # of a stream whose columns show with its first row
+        columns = list(next(iter(dataset), {}))
+    _check_columns(where, columns, names)
+    for chunk in dataset.select_columns(names).iter(CHUNK):
+        yield [chunk[name] for name in names]
+
+
+def _check_columns(where: str, columns: list[str], names: list[str]) -> None:
+    absent = [name for name in names if name not in columns]
+    if absent:
+        raise ValueError(
+            f"{where} has no column {absent[0]!r}, only {', '.join(map(repr, columns))}: name the columns with query=, "
+            "target= and group="
+        )
+
+
+def _texts(name: str, values: list, start: int) -> np.ndarray:
+    for row, value in enumerate(values, start):
+        if not isinstance(value, (str, int)) or not str(value).strip():
+            raise ValueError(f"column {name!r} must hold a text in each row, got {value!r} in row {row}")
+    return np.array([str(value) for value in values], np.dtypes.StringDType())
+
+
+def _name(path) -> str:
+    return repr(path) if hasattr(path, "column_names") else Path(path).name
