@@ -72,7 +72,7 @@ def test_results_have_a_value_an_interval_and_a_table():
     results = [
         member for member in vars(metrics).values() if inspect.isclass(member) and member.__name__ != "Candidates"
     ]
-    results += [proximity.Escape, training.Comparison, evaluation.STSScores]
+    results += [proximity.Escape, training.Comparison, evaluation.STSScores, evaluation.RetrievalScores]
     assert len(results) > 8
     for result in results:
         assert isinstance(inspect.getattr_static(result, "value"), property), result

@@ -1,6 +1,6 @@
 """Features of a data set from a frozen model."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 from toolkit import _checks
 
 
-@torch.no_grad()
 def embed(
     model: nn.Module, dataset, batch_size: int = 256, projected: bool = False, progress: bool = False
 ) -> tuple[Tensor, Tensor | None]:
@@ -55,32 +54,57 @@ def embed(
     >>> features.shape, labels.shape
     (torch.Size([2000, 256]), torch.Size([2000]))
     """
-    _checks.integer("batch_size", batch_size, 1)
-    n = _checks.integer("number of instances", len(dataset), 1)
     name = "project" if projected else "encode"
     encode = getattr(model, name, None)
     if not callable(encode):
         raise TypeError(f"model must have a method {name}, got {type(model).__name__} without one")
-    source = dataset if hasattr(dataset, "batch") and hasattr(dataset, "labels") else _Pairs(dataset)
+    source = dataset if hasattr(dataset, "batch") and hasattr(dataset, "labels") else _LabelledInputs(dataset)
+    features = encode_all(model, encode, source, batch_size, progress)
+    labels = source.labels
+    return features, None if labels is None else torch.as_tensor(labels)
+
+
+@torch.no_grad()
+def encode_all(
+    model: nn.Module, encode: Callable[..., Tensor], source, batch_size: int = 256, progress: bool = False
+) -> Tensor:
+    """Return the outputs (N, d) of a model's method for all instances, in their order, as float32 on the CPU.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model, in eval mode meanwhile.
+    encode : callable
+        Method of the model that turns a batch into a tensor (B, d).
+    source : tensor or data set
+        Inputs (N, ...), or anything with a length and a method ``batch(indices)``.
+    batch_size, progress
+        As for `embed`.
+    """
+    _checks.integer("batch_size", batch_size, 1)
+    n = _checks.integer("number of instances", len(source), 1)
     order = np.argsort(-getattr(source, "lengths", np.zeros(n)), kind="stable")
     device = next(model.parameters(), torch.empty(0)).device
     features = torch.empty(0)
     with evaluating(model), tqdm(total=n, desc="embed", unit="instance", disable=not progress) as bar:
         for start in range(0, n, batch_size):
             rows = order[start : start + batch_size]
-            part = encode(source.batch(rows).to(device)).float().cpu()
+            batch = source[torch.from_numpy(rows)] if isinstance(source, Tensor) else source.batch(rows)
+            part = encode(batch.to(device)).float().cpu()
             features = features if start else part.new_empty(n, *part.shape[1:])
             features[rows] = part
             bar.update(len(rows))
-    labels = source.labels
-    return features, None if labels is None else torch.as_tensor(labels)
+    return features
 
 
-class _Pairs:
+class _LabelledInputs:
     """A map-style data set of (input, label) with the methods that the toolkit's own sets have."""
 
     def __init__(self, dataset) -> None:
         self.dataset, self._labels = dataset, []
+
+    def __len__(self) -> int:
+        return len(self.dataset)
 
     @property
     def labels(self) -> Tensor:
