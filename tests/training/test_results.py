@@ -286,6 +286,33 @@ def test_two_processes_at_once_make_each_run_once(tmp_path):
     assert Comparison.read(out).to_frame().sort_values(order).value.tolist() == expected
 
 
+LOCKED = """
+import sys
+from toy_task import make_task
+from toolkit.training import compare
+def on_step(history):
+    print("at it", flush=True)
+    sys.stdin.readline()
+compare(make_task(training={"on_step": on_step}), ["uniform"], ["square"], [0], sys.argv[1], progress=False)
+"""
+
+
+def test_a_run_that_another_process_makes_is_left_for_the_end(tmp_path):
+    out, order = tmp_path / "runs.csv", []
+    other = python(LOCKED, out, stdin=-1, stdout=-1, text=True)
+    assert other.stdout.readline() == "at it\n"
+
+    def on_step(history):
+        order.append(len(history))
+        if len(order) == 2 * STEPS:  # two runs are made; the other process may end its own
+            other.stdin.close()
+
+    found = run(make_task(training={"on_step": on_step}), out, seeds=[0, 1, 2])
+    assert other.wait(timeout=300) == 0
+    assert order == 2 * list(range(1, STEPS + 1)), "the run of the other process is not made again"
+    assert found.seed.tolist() == [0, 1, 2], "rows stand in the order of the seeds all the same"
+
+
 def test_doubled_rows_of_a_file_count_once(tmp_path):
     out = tmp_path / "runs.csv"
     run(make_task(), out, ["uniform", "knn"], [0, 1])

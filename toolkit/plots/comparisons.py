@@ -39,12 +39,12 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     for _, row in table.iterrows():
         i = samplers.index(row.sampler)
         y = losses.index(row.loss) * (len(samplers) + 0.6) + i
-        color = color_of(_label(row.sampler), i)
+        color = color_of(sampler_label(row.sampler), i)
         seeds = 100 * seed_differences(runs[runs.loss == row.loss], baseline, row.sampler)
         ax.plot(seeds, np.full(len(seeds), y + 0.25), "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
         ax.plot([100 * row.low, 100 * row.high], [y, y], color=color, linewidth=2.5, solid_capstyle="round")
         ax.plot(100 * row.difference, y, "D", color=color, markersize=7, markeredgecolor="white")
-    base = _label(baseline)
+    base = sampler_label(baseline)
     mark(ax, 0, base.lower())
     middle = (len(samplers) - 1) / 2
     names = [LOSS_NAMES.get(loss, loss) for loss in losses]
@@ -52,7 +52,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     ax.set_ylim((len(losses) - 1) * (len(samplers) + 0.6) + 2 * middle + 0.6, -0.5)
     ax.tick_params("y", length=0)
     ax.set_xlabel(f"{table.metric.iloc[0]}: difference to {base.lower()} batches (points)")
-    side_labels(ax, {label: color_of(label, i) for i, label in enumerate(map(_label, samplers))})
+    side_labels(ax, {label: color_of(label, i) for i, label in enumerate(map(sampler_label, samplers))})
     ax.set_title(_finding(table, base), pad=20)
     return ax
 
@@ -63,7 +63,7 @@ def seed_differences(runs, baseline: str, sampler: str) -> np.ndarray:
     return (by_seed[sampler] - by_seed[baseline]).dropna().to_numpy()
 
 
-def _label(sampler: str) -> str:
+def sampler_label(sampler: str) -> str:
     """Return a sampler's name in figures."""
     return SAMPLERS[sampler].label if sampler in SAMPLERS else sampler
 
@@ -76,5 +76,7 @@ def _finding(table, base: str) -> str:
         clear = [f"above {base.lower()}"] * (better > worse) + [f"below {base.lower()}"] * (worse > better)
         count = max(better, worse)
         of = f" with {count} of {len(rows)} losses" if len(rows) > 1 else ""
-        parts.append(f"{_label(name)}: " + (f"{clear[0]}{of}" if clear else f"no clear difference from {base.lower()}"))
+        parts.append(
+            f"{sampler_label(name)}: " + (f"{clear[0]}{of}" if clear else f"no clear difference from {base.lower()}")
+        )
     return "\n".join(parts)

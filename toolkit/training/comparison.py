@@ -1,76 +1,25 @@
 """Samplers side by side: equal steps, equal seeds, paired differences."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
 from toolkit._result import mean_interval
-from toolkit.samplers.registry import SAMPLERS, SamplerKind
-from toolkit.training import results
-from toolkit.training.history import History, compared_columns
-from toolkit.training.loop import train
+from toolkit.training import curves, results
+from toolkit.training.history import compared_columns
 from toolkit.training.results import GROUP, KEY
+from toolkit.training.task import UNTRAINED, Task, run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNTRAINED = "untrained"  # in place of a sampler: the model as it is before training
-
-
-@dataclass(frozen=True)
-class Task:
-    """What samplers are compared on: data, a model, a test.
-
-    Attributes
-    ----------
-    name, model : str
-        Names of data set and model, as in the columns ``set`` and ``model`` of the results.
-    dataset : Dataset
-        Training data, as for `toolkit.training.train`.
-    steps : int
-        Training steps of each run.
-    batch_size : int
-        Instances per batch.
-    make_model : callable
-        Called with the name of a loss, returns a new model. Random numbers are seeded before.
-    evaluate : callable
-        Called with the trained model, returns numbers by name, the one to compare first. Larger is better.
-    make_optimizer : callable, optional
-        Called with the model, returns ``(optimizer, scheduler)``. By default those of `train`.
-    labels : array, shape (N,), optional
-        Classes for false-negative rates; training does not see them.
-    training : dict
-        Further arguments of `train`.
-    settings : str
-        Whatever else distinguishes one set of runs from another, such as the name of a preset.
-    sampler_settings : mapping of str to mapping
-        Further arguments of samplers, by the sampler's name.
-    samplers : mapping of str to SamplerKind
-        Samplers by name, by default those of `toolkit.samplers.registry.SAMPLERS`.
-    """
-
-    name: str
-    model: str
-    dataset: Dataset
-    steps: int
-    batch_size: int
-    make_model: Callable[[str], nn.Module]
-    evaluate: Callable[[nn.Module], dict[str, float]]
-    make_optimizer: Callable[[nn.Module], tuple] | None = None
-    labels: object = None
-    training: dict[str, Any] = field(default_factory=dict)
-    settings: str = ""
-    sampler_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    samplers: Mapping[str, SamplerKind] = field(default_factory=lambda: SAMPLERS)
+SAME = [*GROUP, "steps", "metric"]  # what compared runs have in common
 
 
 class Comparison:
@@ -81,7 +30,8 @@ class Comparison:
     runs : DataFrame
         One row per run: set, model, sampler, loss, seed, steps, settings; metric, value: the result to compare;
         false_negative_rate, hardness: means over the second half of the steps; seconds, sampler_seconds: of the
-        training; then all other results of the test.
+        training; then all other results of the test, and for each point of a curve ``curve@STEP``, its value, and
+        ``seconds@STEP``, the training time so far.
     """
 
     def __init__(self, runs: "pd.DataFrame") -> None:
@@ -106,7 +56,9 @@ class Comparison:
     def differences(self, baseline: str = "uniform") -> "pd.DataFrame":
         """Return the difference of each sampler to a baseline over common seeds, with its 95 % interval (Student's t).
 
-        The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single one.
+        The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single one. ``percent``,
+        ``percent_low`` and ``percent_high`` are relative to the baseline's mean, whose own spread the interval
+        includes.
 
         Raises
         ------
@@ -115,18 +67,67 @@ class Comparison:
         """
         import pandas as pd
 
-        group = [*GROUP, "steps", "metric"]
+        reference = self._of(baseline)[[*SAME, "seed", "value"]]
+        pairs = self._others(baseline).merge(reference, on=[*SAME, "seed"], suffixes=("", "_baseline"))
+        rows = []
+        for _, pair in pairs.groupby([*SAME, "sampler"], sort=False):
+            difference, base = pair.value - pair.value_baseline, pair.value_baseline.mean()
+            ratio = difference.mean() / base
+            spread = (difference - ratio * pair.value_baseline) / abs(base)  # of the ratio, to first order
+            percent = 100 * (difference.mean() / abs(base) + spread)
+            numbers = (difference.mean(), *mean_interval(difference), percent.mean(), *mean_interval(percent))
+            rows.append((*pair.iloc[0][[*SAME, "sampler"]], len(pair), *numbers))
+        intervals = [prefix + bound for prefix in ("", "percent_") for bound in ("low", "high")]
+        return pd.DataFrame(
+            rows, columns=[*SAME, "sampler", "runs", "difference", *intervals[:2], "percent", *intervals[2:]]
+        )
+
+    def curves(self) -> "pd.DataFrame":
+        """Return the curves of all runs, one row for each point.
+
+        Its columns are those that identify a run, then ``step``, ``seconds`` (of training so far) and ``value``. There
+        are no rows of tasks without a curve.
+        """
+        return curves.tidy(self._runs[self._runs.sampler != UNTRAINED], [*SAME, "sampler", "seed"])
+
+    def steps_to_best(self, baseline: str = "uniform") -> "pd.DataFrame":
+        """Return how soon each sampler's curve reaches the best value of a baseline's, over common seeds.
+
+        ``steps_ratio`` is the step at which a sampler first reaches the value, over the step at which the baseline
+        has it: the mean over seeds, with its 95 % interval (Student's t), ``steps_low`` to ``steps_high``, NaN for a
+        single seed. ``seconds_ratio`` and its interval are the same over training time, the sampler's included.
+        ``reached`` of ``runs`` runs reached the value. The others count with their last step, so that ratio and
+        interval are lower bounds where ``reached`` is less than ``runs``.
+
+        Raises
+        ------
+        ValueError
+            For a baseline that has no runs, and results without curves.
+        """
+        import pandas as pd
+
+        self._of(baseline)
+        points = self.curves()
+        if points.empty:
+            raise ValueError("steps_to_best needs results with curves, got none: give the task a curve")
+        reference = dict(list(points[points.sampler == baseline].groupby([*SAME, "seed"])))
+        rows = []
+        for names, runs in points[points.sampler != baseline].groupby([*SAME, "sampler"], sort=False):
+            pairs = [(run, reference.get((*names[:-1], seed))) for seed, run in runs.groupby("seed")]
+            found = pd.DataFrame([curves.to_best(run, other) for run, other in pairs if other is not None])
+            if len(found):
+                rows.append((*names, len(found), int(found.reached.sum()), *curves.mean_ratios(found)))
+        return pd.DataFrame(rows, columns=[*SAME, "sampler", "runs", "reached", *curves.ratio_columns()])
+
+    def _of(self, baseline: str) -> "pd.DataFrame":
+        """Return the runs of a baseline, or raise if there are none."""
         runs = self._runs[self._runs.sampler != UNTRAINED]
-        reference = runs[runs.sampler == baseline][[*group, "seed", "value"]]
-        if reference.empty:
+        if baseline not in set(runs.sampler):
             raise ValueError(f"baseline must be one of {', '.join(runs.sampler.unique())}, got {baseline!r}")
-        pairs = runs[runs.sampler != baseline].merge(reference, on=[*group, "seed"], suffixes=("", "_baseline"))
-        pairs["difference"] = pairs.value - pairs.value_baseline
-        rows = [
-            (*names, len(pair), pair.difference.mean(), *mean_interval(pair.difference))
-            for names, pair in pairs.groupby([*group, "sampler"], sort=False)
-        ]
-        return pd.DataFrame(rows, columns=[*group, "sampler", "runs", "difference", "low", "high"])
+        return runs[runs.sampler == baseline]
+
+    def _others(self, baseline: str) -> "pd.DataFrame":
+        return self._runs[~self._runs.sampler.isin([baseline, UNTRAINED])]
 
     @property
     def value(self) -> float:
@@ -152,7 +153,7 @@ class Comparison:
 
 
 def compare(
-    task: Task,
+    task: Task | Sequence[Task],
     samplers: Iterable[str] | None = None,
     losses: Sequence[str] = ("infonce",),
     seeds: Iterable[int] = range(5),
@@ -166,8 +167,8 @@ def compare(
 
     Parameters
     ----------
-    task : Task
-        Data, model and test.
+    task : Task or sequence of Task
+        Data, model and test. Several tasks are run seed by seed, with the results of all in one table.
     samplers : iterable of str, optional
         Names in ``task.samplers``, by default all, or ``"untrained"`` for the model as it is before training.
     losses : sequence of str
@@ -177,15 +178,15 @@ def compare(
     out : path, optional
         CSV file to which each run adds its row. Runs that are there are not repeated, and a run that was killed goes on
         from its last checkpoint, a file next to it that is deleted once the row is on disk. Several processes may
-        share the file: each run is made by one of them, the others wait for it.
+        share the file: each run is made by one of them, and one that others are making is left for the end.
     progress : bool
         Show a progress bar.
 
     Raises
     ------
     ValueError
-        For an unknown sampler and an `out` that is not a file of results, before any training, and if `out` has other
-        columns than `evaluate` returns.
+        For an unknown sampler and an `out` that is not a file of results or has another curve, before any training, and
+        if `out` has other columns than `evaluate` returns.
     KeyboardInterrupt
         If a training was stopped; the next call goes on from there.
 
@@ -210,16 +211,28 @@ def compare(
     >>> result, result.differences().sampler.tolist(), -1 < result.value < 1
     (Comparison(runs=2), ['random_walk'], True)
     """
+    tasks = [task] if isinstance(task, Task) else list(task)
     path = None if out is None else Path(out)
+    samplers = samplers if samplers is None else list(samplers)
+    runs = [(t, key) for seed in seeds for t in tasks for key in _keys(t, samplers, losses, seed)]
     if path:
-        results.check(path)
-    rows = []
-    with tqdm(_keys(task, samplers, losses, seeds), disable=not progress) as bar:
-        for key in bar:
-            bar.set_postfix_str(f"{task.name} {key['loss']} {key['sampler']} seed {key['seed']}")
-            run = partial(_run, task, key, key["loss"] or losses[0])
-            rows.append(results.once(path, key, run) if path else run(None))
-    return Comparison(_frame(rows))
+        for t in tasks:
+            results.check(path, curves.columns(t.curve_steps))
+    rows: dict[int, dict] = {}
+    waiting, asked = deque(enumerate(runs)), 0
+    with tqdm(total=len(runs), disable=not progress) as bar:
+        while waiting:
+            number, (t, key) = waiting.popleft()
+            asked += 1
+            bar.set_postfix_str(f"{t.name} {key['loss']} {key['sampler']} seed {key['seed']}")
+            make = partial(run, t, key, key["loss"] or losses[0])
+            row = results.once(path, key, make, wait=asked > len(runs)) if path else make(None)
+            if row is None:  # another process is at it
+                waiting.append((number, (t, key)))
+                continue
+            rows[number] = row
+            bar.update()
+    return Comparison(_frame([rows[number] for number in sorted(rows)]))
 
 
 def _frame(rows: list[dict]):
@@ -229,46 +242,13 @@ def _frame(rows: list[dict]):
     return pd.DataFrame(rows, columns=None if rows else results.required_columns())
 
 
-def _keys(task: Task, samplers, losses, seeds) -> list[dict]:
-    """Return what identifies each run, in the order in which they are made."""
+def _keys(task: Task, samplers, losses, seed) -> list[dict]:
+    """Return what identifies each run of a seed, in the order in which they are made."""
     keys = {}
-    for seed, loss, sampler in product(seeds, losses, task.samplers if samplers is None else samplers):
+    for loss, sampler in product(losses, task.samplers if samplers is None else samplers):
         _checks.choice("samplers", sampler, (*task.samplers, UNTRAINED))
         trained = sampler != UNTRAINED
         names = (task.name, task.model, loss if trained else "", task.settings, sampler)
         key = (*map(str, names), _checks.integer("seeds", seed, 0), task.steps if trained else 0)
         keys[key] = dict(zip(KEY, key, strict=True))
     return list(keys.values())
-
-
-def _run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
-    """Train and test one model; return its row."""
-    torch.manual_seed(key["seed"])
-    model = task.make_model(loss)
-    history = History()
-    if key["sampler"] != UNTRAINED:
-        kind, arguments = task.samplers[key["sampler"]], task.sampler_settings.get(key["sampler"], {})
-        sampler = kind.make(_checks.size("dataset", task.dataset), task.batch_size, seed=key["seed"], **arguments)
-        optimizer, scheduler = task.make_optimizer(model) if task.make_optimizer else (None, None)
-        settings: dict[str, Any] = {"progress": False, "checkpoint_every": 500} | task.training
-        settings |= {"optimizer": optimizer, "scheduler": scheduler, "labels": task.labels, "checkpoint": checkpoint}
-        history = train(model, task.dataset, sampler, task.steps, **settings)
-        if history.interrupted:
-            raise KeyboardInterrupt(f"stopped at step {len(history)} of {task.steps}")
-    (metric, value), *others = _evaluate(task, model).items()
-    frame = history.to_frame()
-    parts = {"mean": frame.iloc[len(frame) // 2 :], "sum": frame}
-    measured = {c.name: float(parts[c.compared][c.name].agg(c.compared)) for c in compared_columns()}
-    return key | {"metric": metric, "value": value} | measured | dict(others)
-
-
-def _evaluate(task: Task, model: nn.Module) -> dict[str, float]:
-    """Return the results of the test, or raise unless they are numbers by names that are free."""
-    found = task.evaluate(model)
-    taken = [name for name in list(found)[1:] if name in results.required_columns()]
-    if taken or not found:
-        raise ValueError(f"evaluate must return one or more results, none of them named {taken}, got {found!r}")
-    try:
-        return {name: float(value) for name, value in found.items()}
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"evaluate must return numbers by name, got {found!r}") from error

@@ -46,7 +46,8 @@ def train(
     Parameters
     ----------
     model : nn.Module
-        Model to train in place, on its device. Called with the views of a batch, returns (loss, embeddings).
+        Model to train in place, on its device. Called with the views of a batch, returns (loss, embeddings), or
+        (loss, queries, targets) of pairs.
     dataset : Dataset
         Items are (index, view, ...). A method `collate` makes a batch of them where they are not plain tensors.
     sampler : BatchSampler
@@ -54,7 +55,7 @@ def train(
     steps : int
         Number of batches to train on in all, those before a resume included.
     optimizer : Optimizer, optional
-        By default Adam with learning rate 1e-3.
+        By default Adam with learning rate 1e-3, or SparseAdam for a model of embeddings with sparse gradients.
     scheduler : LRScheduler, optional
         Schedule of that optimizer, stepped after each of its steps; see `toolkit.training.warmup_cosine`.
     precision : {"float32", "bfloat16"}
@@ -84,8 +85,9 @@ def train(
     Raises
     ------
     ValueError
-        If the data set and the sampler differ in size, the data set's items do not begin with their index, or the
-        checkpoint is damaged, of another run or of another version.
+        If the data set and the sampler differ in size, the data set's items do not begin with their index, the model
+        has parameters with sparse gradients and others but no optimizer is given, or the checkpoint is damaged, of
+        another run or of another version.
 
     Examples
     --------
@@ -101,7 +103,7 @@ def train(
     """
     _check_arguments(dataset, sampler, steps, precision, checkpoint, checkpoint_every, probe_every)
     codes = None if labels is None else _checks.labels("labels", labels, sampler.n)
-    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = optimizer or _default_optimizer(model)
     run = Run(model, sampler, optimizer, scheduler, precision, augmentation, codes)
     path = None if checkpoint is None else Path(checkpoint)
     if path and path.exists():
@@ -127,6 +129,21 @@ def train(
             if last:
                 break
     return history
+
+
+def _default_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """Return Adam, or its variant for sparse gradients, which takes no others; raise for a model with both kinds."""
+    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse]
+    tables = {id(layer.weight) for layer in layers if layer.weight.requires_grad}
+    dense = [name for name, value in model.named_parameters() if value.requires_grad and id(value) not in tables]
+    if tables and dense:
+        raise ValueError(
+            f"optimizer must be given for a model with sparse gradients ({type(layers[0]).__name__} with sparse=True) "
+            f"and dense ones (as of {dense[0]!r}), since Adam takes only dense ones and SparseAdam only sparse ones: "
+            "pass one that takes both, such as torch.optim.Adagrad, or build the embeddings with sparse=False"
+        )
+    kind = torch.optim.SparseAdam if tables else torch.optim.Adam
+    return kind([value for value in model.parameters() if not tables or value.requires_grad], lr=1e-3)
 
 
 def _loader(dataset: Dataset, run: Run, num_workers: int) -> DataLoader:

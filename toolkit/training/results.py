@@ -5,12 +5,13 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from toolkit.training import curves
 from toolkit.training.history import compared_columns
 
 GROUP = ("set", "model", "loss", "settings")
@@ -24,11 +25,18 @@ def required_columns() -> list[str]:
     return [*KEY, "metric", "value", *(column.name for column in compared_columns())]
 
 
-def check(path: Path) -> None:
-    """Raise ValueError unless `path` is a file of results or can become one."""
-    if path.exists():
-        with warnings.catch_warnings(action="ignore"):
-            _split(path)
+def check(path: Path, curve: Sequence[str] = ()) -> None:
+    """Raise ValueError unless `path` is a file of results with the columns of a curve, or can become one."""
+    if not path.exists():
+        return
+    with warnings.catch_warnings(action="ignore"):
+        header, _, _ = _split(path)
+    found = curves.steps_of(header)
+    if header and found != curves.steps_of(curve):
+        raise ValueError(
+            f"out must be a file of results with a curve at the steps {curves.steps_of(curve)}, got one with those at "
+            f"{found}: {str(path)!r}; give another path"
+        )
 
 
 def read(path: Path) -> list[dict]:
@@ -44,16 +52,20 @@ def read(path: Path) -> list[dict]:
     return rows
 
 
-def once(path: Path, key: dict, run: Callable[[Path], dict]) -> dict:
+def once(path: Path, key: dict, run: Callable[[Path], dict], wait: bool = True) -> dict | None:
     """Return the row that has all values of `key`: the one in the file, or that of a run, made by one process alone.
 
     The run is called with the path of its checkpoint, which is deleted once the row is on disk; after an error it
-    stays.
+    stays. While another process makes the run, wait for it, or return None at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = f"{path.stem}-{hashlib.sha256(_line(key.values())).hexdigest()[:16]}"
     checkpoint, lock = path.with_name(f"{name}.pt"), path.with_name(f"{name}.lock")
-    with FileLock(lock):
+    try:
+        held = FileLock(lock).acquire(blocking=wait)
+    except Timeout:
+        return None
+    with held:
         row = _find(path, key)
         if row is None:
             row = run(checkpoint)

@@ -14,6 +14,7 @@ from toolkit import _checks
 from toolkit.metrics import same_label_share
 from toolkit.samplers.base import BatchSampler
 from toolkit.training import checkpoint as checkpoints
+from toolkit.training.coverage import RunningCoverage
 from toolkit.training.history import History
 
 
@@ -28,7 +29,7 @@ class Run:
         self.batches = TimedBatches(sampler)
         self.history = History()
         self.device = next(model.parameters()).device
-        self.last_seen = np.full(sampler.n, -len(sampler))
+        self.coverage = RunningCoverage(sampler.n, len(sampler))
         self.low_precision = precision == "bfloat16"
 
     def steps(self, loader: Iterable) -> Iterator[History]:
@@ -38,9 +39,9 @@ class Run:
             epoch = self.sampler.epoch  # with workers the sampler itself is ahead
             for batch in loader:
                 index, parts = self._unpack(batch)
-                loss, embeddings = self._descend(parts)
+                loss, *embeddings = self._descend(parts)
                 with self.batches.clock():
-                    self.sampler.update(index, embeddings)
+                    self.sampler.update(index, *embeddings)
                 self._record(epoch, index, loss, embeddings, began)
                 yield self.history
                 began = time.perf_counter()
@@ -50,40 +51,36 @@ class Run:
         first, *parts = batch if isinstance(batch, (list, tuple)) else [batch]
         try:
             index = _checks.indices("index", first, self.sampler.n)
-            found = f"instances {index[:3]} for {self.batches.first[:3]}"
-            right = len(self.history) > 0 or set(index) <= set(self.batches.first)
+            if len(self.history) == 0 and not set(index) <= set(self.batches.first):
+                raise ValueError(f"instances {index[:3]} for {self.batches.first[:3]}")
         except (TypeError, ValueError, IndexError) as error:
-            found, right = error, False
-        if not right:
             raise ValueError(
                 "the data set's items must begin with their index: wrap it in toolkit.datasets.Indexed; got a batch "
-                f"with another beginning ({found})"
-            )
+                f"with another beginning ({error})"
+            ) from error
         return index, parts
 
-    def _descend(self, parts: list[Tensor]) -> tuple[float, Tensor]:
-        """Take one step of the optimizer; return loss and embeddings."""
+    def _descend(self, parts: list[Tensor]) -> tuple[float, *tuple[Tensor, ...]]:
+        """Take one step of the optimizer; return the loss and what else the model returns."""
         parts = [part.to(self.device, non_blocking=True) for part in parts]
         if self.augmentation is not None:
             parts = [self.augmentation(*parts) for _ in range(2)]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            loss, embeddings = self.model(*parts)
+            loss, *embeddings = self.model(*parts)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
-        return loss.item(), embeddings  # waits for the device, or the sampler's clock would count that
+        return loss.item(), *embeddings  # waits for the device, or the sampler's clock would count that
 
-    def _record(self, epoch: int, index: np.ndarray, loss: float, embeddings: Tensor, began: float) -> None:
-        n = len(self.history)
-        self.last_seen[index] = n
+    def _record(self, epoch: int, index: np.ndarray, loss: float, embeddings: list[Tensor], began: float) -> None:
         row = {
             "epoch": epoch,
             "loss": loss,
-            "hardness": _mean_cosine(embeddings),
+            "hardness": _mean_cosine(*embeddings),
             "false_negative_rate": float("nan") if self.codes is None else same_label_share(self.codes[index]),
-            "coverage": float((self.last_seen > n - len(self.sampler)).mean()),
+            "coverage": self.coverage.add(index),
             "sampler_seconds": self.batches.take_seconds(),
             "seconds": time.perf_counter() - began,
         }
@@ -103,7 +100,7 @@ class Run:
             "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
             "measured": self.history.measured,
-            "last_seen": torch.from_numpy(self.last_seen),
+            "last_seen": torch.from_numpy(self.coverage.last_seen),
         }
         checkpoints.write(path, state)
 
@@ -122,7 +119,7 @@ class Run:
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         self.history = History.from_state(state)
-        self.last_seen = state["last_seen"].numpy().copy()
+        self.coverage.load(state["last_seen"].numpy().copy(), len(self.history))
 
 
 class TimedBatches:
@@ -159,8 +156,9 @@ class TimedBatches:
         return seconds
 
 
-def _mean_cosine(embeddings: Tensor) -> float:
-    """Return the mean cosine similarity over the pairs of a batch."""
-    n = len(embeddings)
-    total = F.normalize(embeddings.float(), dim=1).sum(0)
-    return ((total @ total - n) / (n * (n - 1))).item()
+def _mean_cosine(*sides: Tensor) -> float:
+    """Return the mean cosine similarity of rows i != j in a batch, of one side (B, d) or between two."""
+    rows = F.normalize(torch.stack(sides).float(), dim=2)
+    first, second, n = rows[0], rows[-1], rows.shape[1]
+    total = torch.vdot(first.sum(0), second.sum(0))
+    return (total - torch.vdot(first.flatten(), second.flatten())).item() / (n * (n - 1))
