@@ -147,15 +147,30 @@ def _results(modality: Modality) -> Path:
 def parse(modality: Modality, description: str, arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line, or end the program with a message."""
     samplers = tuple(SAMPLERS | modality.more_samplers)
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{modality.name}", description=description)
+    options = parser(modality.name, description, modality.models, samplers, tuple(modality.presets))
+    options.set_defaults(
+        sets=modality.sets, models=modality.models, samplers=samplers, losses=tuple(LOSSES), out=_results(modality)
+    )
+    return options.parse_args(arguments)
+
+
+def parser(
+    name: str, description: str, models: tuple[str, ...], samplers: tuple[str, ...], presets: tuple[str, ...]
+) -> argparse.ArgumentParser:
+    """Return the parser of the options that all benchmarks share; the first preset is the default."""
+    shared = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     several = {"nargs": "+", "metavar": "NAME"}
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the data sets (default: TOOLKIT_DATA)")
-    parser.add_argument("--sets", default=modality.sets, **several)
-    parser.add_argument("--models", default=modality.models, choices=modality.models, **several)
-    parser.add_argument("--samplers", default=samplers, choices=samplers, **several)
-    parser.add_argument("--losses", default=tuple(LOSSES), choices=tuple(LOSSES), **several)
-    parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="default: the preset's")
-    parser.add_argument("--steps", type=int, metavar="N", help="default: the preset's")
-    parser.add_argument("--preset", default=next(iter(modality.presets)), choices=tuple(modality.presets))
-    parser.add_argument("--out", type=Path, metavar="FILE", default=_results(modality), help="CSV; rows are added")
-    return parser.parse_args(arguments)
+    shared.add_argument("--data", type=Path, metavar="ROOT", help="folder of the data sets (default: TOOLKIT_DATA)")
+    shared.add_argument("--sets", **several)
+    shared.add_argument("--models", choices=models, **several)
+    shared.add_argument("--samplers", choices=samplers, **several)
+    shared.add_argument("--losses", choices=tuple(LOSSES), **several)
+    shared.add_argument("--seeds", type=int, nargs="+", metavar="N", help="default: the preset's")
+    shared.add_argument("--steps", type=int, metavar="N", help="default: the preset's")
+    shared.add_argument("--preset", default=presets[0], choices=presets)
+    shared.add_argument("--out", type=Path, metavar="FILE", help="CSV; rows are added")
+    return shared

@@ -1,5 +1,6 @@
 """Sizes of the notebooks' runs, in one place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from toolkit import _checks
@@ -197,4 +198,90 @@ LANGUAGE = {
         learning_rate=3e-5,
         precision="bfloat16",
     ),
+}
+
+
+@dataclass(frozen=True)
+class RetrievalPreset:
+    """One stage of the comparison on pairs: the settings tried, the choice compared, or the map over batch sizes.
+
+    `steps` is by batch size. Without `temperatures` and `rates`, each sampler has those of `CHOSEN`. Only the stage
+    "compare" looks at test queries, and has a curve over development queries.
+    """
+
+    sets: tuple[str, ...]
+    samplers: tuple[str, ...]
+    batch_sizes: tuple[int, ...]
+    steps: Mapping[int, int]
+    seeds: tuple[int, ...]
+    temperatures: tuple[float, ...] = ()
+    rates: tuple[float, ...] = ()
+    groups: tuple[bool, ...] = (True,)
+    width: int = 128
+
+
+CURVE = {"every": 1000, "queries": 1000}
+_FOUR = ("uniform", "knn", "random_walk", "picky_walk")
+
+RETRIEVAL = {
+    "compare": RetrievalPreset(
+        sets=("dictionary", "code"), samplers=_FOUR, batch_sizes=(32,), steps={32: 12_000}, seeds=tuple(range(10))
+    ),
+    "tune": RetrievalPreset(
+        sets=("dictionary", "code"),
+        samplers=_FOUR,
+        batch_sizes=(32,),
+        steps={32: 12_000},
+        seeds=(0,),
+        temperatures=(0.05, 0.1, 0.2, 0.3),
+        rates=(0.001, 0.003, 0.01),
+    ),
+    # With 74,000 pairs an epoch, the first of them uniform, has 9,000 steps of 8 and 145 of 512.
+    "map": RetrievalPreset(
+        sets=("dictionary", "hypernyms"),
+        samplers=(
+            "uniform",
+            "walk_100_1000",
+            "walk_20_2000",
+            "walk_10_5000",
+            "walk_20_2000_skip",
+            "walk_20_2000_margin",
+        ),
+        batch_sizes=(8, 32, 128, 512),
+        steps={8: 18_000, 32: 8_000, 128: 3_000, 512: 1_000},
+        seeds=(0, 1, 2, 3, 4),
+        groups=(True, False),
+    ),
+}
+
+# Temperature and learning rate by data set and model, then sampler; those not named have uniform's.
+CHOSEN = {
+    ("dictionary", "static"): {"uniform": (0.2, 0.003)},
+    ("hypernyms", "static"): {"uniform": (0.2, 0.003)},
+    ("code", "static"): {"uniform": (0.1, 0.003)},
+    ("dictionary", "minilm"): {"uniform": (0.05, 0.001)},
+    ("hypernyms", "minilm"): {"uniform": (0.05, 0.001)},
+    ("code", "minilm"): {"uniform": (0.05, 0.001)},
+}
+
+
+_PICKY = {"restart": 0.5, "coverage": "partition", "refresh_every": 1000}
+
+
+def picky(n_neighbors: int, n_candidates: int, **rules) -> dict:
+    """Return the settings of a walk on a picky graph: each pair once an epoch, rebuilt every 1,000 batches."""
+    return {"n_candidates": n_candidates, "n_neighbors": n_neighbors, **_PICKY, **rules}
+
+
+PAIR_WALKS = {
+    "picky_walk": picky(20, 2000),
+    "walk_100_1000": picky(100, 1000),
+    "walk_20_2000": picky(20, 2000),
+    "walk_10_5000": picky(10, 5000),
+    "walk_20_2000_skip": picky(20, 2000, skip=3),
+    "walk_20_2000_margin": picky(20, 2000, margin=0.95),
+}
+PAIR_SAMPLERS = {
+    "random_walk": {"n_candidates": 1000, "n_neighbors": 100, "restart": 0.2, "refresh_every": 100},
+    "knn": {"refresh_every": 1000},
 }

