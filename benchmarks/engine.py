@@ -30,7 +30,7 @@ from benchmarks import published, report
 from toolkit import ProximityGraph, RandomWalkBatchSampler
 from toolkit.engine import linking, threads, top_k
 from toolkit.metrics import batch_hardness
-from toolkit.proximity import partition_batches, walk_batches
+from toolkit.proximity import join_pairs, partition_batches, walk_batches
 
 DIM, M, K, BATCH, RESTART = 128, 1000, 100, 256, 0.2
 SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167
@@ -135,6 +135,27 @@ def exponent(key: str, sizes: list[int], amounts: np.ndarray, target: str, meani
     """Fit x in amount ~ N^x; `amounts` has a row for each size."""
     slopes = np.polyfit(np.log(sizes), np.log(amounts), 1)[0]
     return Figure(key, np.median(slopes), slopes.min(), slopes.max(), target, meaning)
+
+
+def rule_figures(repeats: int) -> Iterator[Figure]:
+    """Compare graph, walks and partition with rules and without: pairs, a margin, skipped candidates, groups."""
+    queries = points(MEDIUM)[:, : DIM // 2]
+    vectors = join_pairs(queries, queries + 0.5 * points(MEDIUM)[:, DIM // 2 :])
+    rules = {"paired": True, "margin": 0.95, "skip": 5, "groups": np.arange(MEDIUM) // 4}
+    settings = {"n_candidates": 2000, "n_neighbors": 20}
+    works = [lambda: ProximityGraph.build(vectors, **settings, **rules)]
+    works.append(lambda: ProximityGraph.build(vectors, **settings))
+    meaning = f"graph of pairs with groups, skip and margin over a plain one, M = 2,000, K = 20, N = {MEDIUM:,}"
+    yield ratio("rules_over_plain_graph", report.interleaved(*works, repeats=repeats), "<= 1.15", meaning)
+    graphs = [work() for work in works]
+    starts, order = np.arange(2000), np.random.default_rng(0).permutation(MEDIUM)
+    times = report.interleaved(*(lambda g=g: walk_batches(g, starts, BATCH) for g in graphs), repeats=repeats)
+    yield ratio("groups_over_plain_walks", times, "", "walks on the one over walks on the other")
+    times = report.interleaved(*(lambda g=g: partition_batches(g, order, BATCH) for g in graphs), repeats=repeats)
+    yield ratio("groups_over_plain_partition", times, "", "the same for a partition")
+    works[0] = lambda: graphs[1].rebuilt(vectors, fresh=0.2, seed=1)
+    meaning = "the plain graph rebuilt with fresh = 0.2 over built"
+    yield ratio("fresh_over_whole_graph", report.interleaved(*works, repeats=repeats), "", meaning)
 
 
 def walk_figures(repeats: int) -> Iterator[Figure]:
@@ -267,6 +288,7 @@ def peak_bytes() -> int:
 def measure(repeats: int, largest: int) -> Iterator[Figure]:
     """Yield all figures."""
     yield from graph_figures(repeats, largest)
+    yield from rule_figures(repeats)
     yield from walk_figures(repeats)
     yield peak_memory(largest)
     yield sampler_share(repeats)

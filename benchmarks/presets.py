@@ -221,7 +221,7 @@ class RetrievalPreset:
 
 
 CURVE = {"every": 1000, "queries": 1000}
-_FOUR = ("uniform", "knn", "random_walk", "picky_walk")
+_FOUR = ("uniform", "knn", "published_walk", "random_walk")
 
 RETRIEVAL = {
     "compare": RetrievalPreset(
@@ -244,8 +244,8 @@ RETRIEVAL = {
             "walk_100_1000",
             "walk_20_2000",
             "walk_10_5000",
-            "walk_20_2000_skip",
-            "walk_20_2000_margin",
+            "walk_10_5000_skip",
+            "walk_10_5000_margin",
         ),
         batch_sizes=(8, 32, 128, 512),
         steps={8: 18_000, 32: 8_000, 128: 3_000, 512: 1_000},
@@ -265,23 +265,19 @@ CHOSEN = {
 }
 
 
-_PICKY = {"restart": 0.5, "coverage": "partition", "refresh_every": 1000}
-
-
 def picky(n_neighbors: int, n_candidates: int, **rules) -> dict:
     """Return the settings of a walk on a picky graph: each pair once an epoch, rebuilt every 1,000 batches."""
-    return {"n_candidates": n_candidates, "n_neighbors": n_neighbors, **_PICKY, **rules}
+    settings = {"restart": 0.5, "coverage": "partition", "refresh_every": 1000, "fresh": 0.2}
+    return {"n_candidates": n_candidates, "n_neighbors": n_neighbors, **settings, **rules}
 
 
+PAIR_SAMPLERS = {"random_walk": picky(10, 5000), "knn": {"refresh_every": 1000}}
+# Further settings of the walk, each a sampler of its own in the results.
 PAIR_WALKS = {
-    "picky_walk": picky(20, 2000),
+    "published_walk": {"n_candidates": 1000, "n_neighbors": 100, "restart": 0.2, "refresh_every": 100},
     "walk_100_1000": picky(100, 1000),
     "walk_20_2000": picky(20, 2000),
     "walk_10_5000": picky(10, 5000),
-    "walk_20_2000_skip": picky(20, 2000, skip=3),
-    "walk_20_2000_margin": picky(20, 2000, margin=0.95),
-}
-PAIR_SAMPLERS = {
-    "random_walk": {"n_candidates": 1000, "n_neighbors": 100, "restart": 0.2, "refresh_every": 100},
-    "knn": {"refresh_every": 1000},
+    "walk_10_5000_skip": picky(10, 5000, skip=3),
+    "walk_10_5000_margin": picky(10, 5000, margin=0.95),
 }

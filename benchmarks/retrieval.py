@@ -65,7 +65,7 @@ class Cell:
 def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
     """Return the task of some samplers, the keys of `choice`, which share a temperature and a learning rate."""
     ((temperature, rate),) = set(choice.values())
-    curve = partial(mrr, first_queries(data.dev, CURVE["queries"])) if cell.stage == "compare" else None
+    curve = partial(mrr, data.dev.first(CURVE["queries"])) if cell.stage == "compare" else None
     return Task(
         name=cell.name,
         model=cell.model,
@@ -95,15 +95,6 @@ def evaluate(data: PairData, stage: str, model: nn.Module) -> dict[str, float]:
     test = retrieve(model, data.test) if stage == "compare" else dev
     found = {"ndcg@10": test.ndcg, "recall@10": test.recall[10], "dev MRR@10": dev.value}
     return {"MRR@10" if stage == "compare" else "MRR@10 on development queries": test.value} | found
-
-
-def first_queries(held_out: RetrievalSet, n: int) -> RetrievalSet:
-    """Return a retrieval set with its first n queries and the whole pool."""
-    n = min(n, len(held_out.queries))
-    queries = (
-        held_out.queries[:n] if isinstance(held_out.queries, torch.Tensor) else held_out.queries.select(np.arange(n))
-    )
-    return RetrievalSet(queries, held_out.targets, held_out.relevant[:n])
 
 
 def tasks(name: str, model: str, options: argparse.Namespace, preset: RetrievalPreset) -> Iterator[Task]:
@@ -139,9 +130,8 @@ def describe(cell: Cell, data: PairData, chosen: dict) -> str:
     if cell.stage == "map":
         rules = {name: value for walk in PAIR_WALKS.values() for name, value in walk.items() if name in RULES}
         text += "".join(f", {name}={value}" for name, value in rules.items())
-    else:
-        walks = {"published walk": PAIR_SAMPLERS["random_walk"], "picky": PAIR_WALKS["picky_walk"]}
-        for label, walk in walks.items():
+    elif cell.stage == "compare":
+        for label, walk in {"walk": PAIR_SAMPLERS["random_walk"], "published": PAIR_WALKS["published_walk"]}.items():
             text += f", {label} M={walk['n_candidates']} K={walk['n_neighbors']} restart={walk['restart']}"
     return f"{text}, {'groups' if cell.groups else 'no groups'}, {len(data.train)} pairs of {data.source}"
 

@@ -263,3 +263,12 @@ def test_bundled_dictionary_is_small_and_what_build_makes():
     if "apt-get install" in result.stderr:
         pytest.skip(result.stderr.strip())
     assert result.returncode == 0, result.stderr
+
+
+def test_first_queries_of_any_side_keep_the_pool():
+    images = vision.bundled().test
+    held_out = RetrievalSet(images, torch.zeros(7, 3), relevant=[[i % 7] for i in range(len(images))])
+    some = held_out.first(5)
+    assert (len(some.queries), len(some.targets), len(some.relevant)) == (5, 7, 5)
+    assert torch.equal(some.queries.batch([3, 1]), images.batch([3, 1]))
+    assert len(held_out.first(10**6).queries) == len(images)

@@ -106,8 +106,9 @@ class RetrievalSet:
 
     Examples
     --------
-    >>> RetrievalSet(torch.zeros(2, 8), torch.zeros(5, 8), relevant=[[3], [0, 4]])
-    RetrievalSet(queries=2, targets=5)
+    >>> held_out = RetrievalSet(torch.zeros(2, 8), torch.zeros(5, 8), relevant=[[3], [0, 4]])
+    >>> held_out, held_out.first(1)
+    (RetrievalSet(queries=2, targets=5), RetrievalSet(queries=1, targets=5))
     """
 
     queries: Any
@@ -124,6 +125,11 @@ class RetrievalSet:
             )
         n = len(self.targets)
         object.__setattr__(self, "relevant", tuple(_relevant(i, row, n) for i, row in enumerate(self.relevant)))
+
+    def first(self, n: int) -> "RetrievalSet":
+        """Return the first `n` queries, or all if there are fewer, with the whole pool: a quick look while training."""
+        rows = np.arange(min(_checks.integer("n", n, 1), len(self.queries)))
+        return RetrievalSet(_part(self.queries, rows), self.targets, self.relevant[: len(rows)])
 
     def __repr__(self) -> str:
         return f"RetrievalSet(queries={len(self.queries)}, targets={len(self.targets)})"
@@ -285,6 +291,26 @@ def _check_side(name: str, side) -> None:
 
 def _batch(side, rows: np.ndarray):
     return side[torch.from_numpy(rows)] if isinstance(side, torch.Tensor) else side.batch(rows)
+
+
+def _part(side, rows: np.ndarray):
+    """Return some rows of a side as a side."""
+    if isinstance(side, torch.Tensor):
+        return side[torch.from_numpy(rows)]
+    return side.select(rows) if hasattr(side, "select") else _Part(side, rows)
+
+
+class _Part:
+    """Some rows of a data set with a method `batch`."""
+
+    def __init__(self, side, rows: np.ndarray) -> None:
+        self.side, self.rows = side, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, indices):
+        return self.side.batch(self.rows[np.asarray(indices)])
 
 
 def _relevant(query: int, positions, n: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from toolkit.engine.jit import kernel
 from toolkit.engine.simd import LANES, count_lanes, keep_lanes, prefetch
 
-PAD = -2.0  # below any cosine
+PAD = np.float32(-2)  # below any cosine
 _BELOW, _ABOVE = np.float32(-1.01), np.float32(1.01)
 _SAMPLED_BEST = 12  # the sample is to hold so many of the K best
 _MARGIN = 1.5

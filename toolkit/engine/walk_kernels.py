@@ -134,7 +134,10 @@ def walks(neighbors, groups, starts, restarts, max_idles, states, batches):
             else:
                 node[w] = neighbors[node[w], below(bits[w], n_neighbors)]
             state[w], bits[w] = next_bits(state[w])
-            fetch_to_read(members.ctypes.data + members.itemsize * _key(groups, node[w]))
+            if groups is None:
+                fetch_to_read(members.ctypes.data + members.itemsize * node[w])
+            else:
+                fetch_to_read(groups.ctypes.data + groups.itemsize * node[w])
             place = node[w] * n_neighbors + below(bits[w], n_neighbors)
             fetch_to_read(neighbors.ctypes.data + neighbors.itemsize * place)
     return steps, reseeds

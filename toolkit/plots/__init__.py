@@ -5,6 +5,7 @@ Arguments that do not fit raise a TypeError or ValueError that says what is allo
 
 from toolkit.plots.batches import false_negatives, false_negatives_by_ratio, frontier, hardness
 from toolkit.plots.comparisons import comparison
+from toolkit.plots.curves import gain_map, learning_curves
 from toolkit.plots.graph import candidates, in_degrees, same_label
 from toolkit.plots.histories import accuracies, training, training_panels
 from toolkit.plots.images import batch_grid, pairs, thumbnail_grid
@@ -28,8 +29,10 @@ __all__ = [
     "false_negatives",
     "false_negatives_by_ratio",
     "frontier",
+    "gain_map",
     "hardness",
     "in_degrees",
+    "learning_curves",
     "molecule",
     "neighborhood",
     "pairs",

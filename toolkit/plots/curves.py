@@ -1,14 +1,16 @@
 """A metric over the steps or the time of training, and where it pays to choose batches."""
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
 from toolkit import _checks
 from toolkit._result import mean_interval
 from toolkit.plots.comparisons import sampler_label
-from toolkit.plots.style import FAINT, color_of, new_axes, note, styled
+from toolkit.plots.style import FAINT, INK, color_of, new_axes, note, styled
 from toolkit.training.comparison import Comparison
 
+GAIN, LOSS, PALE = "#0072B2", "#D55E00", "#F2F2F2"
 AXES = {"step": "training step", "seconds": "training time (s), the sampler's included"}
 
 
@@ -75,3 +77,63 @@ def _findings(table, over: str, base: str) -> list[str]:
         else:
             lines.append(f"{start}at the best of {base.lower()} batches in {row.reached} of {row.runs} runs")
     return lines
+
+
+@styled
+def gain_map(cells, rows: str, columns: str, ax: Axes | None = None) -> Axes:
+    """Draw relative differences to a baseline as a map: two settings across, the gain by colour and in figures.
+
+    Gains are blue and losses vermillion; a cell whose 95 % interval holds zero is pale, its figures grey.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row for each cell, with the columns `rows` and `columns` and ``percent``, ``percent_low``,
+        ``percent_high``, as `Comparison.differences` has them. Settings are drawn in the order in which they come.
+    rows, columns : str
+        Names of the columns that hold the settings, which also name the axes.
+
+    Raises
+    ------
+    ValueError
+        If a cell is there twice.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cells = pd.DataFrame({"B": [8, 512], "K / M": ["1 %", "1 %"], "percent": [36.0, 0.1]})
+    >>> cells = cells.assign(percent_low=cells.percent - 2, percent_high=cells.percent + 2)
+    >>> ax = gain_map(cells, "B", "K / M")
+    >>> [text.get_text() for text in ax.texts]
+    ['+36.0\\n34.0 to 38.0', '+0.1\\n−1.9 to 2.1']
+    """
+    if cells.duplicated([rows, columns]).any():
+        raise ValueError(f"cells must hold each pair of {rows!r} and {columns!r} once, got some of them twice")
+    ys, xs = (list(dict.fromkeys(cells[name])) for name in (rows, columns))
+    ax = new_axes(ax, figsize=(1.6 + 1.25 * len(xs), 1.3 + 0.62 * len(ys)))
+    shades, reach = (
+        mpl.colors.LinearSegmentedColormap.from_list("gain", [LOSS, "white", GAIN]),
+        cells.percent.abs().max(),
+    )
+    for _, cell in cells.iterrows():
+        x, y = xs.index(cell[columns]), ys.index(cell[rows])
+        clear = cell.percent_low > 0 or cell.percent_high < 0
+        color = shades(0.5 + 0.5 * cell.percent / max(reach, 1e-9))
+        ax.add_patch(
+            mpl.patches.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color if clear else PALE, edgecolor="white")
+        )
+        bounds = f"{cell.percent_low:.1f} to {cell.percent_high:.1f}"
+        text = f"{cell.percent:+.1f}\n{bounds}".replace("-", "−")
+        dark = clear and abs(cell.percent) > 0.65 * reach
+        ax.text(
+            x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else INK if clear else "#777777"
+        )
+    ax.set_xlim(-0.5, len(xs) - 0.5)
+    ax.set_ylim(len(ys) - 0.5, -0.5)
+    ax.set_xticks(range(len(xs)), map(str, xs))
+    ax.set_yticks(range(len(ys)), map(str, ys))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel(columns)
+    ax.set_ylabel(rows)
+    return ax
