@@ -256,8 +256,8 @@ RETRIEVAL = {
 
 # Temperature and learning rate by data set and model, then sampler; those not named have uniform's.
 CHOSEN = {
-    ("dictionary", "static"): {"uniform": (0.2, 0.003)},
-    ("hypernyms", "static"): {"uniform": (0.2, 0.003)},
+    ("dictionary", "static"): {"uniform": (0.2, 0.001), "random_walk": (0.2, 0.003)},
+    ("hypernyms", "static"): {"uniform": (0.2, 0.001)},
     ("code", "static"): {"uniform": (0.1, 0.003)},
     ("dictionary", "minilm"): {"uniform": (0.05, 0.001)},
     ("hypernyms", "minilm"): {"uniform": (0.05, 0.001)},

@@ -33,7 +33,7 @@ from toolkit.training.task import Task
 SETS = {
     "dictionary": pairs.bundled,
     "hypernyms": partial(pairs.bundled, "hypernym"),
-    "code": lambda **settings: pairs.code(**settings),
+    "code": partial(pairs.code, limit=None),
 }
 WALKS = {
     name: SamplerKind(name, modality.sampler_name(name), "#56B4E9", RandomWalkBatchSampler, settings)
@@ -73,7 +73,7 @@ def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
         steps=cell.steps,
         batch_size=cell.batch_size,
         make_model=lambda loss: MODELS[cell.model].make(data, temperature, loss),
-        evaluate=partial(evaluate, data, cell.stage),
+        evaluate=partial(evaluate, data, cell.stage, {"temperature": temperature, "rate": rate}),
         make_optimizer=lambda network: (MODELS[cell.model].optimizer(network, rate), None),
         settings=settings,
         training={"checkpoint_every": 2000},
@@ -89,12 +89,15 @@ def mrr(held_out: RetrievalSet, model: nn.Module) -> float:
     return retrieve(model, held_out).value
 
 
-def evaluate(data: PairData, stage: str, model: nn.Module) -> dict[str, float]:
-    """Return MRR@10, NDCG@10 and recall@10, in the stage "compare" on test queries, else on development queries."""
+def evaluate(data: PairData, stage: str, chosen: dict[str, float], model: nn.Module) -> dict[str, float]:
+    """Return MRR@10, NDCG@10 and recall@10, in the stage "compare" on test queries, else on development queries.
+
+    What was `chosen` for the run goes into its row as well.
+    """
     dev = retrieve(model, data.dev)
     test = retrieve(model, data.test) if stage == "compare" else dev
     found = {"ndcg@10": test.ndcg, "recall@10": test.recall[10], "dev MRR@10": dev.value}
-    return {"MRR@10" if stage == "compare" else "MRR@10 on development queries": test.value} | found
+    return {"MRR@10" if stage == "compare" else "MRR@10 on development queries": test.value} | found | chosen
 
 
 def tasks(name: str, model: str, options: argparse.Namespace, preset: RetrievalPreset) -> Iterator[Task]:
@@ -123,16 +126,16 @@ def largest_group(data: PairData) -> int:
 
 def describe(cell: Cell, data: PairData, chosen: dict) -> str:
     """Return the settings of runs as they stand in the results: all that differs between runs of one name."""
-    own = {sampler: value for sampler, value in chosen.items() if value != chosen.get("uniform", value)}
-    temperature, rate = next(iter(chosen.values()))
-    text = f"B={cell.batch_size}, t={temperature:g}, rate={rate:g}"
-    text += "".join(f", {sampler} t={t:g} rate={r:g}" for sampler, (t, r) in own.items())
+    if cell.stage == "compare":
+        text = f"B={cell.batch_size}, temperature and rate tuned for each sampler"
+        for label, walk in {"walk": PAIR_SAMPLERS["random_walk"], "published": PAIR_WALKS["published_walk"]}.items():
+            text += f", {label} M={walk['n_candidates']} K={walk['n_neighbors']} restart={walk['restart']}"
+    else:
+        temperature, rate = next(iter(chosen.values()))
+        text = f"B={cell.batch_size}, t={temperature:g}, rate={rate:g}"
     if cell.stage == "map":
         rules = {name: value for walk in PAIR_WALKS.values() for name, value in walk.items() if name in RULES}
         text += "".join(f", {name}={value}" for name, value in rules.items())
-    elif cell.stage == "compare":
-        for label, walk in {"walk": PAIR_SAMPLERS["random_walk"], "published": PAIR_WALKS["published_walk"]}.items():
-            text += f", {label} M={walk['n_candidates']} K={walk['n_neighbors']} restart={walk['restart']}"
     return f"{text}, {'groups' if cell.groups else 'no groups'}, {len(data.train)} pairs of {data.source}"
 
 
