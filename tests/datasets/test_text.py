@@ -225,15 +225,20 @@ def test_bundled_glosses_are_what_build_makes():
 # Large text
 
 MEASURE = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from toolkit.datasets import text as language
 from toolkit.datasets.tokenizers import train_tokenizer
 path, out = sys.argv[1:]
+
+def peak():
+    # getrusage would count the memory of the parent, from before this program was started in the child.
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
 tokenizer = train_tokenizer(language.read_lines(path, limit=20_000))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 sentences = language.text_file(path, tokenizer, progress=True)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(len(sentences), before, peak)
+print(len(sentences), before, peak())
 """
 
 
