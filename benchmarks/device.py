@@ -1,11 +1,12 @@
 """Run one of the steps of `benchmarks/device.sh`: what needs a CUDA device.
 
-usage: python -m benchmarks.device {name,engine,share,cells} [--help]
+usage: python -m benchmarks.device {name,engine,share,cells,pairs} [--help]
 
 name      print the name of the device
 engine    the proximity graph over its bare matrix product, on the device
 share     the sampler's share of SimCLR's training time
 cells     runs of the image comparison that are not finished yet, in pairs of uniform and random-walk batches
+pairs     the same of all-MiniLM, trained as a whole on docstrings and their code
 
 Without a CUDA device a step ends with an error, unless the environment variable DEVICE is "cpu".
 """
@@ -21,23 +22,26 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks import report, vision
+from benchmarks import report, retrieval, vision
 from benchmarks.engine import DIM, IMAGENET, K, M
 from benchmarks.modality import RESULTS, sampler_settings
-from benchmarks.presets import VISION, VisionPreset, walk_settings
+from benchmarks.presets import CHOSEN, VISION, VisionPreset, walk_settings
+from benchmarks.retrieval_models import MODELS
 from benchmarks.vision import DEVICE
 from toolkit import ProximityGraph
+from toolkit.datasets import pairs
 from toolkit.datasets.image_views import simclr_augmentation
 from toolkit.datasets.vision import Images, IndexedPixels
 from toolkit.engine import device as on_device
 from toolkit.models import SimCLR
 from toolkit.samplers.registry import SAMPLERS
-from toolkit.training.comparison import Comparison, compare
+from toolkit.training.comparison import Comparison, Task, compare
 from toolkit.training.loop import train
 
 PAIR = ("uniform", "random_walk")
@@ -153,16 +157,30 @@ def image_set() -> str:
 
 def unfinished(out: Path, set_name: str, seeds) -> Iterator[int]:
     """Yield the seeds without a whole pair of runs on one device, whichever it is."""
-    pairs = set()
+    whole = set()
     if out.exists():
         runs = Comparison.read(out).to_frame()
         for (seed, _), pair in runs[runs["set"] == set_name].groupby(["seed", "settings"]):
             if set(PAIR) <= set(pair.sampler):
-                pairs.add(seed)
-    yield from (seed for seed in seeds if seed not in pairs)
+                whole.add(seed)
+    yield from (seed for seed in seeds if seed not in whole)
 
 
-def run_cells(out: Path, preset: VisionPreset, set_name: str, seconds: float) -> bool:
+def image_task(preset: VisionPreset) -> Task:
+    """Return the image comparison's task."""
+    return vision.make_task(image_set(), "simclr", preset, None)
+
+
+def pair_task(source: list[str] | None, batch_size: int, steps: int) -> Task:
+    """Return the task of all-MiniLM on the code of some packages, by default of all that `pairs.code` finds."""
+    kind = MODELS["minilm_trained"]
+    data = kind.load(partial(pairs.code, source, limit=None), "code", None)
+    cell = retrieval.Cell("code", "minilm_trained", "device", batch_size, steps, groups=True)
+    choice = dict.fromkeys(PAIR, CHOSEN["code", "minilm_trained"]["uniform"])
+    return retrieval.make_task(cell, data, choice, retrieval.describe(cell, data, choice))
+
+
+def run_cells(out: Path, task: Task, seeds, precision: str, seconds: float) -> bool:
     """Run pairs of unfinished cells as long as there is time for one more; return whether none failed.
 
     The first pair begins in any case. The file of results is copied from `benchmarks/results` if it is not there.
@@ -170,13 +188,16 @@ def run_cells(out: Path, preset: VisionPreset, set_name: str, seconds: float) ->
     began, longest, faults = time.monotonic(), 0.0, 0
     if not out.exists() and (RESULTS / out.name).exists():
         shutil.copy(RESULTS / out.name, out)
-    task = vision.make_task(set_name, "simclr", preset, None)
-    task = replace(task, settings=f"{task.settings}, {preset.precision} on {name()}")
+    task = replace(
+        task,
+        settings=f"{task.settings}, {precision} on {name()}",
+        training={**task.training, "precision": precision},
+    )
     with tempfile.TemporaryDirectory() as folder:  # checkpoints are too large to be copied from the machine
         work = Path(folder) / out.name
         if out.exists():
             shutil.copy(out, work)
-        for seed in unfinished(out, set_name, preset.seeds):
+        for seed in unfinished(out, task.name, seeds):
             start = time.monotonic()
             if start - began + longest > seconds:
                 break
@@ -197,8 +218,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__.partition("\n")[0])
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("name")
-    engine, share, cells = (steps.add_parser(step) for step in ("engine", "share", "cells"))
-    for step in (engine, share, cells):
+    engine, share, cells, code = (steps.add_parser(step) for step in ("engine", "share", "cells", "pairs"))
+    for step in (engine, share, cells, code):
         step.add_argument("--out", type=Path, metavar="FILE", required=True, help="CSV of the results")
     engine.add_argument("--sizes", type=int, nargs="+", metavar="N", default=[IMAGENET, 10_000_000])
     engine.add_argument("--repeats", type=int, default=3)
@@ -208,9 +229,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         step.add_argument("--steps", type=int, default=count)
         step.add_argument("--encoder", default=PRESET.encoder)
         step.add_argument("--batch-size", type=int, default=PRESET.batch_size)
-    cells.add_argument("--seeds", type=int, nargs="+", default=PRESET.seeds)
     cells.add_argument("--labelled", type=int, default=PRESET.labelled, help="images of the linear probe")
-    cells.add_argument("--seconds", type=float, default=float("inf"), help="time for all pairs")
+    code.add_argument("--source", nargs="+", metavar="NAME", help="packages (default: all that are there)")
+    # On an H100 a step of 64 pairs takes some 20 ms, so that a pair of runs with its two tests takes 2 minutes.
+    code.add_argument("--steps", type=int, default=2000)
+    code.add_argument("--batch-size", type=int, default=64)
+    for step in (cells, code):
+        step.add_argument("--seeds", type=int, nargs="+", default=PRESET.seeds)
+        step.add_argument("--seconds", type=float, default=float("inf"), help="time for all pairs")
     return parser.parse_args(arguments)
 
 
@@ -222,13 +248,17 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.step == "engine":
         works = [lambda n=n: graph_figures(n, options.repeats) for n in options.sizes]
         sys.exit(not write_rows(options.out, works))
+    elif options.step == "pairs":
+        task = pair_task(options.source, options.batch_size, options.steps)
+        precision = "bfloat16" if DEVICE == "cuda" else "float32"
+        sys.exit(not run_cells(options.out, task, options.seeds, precision, options.seconds))
     else:
         preset = replace(PRESET, encoder=options.encoder, batch_size=options.batch_size, steps=options.steps)
         if options.step == "share":
             works = [lambda s=s: share_figures(s, preset, options.size, options.steps) for s in options.samplers]
             sys.exit(not write_rows(options.out, works))
-        preset = replace(preset, seeds=tuple(options.seeds), labelled=options.labelled)
-        sys.exit(not run_cells(options.out, preset, image_set(), options.seconds))
+        task = image_task(replace(preset, labelled=options.labelled))
+        sys.exit(not run_cells(options.out, task, options.seeds, preset.precision, options.seconds))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run what needs a CUDA device, in at most 8 minutes: a step that fails or takes too long is reported, and the next runs.
 # usage, from the top of a clone: [OUT=FOLDER] [DEVICE=cpu] [LIMIT=SECONDS] bash benchmarks/device.sh
-# ENGINE, SHARE and CELLS hold options of the steps, which `python -m benchmarks.device STEP --help` lists.
+# ENGINE, SHARE, PAIRS and CELLS hold options of the steps, which `python -m benchmarks.device STEP --help` lists.
 set -u
 export DEVICE="${DEVICE:-cuda}" PYTHONUNBUFFERED=1
 OUT="${OUT:-benchmarks/results/device}" PYTHON="${PYTHON:-python3}" LIMIT="${LIMIT:-470}"
@@ -31,6 +31,7 @@ step tests 75 env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "$PYTHON" -m pytest -m cuda -
     -o junit_suite_name="$NAME" --junitxml="$OUT/tests.xml" $(grep -rl --include='test_*.py' '@pytest\.mark\.cuda' tests)
 step engine 110 "$PYTHON" -m benchmarks.device engine --out "$OUT/engine.csv" ${ENGINE:-}
 step share 75 "$PYTHON" -m benchmarks.device share --out "$OUT/share.csv" ${SHARE:-}
+step pairs 150 "$PYTHON" -m benchmarks.device pairs --out "$OUT/device_pairs.csv" --seconds 60 ${PAIRS:-}
 step cells "$LIMIT" "$PYTHON" -m benchmarks.device cells --out "$OUT/device.csv" --seconds $((LIMIT - SECONDS)) ${CELLS:-}
 cat "$OUT/summary.csv"
 echo "All results are in $OUT; the faults of each step are in $OUT/log.txt."

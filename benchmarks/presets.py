@@ -258,11 +258,10 @@ RETRIEVAL = {
 CHOSEN = {
     ("dictionary", "static"): {"uniform": (0.2, 0.001), "random_walk": (0.2, 0.003)},
     ("hypernyms", "static"): {"uniform": (0.2, 0.001)},
-    ("code", "static"): {"uniform": (0.1, 0.003)},
-    ("dictionary", "minilm"): {"uniform": (0.05, 0.001)},
-    ("hypernyms", "minilm"): {"uniform": (0.05, 0.001)},
-    ("code", "minilm"): {"uniform": (0.05, 0.001)},
+    ("code", "static"): {"uniform": (0.1, 0.001)},
 }
+CHOSEN |= {(name, "minilm"): {"uniform": (0.05, 0.001)} for name in ("dictionary", "hypernyms", "code")}
+CHOSEN |= {(name, "minilm_trained"): {"uniform": (0.05, 2e-5)} for name in ("dictionary", "hypernyms", "code")}
 
 
 def picky(n_neighbors: int, n_candidates: int, **rules) -> dict:

@@ -1,4 +1,4 @@
-"""Models of the comparison on pairs: bags of word pieces, and heads on frozen embeddings of all-MiniLM."""
+"""Models of the comparison on pairs: bags of word pieces, heads on frozen embeddings of all-MiniLM, all of it."""
 
 import hashlib
 from collections.abc import Callable
@@ -60,18 +60,17 @@ def make_heads(data: PairData, temperature: float, loss: str) -> nn.Module:
     return PairModel(*heads, temperature, LOSSES[loss])
 
 
-def load_embedded(load: Callable[..., PairData], name: str, root: Path | None) -> PairData:
-    """Return a data set with frozen embeddings for sides; they are kept in the folder of the data.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the package with the model is not installed.
-    """
+def minilm_folder() -> Path:
+    """Return the folder of all-MiniLM, or raise ModuleNotFoundError if its package is not installed."""
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise ModuleNotFoundError(f"model minilm needs the package {PACKAGE.replace('_', '-')}: install it with pip")
-    folder = Path(found.origin).parent / "model"
+    return Path(found.origin).parent / "model"
+
+
+def load_embedded(load: Callable[..., PairData], name: str, root: Path | None) -> PairData:
+    """Return a data set with frozen embeddings for sides; they are kept in the folder of the data."""
+    folder = minilm_folder()
     data = load(tokenizer=folder)
     sides = {
         "queries": data.train.queries,
@@ -99,6 +98,12 @@ def load_embedded(load: Callable[..., PairData], name: str, root: Path | None) -
     return replace(data, train=train, dev=dev, test=test)
 
 
+def make_minilm(data: PairData, temperature: float, loss: str) -> nn.Module:
+    """Return all-MiniLM for both sides, all of it to be trained, on the GPU if there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return PairModel(sentence_encoder(minilm_folder()), None, temperature, LOSSES[loss]).to(device)
+
+
 def _parameters(network: nn.Module) -> list[Tensor]:
     return list(network.parameters())
 
@@ -108,4 +113,9 @@ MODELS = {
         lambda load, name, root: load(), make_static, lambda m, rate: torch.optim.SparseAdam(_parameters(m), lr=rate)
     ),
     "minilm": ModelKind(load_embedded, make_heads, lambda m, rate: torch.optim.Adam(_parameters(m), lr=rate)),
+    "minilm_trained": ModelKind(
+        lambda load, name, root: load(tokenizer=minilm_folder()),
+        make_minilm,
+        lambda m, rate: torch.optim.AdamW(_parameters(m), lr=rate),
+    ),
 }

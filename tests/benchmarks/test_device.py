@@ -17,6 +17,7 @@ ABSENT = ("faiss", "umap", "ipywidgets", "anywidget", "nbval")  # on that machin
 SMALL = {
     "ENGINE": "--sizes 1 1500 --repeats 1",  # one instance makes no graph
     "SHARE": "--size 128 --batch-size 32 --steps 3 --encoder tiny",
+    "PAIRS": "--source tqdm --steps 2 --batch-size 8 --seeds 0",
     "CELLS": "--batch-size 64 --steps 2 --encoder tiny --labelled 100 --seeds 0",
 }
 
@@ -38,7 +39,8 @@ def run_script(tmp_path, **changes):
 def test_every_step_leaves_its_file_and_a_fault_ends_none_of_the_others(tmp_path):
     printed, out = run_script(tmp_path)
     summary = pd.read_csv(out / "summary.csv", index_col="step")
-    assert summary.result.to_dict() == {"tests": "done", "engine": "failed with 1", "share": "done", "cells": "done"}
+    steps = {"tests": "done", "engine": "failed with 1", "share": "done", "pairs": "done", "cells": "done"}
+    assert summary.result.to_dict() == steps, (out / "log.txt").read_text()
     assert summary.to_csv().splitlines()[1].split(",", 1)[0] in printed
     name = summary.device.iloc[0]
     assert name.startswith("CPU")
@@ -61,6 +63,11 @@ def test_every_step_leaves_its_file_and_a_fault_ends_none_of_the_others(tmp_path
     cells = Comparison.read(out / "device.csv").to_frame()
     mine = cells[cells.settings.str.contains("tiny")]
     assert mine[["set", "sampler", "seed"]].to_numpy().tolist() == [["bundled", s, 0] for s in device.PAIR]
+    code = Comparison.read(out / "device_pairs.csv").to_frame()
+    assert code[["set", "model", "sampler", "seed"]].to_numpy().tolist() == [
+        ["code", "minilm_trained", s, 0] for s in device.PAIR
+    ]
+    assert code.settings.str.contains("pairs of tqdm").all()
 
 
 def test_without_a_device_nor_time_the_script_says_so(tmp_path):
@@ -89,13 +96,13 @@ def cells(tmp_path, monkeypatch):
     monkeypatch.setattr(device, "RESULTS", tmp_path / "results")
     monkeypatch.setenv("DEVICE", "cpu")
     monkeypatch.setattr(device, "DEVICE", "cpu")
-    preset = device.replace(device.PRESET, seeds=(0, 1, 2), encoder="tiny")
+    task = device.vision.make_task("bundled", "simclr", device.replace(device.PRESET, encoder="tiny"), None)
 
     def run(folder="out", seconds=100.0):
         made.clear()
         out = tmp_path / folder / "device.csv"
         out.parent.mkdir(exist_ok=True)
-        return device.run_cells(out, preset, "bundled", seconds), list(made), out
+        return device.run_cells(out, task, (0, 1, 2), "float32", seconds), list(made), out
 
     return run
 
