@@ -5,13 +5,11 @@ Every loader returns a `PairData`.
 >>> from torch.utils.data import DataLoader
 >>> from toolkit import UniformBatchSampler
 >>> from toolkit.datasets import pairs
->>> data = pairs.bundled()
->>> data.train.queries.texts[1], data.train.targets.texts[1]
-('an entity that has physical existence', 'physical entity: entity')
->>> sampler = UniformBatchSampler(len(data.train), batch_size=32)
+>>> data = pairs.code("tqdm", n_dev=10, n_test=10)
+>>> sampler = UniformBatchSampler(len(data.train), batch_size=16, groups=data.train.groups)
 >>> index, queries, targets = next(iter(DataLoader(data.train, batch_sampler=sampler, collate_fn=data.train.collate)))
 >>> index.shape, sorted(queries)
-(torch.Size([32]), ['attention_mask', 'input_ids'])
+(torch.Size([16]), ['attention_mask', 'input_ids'])
 
 `bundled` needs no further files, `code` reads the Python sources that are installed, `read` one's own file.
 """
