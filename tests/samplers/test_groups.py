@@ -125,6 +125,14 @@ def test_functions_of_a_graph_keep_its_groups():
     assert (codes[graph.neighbors] != codes[:, None]).all()
 
 
+def test_a_batch_of_more_members_than_groups_is_refused():
+    graph = ProximityGraph.build(normal(60), n_candidates=30, n_neighbors=5, groups=np.arange(60) // 4)
+    for fill in (lambda: walk_batches(graph, [0], 16), lambda: trace_walk(graph, 0, 16)):
+        with pytest.raises(ValueError, match="batch_size must be between 1 and 15, got 16: a batch holds one instance"):
+            fill()
+    assert len(trace_walk(graph, 0, 15).batch) == 15
+
+
 def test_what_cannot_be_placed_is_left_out_and_counted():
     # Three batches, four instances of group 0: one cannot be placed; -1 stands in its place.
     codes = np.array([0, 0, 0, 0, 1, 2, 3, 4, 5])

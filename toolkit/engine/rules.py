@@ -22,6 +22,9 @@ class Groups:
     def __init__(self, codes: np.ndarray) -> None:
         self.codes = codes.astype(np.int32)
 
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
     def __repr__(self) -> str:
         sizes = np.diff(self.starts)
         digest = hashlib.sha256(self.codes.tobytes()).hexdigest()[:12]

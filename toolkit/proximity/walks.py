@@ -105,8 +105,8 @@ def walk_batches(
     """Fill one batch from each start, every walk on its own.
 
     A step goes back to the start with probability `restart`, else to a uniformly chosen out-neighbour; the batch
-    is the set of nodes touched. Batches may overlap. A walk that finds no new member in some thousand steps goes on
-    from a fresh seed.
+    is the set of nodes touched, or with groups (`ProximityGraph.build`) the first of each. Batches may overlap. A walk
+    that finds no new member in some thousand steps goes on from a fresh seed.
 
     Parameters
     ----------
@@ -129,7 +129,8 @@ def walk_batches(
     Raises
     ------
     IndexError, TypeError, ValueError
-        For B outside [1, N], starts outside [0, N), a restart probability outside [0, 1), and a negative seed.
+        For B outside [1, N] or above the number of groups, starts outside [0, N), a restart probability outside
+        [0, 1), and a negative seed.
 
     Examples
     --------
@@ -141,7 +142,7 @@ def walk_batches(
     >>> batches.shape, batches[:, 0].tolist(), stats.batches
     ((2, 32), [7, 9], 2)
     """
-    batch_size = _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
+    batch_size = _filled(graph, batch_size)
     starts = _checks.indices("starts", starts, graph.n_nodes)
     states = random_states(len(starts), _checks.integer("seed", seed, 0))
     batches, steps, reseeds = fill_batches(
@@ -216,7 +217,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: f
     from toolkit.engine import walk_kernels
 
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
-    batch_size = _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
+    batch_size = _filled(graph, batch_size)
     restart = _checks.restart_probability("restart", restart)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
     batch, codes = np.empty(batch_size, np.int64), graph.rules.codes
@@ -263,6 +264,13 @@ def visit_frequencies(
     n_steps = _checks.integer("n_steps", n_steps, 1)
     state = random_states(1, _checks.integer("seed", seed, 0))[0]
     return walk_kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
+
+
+def _filled(graph: ProximityGraph, batch_size: int) -> int:
+    """Return the batch size, or raise if there are too few instances, or groups of them, to fill a batch."""
+    groups = graph.rules.groups
+    most, remedy = (graph.n_nodes, "") if groups is None else (len(groups), "a batch holds one instance of each group")
+    return _checks.integer("batch_size", batch_size, 1, most, remedy)
 
 
 def _per_batch(restart, n: int) -> np.ndarray:
