@@ -84,13 +84,14 @@ def test_compare_has_curves_tests_once_and_writes_both_tables(run, tmp_path, mon
     assert rows.sampler.tolist()[0] == "untrained"
     assert sorted(rows.sampler[1:]) == sorted([*RETRIEVAL["compare"].samplers] * 2)
     assert rows.settings.nunique() == 1, "samplers with settings of their own are compared all the same"
-    assert "knn t=0.3 rate=0.01" in rows.settings[0]
+    chosen = rows[rows.sampler != "untrained"].groupby("sampler").temperature.unique().map(list).to_dict()
+    assert chosen == dict.fromkeys(RETRIEVAL["compare"].samplers, [0.2]) | {"knn": [0.3]}
     assert set(rows.metric) == {"MRR@10"}
     assert [f"curve@{step}" for step in range(10, 101, 10)] == [name for name in rows if name.startswith("curve@")]
     text = report.README.read_text()
     assert "**dictionary, static** (B=8" in text
     assert "**dictionary, static, relative to uniform** (B=8" in text
-    lines = [line for line in text.splitlines() if line.startswith("| Picky walk | 2 |")]
+    lines = [line for line in text.splitlines() if line.startswith("| Random walk | 2 |")]
     assert len(lines) == 1
     assert lines[0].count("|") == 7
     assert len(run("compare", *options)) == len(rows)
@@ -107,14 +108,14 @@ def test_the_map_has_cells_with_and_without_groups(run):
         "64",
         "--samplers",
         "uniform",
-        "walk_20_2000_margin",
+        "walk_10_5000_margin",
     )
     rows = run("map", *options)
     cells = {tuple(text.split(", ")[i] for i in (0, -2)) for text in rows.settings}
     assert cells == {("B=8", "groups"), ("B=8", "no groups"), ("B=64", "no groups")}, (
         "groups of ten are too many for 64"
     )
-    assert sorted(rows.sampler) == sorted(["uniform", "walk_20_2000_margin"] * 3)
+    assert sorted(rows.sampler) == sorted(["uniform", "walk_10_5000_margin"] * 3)
     assert rows.settings.str.contains("restart=0.5, skip=3, margin=0.95").all()
 
 
