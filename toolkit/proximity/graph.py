@@ -148,11 +148,14 @@ class ProximityGraph:
     ) -> "ProximityGraph":
         """Return a graph of the same settings for embeddings that have changed, for less than `build` takes.
 
-        Only a share `fresh` of the M candidates is drawn; each of the present neighbours (and skipped candidates)
-        stays a candidate with probability ``1 - fresh``, and is compared again by the present embeddings. So after some
-        rebuilds a candidate has been drawn ``1 / fresh`` rebuilds ago on average, an instance has chosen among M of
-        them, and its neighbours are as similar, as many and as varied as those that `build` would find. Limits: at most
-        ``fresh * M`` neighbours; embeddings that change so much between two rebuilds that old neighbours are no better
+        Only a share `fresh` of the M candidates is drawn. Each of the present neighbours (and skipped candidates) stays
+        a candidate with probability ``1 - fresh``, and is compared again by the present embeddings. After some rebuilds
+        an instance has thus chosen among about M candidates, and its neighbours are nearly as similar and as varied as
+        those that `build` would find.
+
+        Limits: a neighbour that is compared again takes the time of some 25 drawn candidates, since its row is fetched
+        from a random place. So this pays for few neighbours among many candidates, K below M / 50. There are at most
+        ``fresh * M`` neighbours. Embeddings that change so much between two rebuilds that old neighbours are no better
         than random ones leave an instance with only the fresh candidates to choose from.
 
         Parameters
@@ -178,6 +181,7 @@ class ProximityGraph:
         >>> graph.rebuilt(points + 0.1, fresh=0.5, seed=1)
         ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=100)
         """
+        seed = _checks.integer("seed", seed, 0)
         vectors = _checks.vectors("embeddings", embeddings)
         _checks.shape("embeddings", vectors, (self.n_nodes, vectors.shape[1]), "one row per instance of the graph")
         drawn = fresh_candidates(

@@ -67,8 +67,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         only for pairs (``update(index, queries, targets)``).
     fresh : float
         Share of the candidates that a rebuild draws, in (0, 1]. Below 1, neighbours stay candidates with probability
-        ``1 - fresh``: candidates then come from the last ``1 / fresh`` rebuilds, and a rebuild takes little more than
-        that share of the time (`toolkit.ProximityGraph.rebuilt` has the limits).
+        ``1 - fresh``, so that an instance chooses among those of the last ``1 / fresh`` rebuilds. Saves time for few
+        neighbours among many candidates (`toolkit.ProximityGraph.rebuilt` has the limits).
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
