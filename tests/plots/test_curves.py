@@ -41,8 +41,8 @@ def test_curves_are_means_over_seeds(compared, over, x):
 def test_the_title_says_how_soon(compared):
     title = plots.learning_curves(compared).get_title(loc="left").split("\n")
     # On the line from .15 (or .151, ...) at 100 to .25 at 200, uniform's .21 is at 160 of its 300 steps.
-    assert "Random walk: at the best of uniform batches after 53% of its steps" in title
-    assert "kNN: at the best of uniform batches in 0 of 3 runs" in title
+    assert "Random walk reaches the best of uniform batches in 53% of the steps" in title
+    assert "kNN reaches the best of uniform batches in 0 of 3 runs" in title
 
 
 def test_curves_refuse_results_without_them(compared):

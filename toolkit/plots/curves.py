@@ -71,11 +71,12 @@ def _findings(table, over: str, base: str) -> list[str]:
     unit, lines = {"step": "steps", "seconds": "seconds"}[over], []
     what = "steps" if over == "step" else "time"
     for _, row in table.iterrows():
-        start = f"{sampler_label(row.sampler)}: "
-        if row.reached == row.runs:
-            lines.append(f"{start}at the best of {base.lower()} batches after {row[f'{unit}_ratio']:.0%} of its {what}")
-        else:
-            lines.append(f"{start}at the best of {base.lower()} batches in {row.reached} of {row.runs} runs")
+        ratio, start = (
+            row[f"{unit}_ratio"],
+            f"{sampler_label(row.sampler)} reaches the best of {base.lower()} batches in ",
+        )
+        whole = row.reached == row.runs
+        lines.append(start + (f"{ratio:.0%} of the {what}" if whole else f"{row.reached} of {row.runs} runs"))
     return lines
 
 
