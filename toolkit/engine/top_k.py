@@ -98,7 +98,8 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
     wanted = int(np.ceil(_MARGIN * n_best * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
     # Should someone change the embeddings meanwhile, so that too few scores are numbers, the rest is 0.
-    top_scores, top_codes = np.zeros(n_best + LANES, np.float32), np.zeros(n_best + LANES, np.int32)
+    room = (n_best if limits is None else length) + LANES
+    top_scores, top_codes = np.zeros(room, np.float32), np.zeros(room, np.int32)
     loose = gap = np.float32(0)  # of the row before: a good guess for the next
     for r in range(len(rows)):
         row, values = rows[r], scores[r]
@@ -114,9 +115,8 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
             for j in range(n):
                 values[j] = PAD if group_of[j] == own else values[j]
         if limits is not None:
-            limit = limits[row]
-            for j in range(n):
-                values[j] = PAD if values[j] >= limit else values[j]
+            # What reaches the limit are the best ones: they are found as well, and then left out.
+            n_best = min(k + skip + _count(values, length, limits[row]), n)
         loose, _ = _kth_largest(values, n_sample, n_sample + -n_sample % LANES, wanted, wanted // 4, _BELOW, loose)
         n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
         if n_kept < n_best:
@@ -132,6 +132,8 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
         else:
             _keep_with_ties(kept_scores, kept_codes, n_kept, threshold, count - n_best, top_scores, top_codes)
         found = min(count, n_best)
+        if limits is not None:
+            found = _leave_out(top_scores, top_codes, found, limits[row])
         if skip > 0:
             _set_aside(top_scores, top_codes, found, skipped[row])
             found = max(found - skip, 0)
@@ -157,6 +159,17 @@ def _add_kept(kept, row, groups, n_fresh, values, codes, group_of, slot):
     for candidate in kept:
         if candidate >= 0 and slot[candidate] >= n_fresh:
             slot[candidate] = -1
+
+
+@kernel
+def _leave_out(values, codes, n, limit):
+    """Drop those of the first n values that are at least `limit`, with their codes; return how many are left."""
+    left = 0
+    for j in range(n):
+        if values[j] < limit:
+            values[left], codes[left] = values[j], codes[j]
+            left += 1
+    return left
 
 
 @kernel
