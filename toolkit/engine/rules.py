@@ -73,8 +73,8 @@ class Rules:
         if self.margin is None:
             return None
         parts = zip(vectors.split(_ROWS_AT_ONCE), norms.split(_ROWS_AT_ONCE), strict=True)
-        own = [(part * crossed(part)).sum(1) / norm**2 for part, norm in parts]
-        return (self.margin * torch.cat(own)).float()
+        sides = ((part.float().tensor_split(2, 1), norm.float()) for part, norm in parts)
+        return torch.cat([2 * self.margin * torch.linalg.vecdot(*pair) / norm**2 for pair, norm in sides])
 
     def seen_from(self, anchors: torch.Tensor) -> torch.Tensor:
         """Return what to multiply the candidates' rows with for their similarity to `anchors`."""
