@@ -209,6 +209,11 @@ def test_rebuilt_graphs_refuse_what_does_not_fit():
     )
 
 
+def test_pairs_of_odd_width_are_refused():
+    with pytest.raises(ValueError, match=r"embeddings of pairs must have an even width, .* got 7: make"):
+        ProximityGraph.build(normal(50, 7), n_candidates=20, n_neighbors=5, paired=True)
+
+
 def test_batches_of_every_kind_from_pairs():
     queries, targets = pairs()
     for kind in KINDS:

@@ -10,7 +10,7 @@ from toolkit.engine import threads
 from toolkit.engine.device import link_on_device
 from toolkit.engine.linking import link, narrow
 from toolkit.engine.rules import NO_RULES, Rules
-from toolkit.proximity.rules import neighbor_rules
+from toolkit.proximity.rules import check_halves, neighbor_rules
 from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_size
 
 
@@ -115,7 +115,7 @@ class ProximityGraph:
         ------
         ValueError
             For K > M, N < 2, a wrong shape, NaN, Inf and zero rows (the first are named), groups that are not one per
-            instance, `skip` above M - K, and `margin` without `paired`.
+            instance, `skip` above M - K, `margin` without `paired`, and `paired` rows of odd width.
 
         Examples
         --------
@@ -220,6 +220,7 @@ class ProximityGraph:
         fresh: float = 1.0,
     ) -> "ProximityGraph":
         """Link to the best of `drawn` candidates and `kept` ones."""
+        check_halves(vectors.shape[1], rules.paired)
         seed = _checks.integer("seed", seed, 0)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1)
         norms = _checks.norms("embeddings", vectors)

@@ -53,6 +53,15 @@ def neighbor_rules(
     return Rules(bool(paired), None if groups is None else batch_groups(groups, n), skip, margin)
 
 
+def check_halves(width: int, paired: bool) -> None:
+    """Raise unless rows of pairs have two halves."""
+    if paired and width % 2:
+        raise ValueError(
+            f"embeddings of pairs must have an even width, a query and a target of one size, got {width}: make "
+            "them with toolkit.proximity.join_pairs(queries, targets)"
+        )
+
+
 def batch_groups(values, n: int, batch_size: int = 1) -> Groups:
     """Return the groups of `n` instances, or raise if one has more than N / B of them."""
     groups = values if isinstance(values, Groups) else Groups(_codes(values, n))
