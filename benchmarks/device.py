@@ -231,7 +231,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         step.add_argument("--batch-size", type=int, default=PRESET.batch_size)
     cells.add_argument("--labelled", type=int, default=PRESET.labelled, help="images of the linear probe")
     code.add_argument("--source", nargs="+", metavar="NAME", help="packages (default: all that are there)")
-    # On an H100 a step of 64 pairs takes some 20 ms, so that a pair of runs with its two tests takes 2 minutes.
+    # A guess, never run on a GPU: a step of 64 pairs takes 20 ms, a pair of runs with its two tests 2 minutes.
     code.add_argument("--steps", type=int, default=2000)
     code.add_argument("--batch-size", type=int, default=64)
     for step in (cells, code):

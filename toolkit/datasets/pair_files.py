@@ -30,7 +30,7 @@ def read(
     """Return the pairs of texts in two columns of a file.
 
     Files are read in parts, so that memory stays near the size of the texts. Pairs with the same query, target or group
-    lie on one side of the split, and all targets of the same query are right for it.
+    stay on the same side of the split, and every target of a query counts as correct.
 
     Parameters
     ----------
@@ -39,18 +39,18 @@ def read(
         compressed (.gz, .bz2, .xz); or a data set of Hugging Face's `datasets`. TSV and CSV files begin with the
         columns' names; TSV is read without quoting.
     query, target : str
-        Columns of the texts.
+        Names of the columns that hold the texts.
     group : str, optional
-        Column of the groups: pairs of the same document, product, ...
+        Name of the column that holds the group, such as a document's or a product's identifier.
     tokenizer : str, path or transformers tokenizer, optional
         Tokenizer of both sides, as for `Sentences`; by default one trained on the training pairs, without special
         tokens at the ends.
     max_length : int
         Largest number of tokens of a text; longer ones are cut.
     n_dev, n_test : int, optional
-        Number of distinct queries to hold out; by default 3,000, or a tenth of all where that is less.
+        Number of distinct queries to hold out; by default 3,000, or a tenth of all queries if that is fewer.
     seed : int
-        Random seed of the split.
+        Random seed for the split.
 
     Raises
     ------

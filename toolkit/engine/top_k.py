@@ -97,7 +97,6 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
     n_sample = min(n, n * _SAMPLED_BEST // n_best // LANES * LANES + LANES)
     wanted = int(np.ceil(_MARGIN * n_best * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
-    # Should someone change the embeddings meanwhile, so that too few scores are numbers, the rest is 0.
     room = (n_best if limits is None else length) + LANES
     top_scores, top_codes = np.zeros(room, np.float32), np.zeros(room, np.int32)
     loose = gap = np.float32(0)  # of the row before: a good guess for the next
