@@ -144,7 +144,9 @@ def _check_columns(where: str, columns: list[str], names: list[str]) -> None:
 def _texts(name: str, values: list, start: int) -> np.ndarray:
     for row, value in enumerate(values, start):
         if not isinstance(value, (str, int)) or not str(value).strip():
-            raise ValueError(f"column {name!r} must hold a text in each row, got {value!r} in row {row}")
+            raise ValueError(
+                f"column {name!r} must hold a text in each row, got {value!r} in row {row}: fill it in or remove the row"
+            )
     return np.array([str(value) for value in values], np.dtypes.StringDType())
 
 

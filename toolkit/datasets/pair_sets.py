@@ -316,5 +316,5 @@ class _Part:
 def _relevant(query: int, positions, n: int) -> np.ndarray:
     found = _checks.indices(f"relevant[{query}]", np.atleast_1d(positions), n, "positions in the pool of targets")
     if not len(found):
-        raise ValueError(f"relevant must hold a right target of each query, got none for query {query}")
+        raise ValueError(f"relevant must hold a right target of each query, got none for query {query}: leave it out")
     return found
