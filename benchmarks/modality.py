@@ -86,7 +86,8 @@ def sampler_settings(**settings) -> dict[str, dict]:
 
 def table(result: Comparison) -> str:
     """Return the results as Markdown: one table for each data set, model and settings; values in points."""
-    summary, differences = result.summary(), result.differences()
+    summary = result.summary()
+    differences = result.differences() if "uniform" in set(summary.sampler) else None
     trained = set(summary[summary.sampler != UNTRAINED].model)
     lines = []
     for (name, model, settings), part in summary.groupby(["set", "model", "settings"], sort=False):
@@ -106,28 +107,31 @@ def table(result: Comparison) -> str:
     return "\n".join(lines).strip()
 
 
-def _line(run: pd.Series, differences: pd.DataFrame) -> str:
+def _line(run: pd.Series, differences: pd.DataFrame | None) -> str:
     """Return the row of one sampler."""
-    same = differences
-    for column in ("set", "model", "loss", "settings", "steps", "metric", "sampler"):
-        same = same[same[column] == run[column]]
-    difference = ""
-    if len(same):
-        pair = same.iloc[0]
-        difference = f"{100 * pair.difference:+.2f}"
-        if pair.runs > 1:
-            difference += f" ({100 * pair.low:+.2f} to {100 * pair.high:+.2f})"
     cells = [
         LOSSES.get(run.loss, run.loss.upper()),
         sampler_name(run.sampler),
         run.runs,
         points(run["mean"], run.deviation),
-        difference,
+        "" if differences is None else _difference(run, differences),
         "" if pd.isna(run.false_negative_rate) else f"{run.false_negative_rate:.1%}",
         f"{run.hardness:.3f}",
         f"{run.sampler_seconds / run.seconds:.1%}",
     ]
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _difference(run: pd.Series, differences: pd.DataFrame) -> str:
+    """Return the difference of one sampler to uniform batches, with its interval if there is one."""
+    same = differences
+    for column in ("set", "model", "loss", "settings", "steps", "metric", "sampler"):
+        same = same[same[column] == run[column]]
+    if same.empty:
+        return ""
+    pair = same.iloc[0]
+    interval = f" ({100 * pair.low:+.2f} to {100 * pair.high:+.2f})" if pair.runs > 1 else ""
+    return f"{100 * pair.difference:+.2f}{interval}"
 
 
 def sampler_name(sampler: str) -> str:

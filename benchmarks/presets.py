@@ -206,7 +206,8 @@ class RetrievalPreset:
     """One stage of the comparison on pairs: the settings tried, the choice compared, or the map over batch sizes.
 
     `steps` is by batch size. Without `temperatures` and `rates`, each sampler has those of `CHOSEN`. Only the stage
-    "compare" looks at test queries, and has a curve over development queries.
+    "compare" looks at test queries, and has a curve over development queries. `pairs` is the number of training pairs, by
+    default all.
     """
 
     sets: tuple[str, ...]
@@ -216,8 +217,7 @@ class RetrievalPreset:
     seeds: tuple[int, ...]
     temperatures: tuple[float, ...] = ()
     rates: tuple[float, ...] = ()
-    groups: tuple[bool, ...] = (True,)
-    width: int = 128
+    pairs: int | None = None
 
 
 CURVE = {"every": 1000, "queries": 1000}
@@ -236,21 +236,19 @@ RETRIEVAL = {
         temperatures=(0.05, 0.1, 0.2, 0.3),
         rates=(0.001, 0.003, 0.01),
     ),
-    # With 74,000 pairs an epoch, the first of them uniform, has 9,000 steps of 8 and 145 of 512.
+    # An epoch, the first of them uniform, has 4,600 steps of 8 and 72 of 512.
     "map": RetrievalPreset(
         sets=("dictionary", "hypernyms"),
         samplers=(
-            "uniform",
-            "walk_100_1000",
-            "walk_20_2000",
-            "walk_10_5000",
-            "walk_10_5000_skip",
-            "walk_10_5000_margin",
+            *("uniform", "walk_100_1000", "walk_20_2000", "walk_10_5000", "uniform_groups", "walk_10_5000_groups"),
+            *("walk_10_5000_skip", "walk_10_5000_margin"),
         ),
         batch_sizes=(8, 32, 128, 512),
-        steps={8: 18_000, 32: 8_000, 128: 3_000, 512: 1_000},
+        steps={8: 12_000, 32: 5_000, 128: 2_000, 512: 800},
         seeds=(0, 1, 2, 3, 4),
-        groups=(True, False),
+        temperatures=(0.2,),
+        rates=(0.003,),
+        pairs=37_000,
     ),
 }
 
@@ -277,6 +275,7 @@ PAIR_WALKS = {
     "walk_100_1000": picky(100, 1000),
     "walk_20_2000": picky(20, 2000),
     "walk_10_5000": picky(10, 5000),
+    "walk_10_5000_groups": picky(10, 5000),
     "walk_10_5000_skip": picky(10, 5000, skip=3),
     "walk_10_5000_margin": picky(10, 5000, margin=0.95),
 }

@@ -2,13 +2,13 @@
 
 --stage compare   the table and its curves: settings chosen before, test queries
 --stage tune      temperatures and learning rates, on development queries
---stage map       when it pays: batch sizes, neighbours of the walk, targets that are shared, on development queries
+--stage map       when it pays: batch sizes, neighbours of the walk, shared targets, rules; on development queries
 """
 
 import argparse
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -23,7 +23,7 @@ from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEV
 from benchmarks.retrieval_models import MODELS
 from benchmarks.retrieval_tables import ratios
 from toolkit.datasets import pairs
-from toolkit.datasets.pairs import PairData, RetrievalSet
+from toolkit.datasets.pairs import PairData, Pairs, RetrievalSet
 from toolkit.evaluation import retrieve
 from toolkit.samplers import SAMPLERS, RandomWalkBatchSampler
 from toolkit.samplers.registry import SamplerKind
@@ -40,7 +40,8 @@ WALKS = {
     for name, settings in PAIR_WALKS.items()
 }
 KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
-KINDS |= WALKS
+KINDS |= WALKS | {"uniform_groups": KINDS["uniform"]}
+GROUPED = ("uniform_groups", "walk_10_5000_groups")  # in the map; elsewhere all samplers keep groups apart
 RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
 
 
@@ -59,7 +60,6 @@ class Cell:
     stage: str
     batch_size: int
     steps: int
-    groups: bool
 
 
 def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
@@ -77,11 +77,19 @@ def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
         make_optimizer=lambda network: (MODELS[cell.model].optimizer(network, rate), None),
         settings=settings,
         training={"checkpoint_every": 2000},
+        labels=data.train.groups if cell.stage == "map" else None,
         samplers={sampler: KINDS[sampler] for sampler in choice},
-        sampler_settings={sampler: {"groups": data.train.groups} for sampler in choice} if cell.groups else {},
+        sampler_settings={sampler: sampler_settings(cell, data.train, sampler) for sampler in choice},
         curve=curve,
         curve_every=CURVE["every"],
     )
+
+
+def sampler_settings(cell: Cell, train: Pairs, sampler: str) -> dict:
+    """Return settings that follow from the pairs: their groups; in the map only by name, and a graph every epoch."""
+    groups = {"groups": train.groups} if cell.stage != "map" or sampler in GROUPED else {}
+    every_epoch = cell.stage == "map" and KINDS[sampler].takes("refresh_every")
+    return groups | ({"refresh_every": max(len(train) // cell.batch_size, 1)} if every_epoch else {})
 
 
 def mrr(held_out: RetrievalSet, model: nn.Module) -> float:
@@ -103,25 +111,35 @@ def evaluate(data: PairData, stage: str, chosen: dict[str, float], model: nn.Mod
 def tasks(name: str, model: str, options: argparse.Namespace, preset: RetrievalPreset) -> Iterator[Task]:
     """Yield the tasks of a data set and a model: one for each cell, and for samplers that need other settings."""
     data = load(name, model, options.data)
+    if preset.pairs is not None:
+        data = replace(data, train=some_pairs(data.train, preset.pairs))
     grid = list(product(options.temperatures, options.rates))
     chosen = CHOSEN[name, model]
     choices = [dict.fromkeys(options.samplers, cell) for cell in grid] or [
         {sampler: chosen.get(sampler, chosen["uniform"]) for sampler in options.samplers}
     ]
-    for batch_size, groups, choice in product(options.batch_sizes, preset.groups, choices):
-        if groups and largest_group(data) > len(data.train) // batch_size:
-            print(f"{name}, B = {batch_size}: not run with groups, of which one has {largest_group(data)} pairs")
-            continue
-        cell = Cell(name, model, options.stage, batch_size, options.steps or preset.steps[batch_size], groups)
-        settings = describe(cell, data, choice if grid else chosen)
-        for shared in dict.fromkeys(choice.values()):
-            some = {sampler: value for sampler, value in choice.items() if value == shared}
+    for batch_size, choice in product(options.batch_sizes, choices):
+        cell = Cell(name, model, options.stage, batch_size, options.steps or preset.steps[batch_size])
+        too_large = largest_group(data.train) > len(data.train) // batch_size
+        fits = {key: value for key, value in choice.items() if not (too_large and key in GROUPED)}
+        if len(fits) < len(choice):
+            print(f"{name}, B = {batch_size}: not run with groups, of which one has {largest_group(data.train)} pairs")
+        settings = describe(cell, data, fits if grid else chosen)
+        for shared in dict.fromkeys(fits.values()):
+            some = {sampler: value for sampler, value in fits.items() if value == shared}
             yield make_task(cell, data, some, settings)
 
 
-def largest_group(data: PairData) -> int:
+def some_pairs(train: Pairs, n: int) -> Pairs:
+    """Return n pairs drawn at random, always the same."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(train))[:n])
+    groups = None if train.groups is None else train.groups[rows]
+    return Pairs(train.queries.select(rows), train.targets.select(rows), groups)
+
+
+def largest_group(train: Pairs) -> int:
     """Return the size of the largest group of training pairs."""
-    return int(np.bincount(data.train.groups).max()) if data.train.groups is not None else 1
+    return int(np.bincount(train.groups).max()) if train.groups is not None else 1
 
 
 def describe(cell: Cell, data: PairData, chosen: dict) -> str:
@@ -135,8 +153,10 @@ def describe(cell: Cell, data: PairData, chosen: dict) -> str:
         text = f"B={cell.batch_size}, t={temperature:g}, rate={rate:g}"
     if cell.stage == "map":
         rules = {name: value for walk in PAIR_WALKS.values() for name, value in walk.items() if name in RULES}
-        text += "".join(f", {name}={value}" for name, value in rules.items())
-    return f"{text}, {'groups' if cell.groups else 'no groups'}, {len(data.train)} pairs of {data.source}"
+        text += "".join(f", {name}={value}" for name, value in rules.items()) + ", a graph every epoch"
+    else:
+        text += ", groups"
+    return f"{text}, {len(data.train)} pairs of {data.source}"
 
 
 def main(arguments: list[str] | None = None) -> None:

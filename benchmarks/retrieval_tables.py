@@ -13,6 +13,8 @@ COLUMNS = (
 
 def ratios(result: Comparison) -> str:
     """Return differences in percent of uniform's mean, with steps and time to uniform's best, as Markdown."""
+    if "uniform" not in set(result.to_frame().sampler):
+        return ""
     differences = result.differences()
     if differences.empty:
         return ""

@@ -97,26 +97,33 @@ def test_compare_has_curves_tests_once_and_writes_both_tables(run, tmp_path, mon
     assert len(run("compare", *options)) == len(rows)
 
 
-def test_the_map_has_cells_with_and_without_groups(run):
-    options = (
-        "--seeds",
-        "0",
-        "--steps",
-        "20",
-        "--batch-sizes",
-        "8",
-        "64",
-        "--samplers",
-        "uniform",
-        "walk_10_5000_margin",
+def test_the_map_has_groups_where_they_fit_and_a_graph_every_epoch(run, monkeypatch):
+    monkeypatch.setitem(RETRIEVAL, "map", replace(RETRIEVAL["map"], pairs=200))
+    graphs = []
+    update = retrieval.RandomWalkBatchSampler.update
+    monkeypatch.setattr(
+        retrieval.RandomWalkBatchSampler,
+        "update",
+        lambda self, *args: update(self, *args) or graphs.append((self.batch_size, id(self), id(self.graph))),
     )
-    rows = run("map", *options)
-    cells = {tuple(text.split(", ")[i] for i in (0, -2)) for text in rows.settings}
-    assert cells == {("B=8", "groups"), ("B=8", "no groups"), ("B=64", "no groups")}, (
-        "groups of ten are too many for 64"
-    )
-    assert sorted(rows.sampler) == sorted(["uniform", "walk_10_5000_margin"] * 3)
-    assert rows.settings.str.contains("restart=0.5, skip=3, margin=0.95").all()
+    rows = run("map", "--seeds", "0", "--steps", "110", "--batch-sizes", "8", "64")
+    every, grouped = set(RETRIEVAL["map"].samplers), set(retrieval.GROUPED)
+    by_size = rows.groupby(rows.settings.str.split(",").str[0]).sampler
+    assert by_size.agg(set).to_dict() == {"B=8": every, "B=64": every - grouped}, "groups of ten are too many for 64"
+    assert rows.settings.str.contains("restart=0.5, skip=3, margin=0.95, a graph every epoch, 200 pairs").all()
+    rates = rows.set_index("sampler").false_negative_rate
+    assert (rates[[*grouped]] == 0).all()
+    assert (rates.drop([*grouped]) > 0).all()
+    first = next(sampler for size, sampler, _ in graphs if size == 8)
+    built = [graph for size, sampler, graph in graphs if (size, sampler) == (8, first)]
+    changes = np.flatnonzero(np.diff(built))
+    assert set(np.diff(changes)) == {200 // 8}
+
+
+def test_a_table_without_uniform_batches_has_no_differences(run, capsys):
+    options = ("--temperatures", ".1", "--rates", ".01", "--batch-sizes", "8", "--steps", "20")
+    run("tune", "--samplers", "knn", *options)
+    assert "| InfoNCE | kNN | 1 |" in capsys.readouterr().out
 
 
 def test_heads_on_frozen_embeddings_are_embedded_once(run, tmp_path, capsys):
