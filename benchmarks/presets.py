@@ -206,8 +206,8 @@ class RetrievalPreset:
     """One stage of the comparison on pairs: the settings tried, the choice compared, or the map over batch sizes.
 
     `steps` is by batch size. Without `temperatures` and `rates`, each sampler has those of `CHOSEN`. Only the stage
-    "compare" looks at test queries, and has a curve over development queries. `pairs` is the number of training pairs, by
-    default all.
+    "compare" looks at test queries, and has a curve over development queries. `pairs` is the number of training pairs,
+    by default all.
     """
 
     sets: tuple[str, ...]

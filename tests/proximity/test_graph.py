@@ -63,7 +63,7 @@ def test_selection_among_values_one_rounding_apart(base, ulps, far, data):
     candidates, slot = np.arange(len(values), dtype=np.int32), np.full(len(values), -1, np.int32)
     skipped = np.empty((2, 0), np.int32)
     arrays = neighbors[:, :k], similarities[:, :k], skipped
-    assert select_top_k(scores, candidates, np.array([skip]), slot, None, None, None, *arrays) == 0
+    assert select_top_k(scores, candidates, np.array([skip]), slot, None, None, None, None, *arrays) == 0
     assert (slot == -1).all()
     assert (neighbors[1 - skip] == -7).all()
     neighbors, similarities = neighbors[skip:], similarities[skip:]
@@ -281,7 +281,7 @@ def test_scores_that_are_no_numbers_end_all_the_same():
         scores, candidates = np.full((1, 64), value, np.float32), np.arange(64, dtype=np.int32)
         slot = np.full(64, -1, np.int32)
         arrays = neighbors[:, :5], similarities[:, :5], np.empty((1, 0), np.int32)
-        select_top_k(scores, candidates, np.array([0]), slot, None, None, None, *arrays)
+        select_top_k(scores, candidates, np.array([0]), slot, None, None, None, None, *arrays)
         assert 0 <= neighbors[0, :5].min() <= neighbors[0, :5].max() < 64
         assert (neighbors[0, 5:] == -7).all()
 

@@ -25,7 +25,7 @@ def link_on_device(
     similarities = torch.empty(n, n_neighbors, dtype=torch.float32, device=device)
     skipped = torch.empty(n, rules.skip, dtype=torch.int32, device=device)
     codes = None if rules.codes is None else torch.from_numpy(rules.codes).to(device)
-    limits, more = rules.limits(vectors, norms), None if kept is None else torch.from_numpy(kept).to(device)
+    more = None if kept is None else torch.from_numpy(kept).to(device)
     lacking = torch.zeros((), dtype=torch.int64, device=device)
     blocks = list(candidate_blocks(n, n_candidates, seed))
     height, width = len(blocks[0][0]), n_candidates + 1
@@ -37,7 +37,7 @@ def link_on_device(
         once = torch.from_numpy(np.arange(height) < np.array([[len(rows)] for rows, _ in some])).to(device)
         rows, candidates = (torch.from_numpy(part).to(device) for part in (rows, np.stack([c for _, c in some])))
         anchors, pool = ((vectors[part] / norms[part].unsqueeze(2)).float() for part in (rows, candidates))
-        anchors = rules.seen_from(anchors)
+        limits, anchors = rules.limits(anchors, rules.seen_from(anchors)), rules.seen_from(anchors)
         scores = torch.bmm(anchors, pool.transpose(1, 2))
         own = rows.unsqueeze(2) == candidates.unsqueeze(1)
         own[:, :, -1] |= ~own.any(2)
@@ -49,7 +49,7 @@ def link_on_device(
         if codes is not None:
             scores.masked_fill_(codes[rows].unsqueeze(1) == codes[candidates], _OUT)
         if limits is not None:
-            scores.masked_fill_(scores >= limits[rows].unsqueeze(1), _OUT)
+            scores.masked_fill_(scores >= limits[once].unsqueeze(1), _OUT)
         n_best = min(n_neighbors + rules.skip, scores.shape[1])
         best, places = scores.topk(n_best, sorted=rules.skip > 0)
         found = candidates.gather(1, places).int()

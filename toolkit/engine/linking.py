@@ -57,8 +57,8 @@ def link(
     blocks = list(candidate_blocks(n, n_candidates, seed))
     links = _empty_links(n, n_neighbors, rules)
     # One iterator for all threads: each takes the next block when it is done with one.
-    shared, limits, lacking = iter(blocks), rules.limits(vectors, norms), []
-    given = vectors.numpy(), norms.numpy(), rules, None if limits is None else limits.numpy(), kept
+    shared, lacking = iter(blocks), []
+    given = vectors.numpy(), norms.numpy(), rules, kept
     threads.run(lambda: lacking.append(_link_blocks(*given, shared, links)), n_threads)
     return replace(links, lacking=sum(lacking))
 
@@ -84,10 +84,9 @@ def link_some(
     place = np.zeros(len(vectors), np.int32)
     place[used] = np.arange(len(used))
     rules = replace(rules, groups=None if rules.groups is None else Groups(rules.groups.codes[used]))
-    links, limits = _empty_links(len(used), n_neighbors, rules), rules.limits(some, norms)
+    links = _empty_links(len(used), n_neighbors, rules)
     placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
-    given = some.numpy(), norms.numpy(), rules, None if limits is None else limits.numpy(), None
-    _link_blocks(*given, placed, links)
+    _link_blocks(some.numpy(), norms.numpy(), rules, None, placed, links)
     rows = np.concatenate([rows for rows, _ in blocks])
     return rows, used[links.neighbors[place[rows]]]
 
@@ -154,7 +153,6 @@ def _link_blocks(
     vectors: np.ndarray,
     norms: np.ndarray,
     rules: Rules,
-    limits: np.ndarray | None,
     kept: np.ndarray | None,
     blocks: Iterator,
     links: Links,
@@ -170,6 +168,7 @@ def _link_blocks(
         width = len(candidates)
         if slot is None:
             slot = np.full(len(vectors), -1, np.int32)
+            heads = None if rules.groups is None else np.full(len(rules.groups), -1, np.int32)
             pool = torch.zeros(width + n_kept + -(width + n_kept) % LANES, vectors.shape[1], **plain)
             n_rows = min(len(rows), max(1, _SCORES // len(pool)))
             anchors = torch.empty(n_rows, vectors.shape[1], **plain)
@@ -182,7 +181,9 @@ def _link_blocks(
             products = torch.mm(seen, pool.T, out=scores[: len(part)]).numpy()
             if kept is not None:
                 score_kept(vectors, norms, seen.numpy(), kept, part, products[:, width:])
-            lacking += select_top_k(products, candidates, part, slot, rules.codes, limits, kept, *found)
+            limits = rules.limits(anchors[: len(part)], seen)
+            limits = None if limits is None else limits.numpy()
+            lacking += select_top_k(products, candidates, part, slot, rules.codes, heads, limits, kept, *found)
     return lacking
 
 

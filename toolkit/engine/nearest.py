@@ -41,7 +41,7 @@ def _allowed_others(
     unit: np.ndarray, seen: np.ndarray, rows: np.ndarray, k: int, rules: Rules
 ) -> tuple[np.ndarray, np.ndarray]:
     """Search wider and wider until the rules leave k others of each row."""
-    limits = rules.limits(torch.from_numpy(unit[rows]), torch.ones(len(rows)))
+    limits = rules.limits(torch.from_numpy(unit[rows]), torch.from_numpy(seen))
     neighbors, similarities = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float32)
     missing, width = np.arange(len(rows)), k + rules.skip + 1
     while len(missing):

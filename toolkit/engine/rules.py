@@ -7,8 +7,6 @@ from functools import cached_property
 import numpy as np
 import torch
 
-_ROWS_AT_ONCE = 2**16
-
 
 class Groups:
     """Instances that must not share a batch.
@@ -68,13 +66,10 @@ class Rules:
         """Group of each instance, or None without groups."""
         return None if self.groups is None else self.groups.codes
 
-    def limits(self, vectors: torch.Tensor, norms: torch.Tensor) -> torch.Tensor | None:
-        """Return the similarity from which on candidates of each row are left out; float32, shape (N,)."""
-        if self.margin is None:
-            return None
-        parts = zip(vectors.split(_ROWS_AT_ONCE), norms.split(_ROWS_AT_ONCE), strict=True)
-        sides = ((part.float().tensor_split(2, 1), norm.float()) for part, norm in parts)
-        return torch.cat([2 * self.margin * torch.linalg.vecdot(*pair) / norm**2 for pair, norm in sides])
+    def limits(self, anchors: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
+        """Return the similarity from which on candidates of unit rows, `seen_from` them, are left out."""
+        # The similarity of a pair to itself counts its query and target twice.
+        return None if self.margin is None else self.margin * torch.linalg.vecdot(anchors, seen)
 
     def seen_from(self, anchors: torch.Tensor) -> torch.Tensor:
         """Return what to multiply the candidates' rows with for their similarity to `anchors`."""

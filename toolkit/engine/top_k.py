@@ -66,7 +66,7 @@ def _kth_largest(values, n, length, k, slack, low, guess):
 
 
 @kernel
-def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors, similarities, skipped):
+def select_top_k(scores, candidates, rows, slot, groups, heads, limits, kept, neighbors, similarities, skipped):
     """Write the K candidates with the best scores to ``neighbors[rows[r]]``, and their scores.
 
     Return how many rows have fewer than K.
@@ -74,10 +74,10 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
     `scores` (R, C) has a column for each of the M + 1 `candidates`, then one for each column of `kept` (N, C - M - 1),
     which holds further candidates of each row (-1: none) or is None, and is padded to a multiple of `LANES` columns.
     A row leaves itself out, or if it is not among the candidates, the last one of these. `slot` (N,) holds -1
-    everywhere.
+    everywhere, and so does `heads`, with an entry for each group.
 
-    Candidates of a row's own group (`groups` (N,), or None) and with a score of at least ``limits[rows[r]]`` (or None)
-    are left out. The best of the others, as many as `skipped` has columns, go there. Where fewer than K candidates
+    Candidates of a row's own group (`groups` (N,), or None) and with a score of at least ``limits[r]`` (or None) are
+    left out. The best of the others, as many as `skipped` has columns, go there. Where fewer than K candidates
     are left, they are repeated; where none is, the row is its own neighbour.
 
     A first threshold from a sample leaves some 1.5 K values, among which the exact one is found.
@@ -90,10 +90,12 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
     for j in range(n_fresh):
         codes[j] = candidates[j]
         slot[candidates[j]] = j
-    group_of = np.full(length, -1, np.int32)
+    following = np.empty(length, np.int32)
     if groups is not None:
+        # The candidates of each group as a list, since a row's own group has few.
         for j in range(n_fresh):
-            group_of[j] = groups[candidates[j]]
+            group = groups[candidates[j]]
+            following[j], heads[group] = heads[group], j
     n_sample = min(n, n * _SAMPLED_BEST // n_best // LANES * LANES + LANES)
     wanted = int(np.ceil(_MARGIN * n_best * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
@@ -105,17 +107,18 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
         prefetch(similarities[row], True)
         prefetch(neighbors[row], True)
         if kept is not None:
-            _add_kept(kept[row], row, groups, n_fresh, values, codes, group_of, slot)
+            _add_kept(kept[row], row, groups, n_fresh, values, codes, slot)
         for j in range(n, length):
             values[j] = PAD
         values[slot[row] if 0 <= slot[row] < n_fresh else n_fresh - 1] = PAD
         if groups is not None:
-            own = groups[row]
-            for j in range(n):
-                values[j] = PAD if group_of[j] == own else values[j]
+            j = heads[groups[row]]
+            while j >= 0:
+                values[j] = PAD
+                j = following[j]
         if limits is not None:
             # What reaches the limit are the best ones: they are found as well, and then left out.
-            n_best = min(k + skip + _count(values, length, limits[row]), n)
+            n_best = min(k + skip + _count(values, length, limits[r]), n)
         loose, _ = _kth_largest(values, n_sample, n_sample + -n_sample % LANES, wanted, wanted // 4, _BELOW, loose)
         n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
         if n_kept < n_best:
@@ -132,7 +135,7 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
             _keep_with_ties(kept_scores, kept_codes, n_kept, threshold, count - n_best, top_scores, top_codes)
         found = min(count, n_best)
         if limits is not None:
-            found = _leave_out(top_scores, top_codes, found, limits[row])
+            found = _leave_out(top_scores, top_codes, found, limits[r])
         if skip > 0:
             _set_aside(top_scores, top_codes, found, skipped[row])
             found = max(found - skip, 0)
@@ -140,12 +143,14 @@ def select_top_k(scores, candidates, rows, slot, groups, limits, kept, neighbors
         _write(top_scores, top_codes, found, row, neighbors[row], similarities[row])
     for j in range(n_fresh):
         slot[candidates[j]] = -1
+        if groups is not None:
+            heads[groups[candidates[j]]] = -1
     return lacking
 
 
 @kernel
-def _add_kept(kept, row, groups, n_fresh, values, codes, group_of, slot):
-    """Note the codes of a row's kept candidates behind the fresh ones; rule out those that are there twice."""
+def _add_kept(kept, row, groups, n_fresh, values, codes, slot):
+    """Note the codes of a row's kept candidates behind the fresh ones; rule out its own group and copies."""
     for i in range(len(kept)):
         j, candidate = n_fresh + i, kept[i]
         codes[j] = max(candidate, 0)
@@ -153,8 +158,8 @@ def _add_kept(kept, row, groups, n_fresh, values, codes, group_of, slot):
             values[j] = PAD
         else:
             slot[candidate] = j
-        if groups is not None:
-            group_of[j] = groups[codes[j]]
+            if groups is not None and groups[candidate] == groups[row]:
+                values[j] = PAD
     for candidate in kept:
         if candidate >= 0 and slot[candidate] >= n_fresh:
             slot[candidate] = -1
