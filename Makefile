@@ -48,7 +48,7 @@ bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 
 notebooks: $(INSTALLED) ## run all notebooks and store their outputs
 	$(BIN)/python notebooks/execute.py
-	$(BIN)/python docs/figures.py
+	$(BIN)/python -m docs.figures
 
 clean: ## remove .venv and everything built
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
@@ -27,32 +26,15 @@ import numpy as np
 import torch
 
 from benchmarks import published, report
-from toolkit import ProximityGraph, RandomWalkBatchSampler
+from benchmarks.report import Figure, ratio
+from benchmarks.shares import shares
+from toolkit import ProximityGraph
 from toolkit.engine import linking, threads, top_k
 from toolkit.metrics import batch_hardness
 from toolkit.proximity import join_pairs, partition_batches, walk_batches
 
 DIM, M, K, BATCH, RESTART = 128, 1000, 100, 256, 0.2
 SMALL, MEDIUM, LARGE, IMAGENET = 20_000, 200_000, 320_000, 1_281_167
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table: `value` is the median of the ratios of single repeats, `low` to `high` their range."""
-
-    key: str
-    value: float
-    low: float
-    high: float
-    target: str
-    meaning: str
-
-
-def ratio(key: str, times: np.ndarray, target: str, meaning: str, scale: float = 1) -> Figure:
-    """Compare two rows of interleaved times."""
-    above, below = times
-    each = above / below * scale
-    return Figure(key, np.median(each), each.min(), each.max(), target, meaning)
 
 
 @lru_cache
@@ -226,30 +208,6 @@ def partition_figures() -> Iterator[Figure]:
     yield exponent("partition_steps_exponent", sizes, np.array(steps), "", meaning)
 
 
-def sampler_share(repeats: int) -> Figure:
-    """Train as the quickstart does and see what part of the time the sampler takes."""
-    from benchmarks.presets import QUICKSTART as preset
-    from toolkit.datasets import vision
-    from toolkit.models import SimCLR
-    from toolkit.models.encoders import SmallConvNet
-    from toolkit.training import train
-
-    data = vision.bundled()
-    names = ("n_candidates", "n_neighbors", "restart")
-    shares = []
-    for seed in range(1 + repeats // 2):
-        torch.manual_seed(seed)
-        settings = {name: getattr(preset, name) for name in names}
-        sampler = RandomWalkBatchSampler(len(data.views), preset.batch_size, seed=seed, **settings)
-        model = SimCLR(SmallConvNet(in_channels=1, width=preset.width), temperature=preset.temperature)
-        # The first run warms up.
-        steps = preset.steps if seed else len(sampler) + 1
-        shares.append(train(model, data.views, sampler, steps, progress=False).sampler_share)
-    shares = shares[1:]
-    meaning = f"sampler's part of the time of {preset.steps} training steps, quickstart preset"
-    return Figure("sampler_share_of_training", np.median(shares), min(shares), max(shares), "<= 0.02", meaning)
-
-
 def import_time(repeats: int) -> Figure:
     """Compare the imports of toolkit and torch, each in a new process."""
 
@@ -291,7 +249,7 @@ def measure(repeats: int, largest: int) -> Iterator[Figure]:
     yield from rule_figures(repeats)
     yield from walk_figures(repeats)
     yield peak_memory(largest)
-    yield sampler_share(repeats)
+    yield from shares(repeats)
     yield import_time(repeats)
     yield from partition_figures()
 

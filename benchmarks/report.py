@@ -1,12 +1,32 @@
-"""Timings side by side, and the tables of ``benchmarks/README.md``."""
+"""Timings side by side, figures, and the tables of ``benchmarks/README.md``."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 README = Path(__file__).parent / "README.md"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: `value` is the median of the ratios of single repeats, `low` to `high` their range."""
+
+    key: str
+    value: float
+    low: float
+    high: float
+    target: str
+    meaning: str
+
+
+def ratio(key: str, times: np.ndarray, target: str, meaning: str, scale: float = 1) -> Figure:
+    """Compare two rows of interleaved times."""
+    above, below = times
+    each = above / below * scale
+    return Figure(key, np.median(each), each.min(), each.max(), target, meaning)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -21,7 +21,7 @@ from benchmarks import modality, report
 from benchmarks.modality import table
 from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEVAL, RetrievalPreset
 from benchmarks.retrieval_models import MODELS
-from benchmarks.retrieval_tables import ratios
+from benchmarks.retrieval_tables import map_table, ratios
 from toolkit.datasets import pairs
 from toolkit.datasets.pairs import PairData, Pairs, RetrievalSet
 from toolkit.evaluation import retrieve
@@ -41,6 +41,7 @@ WALKS = {
 }
 KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
 KINDS |= WALKS | {"uniform_groups": KINDS["uniform"]}
+SECTIONS = {"compare": "retrieval", "map": "retrieval map"}  # of benchmarks/README.md
 GROUPED = ("uniform_groups", "walk_10_5000_groups")  # in the map; elsewhere all samplers keep groups apart
 RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
 
@@ -170,10 +171,10 @@ def main(arguments: list[str] | None = None) -> None:
             compare(cells[0], [UNTRAINED], options.losses, options.seeds[:1], options.out)
         compare(cells, None, options.losses, options.seeds, options.out)
     result = Comparison.read(options.out)
-    text = "\n\n".join(filter(None, (table(result), ratios(result))))
+    text = map_table(result) if options.stage == "map" else "\n\n".join(filter(None, (table(result), ratios(result))))
     print(text)
-    if options.out == results_file("compare"):
-        report.refresh("retrieval", text)
+    if options.stage in SECTIONS and options.out == results_file(options.stage):
+        report.refresh(SECTIONS[options.stage], text)
 
 
 def results_file(stage: str) -> Path:

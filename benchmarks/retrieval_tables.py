@@ -1,4 +1,4 @@
-"""Second table of the comparison on pairs: gains relative to uniform batches, and how soon their best is reached."""
+"""Tables of the comparison on pairs: gains relative to uniform batches, how soon their best is reached, the map."""
 
 import pandas as pd
 
@@ -9,6 +9,35 @@ COLUMNS = (
     *("sampler", "runs", "relative difference to uniform, 95 % interval"),
     *("steps to uniform's best / its steps", "training time to it / its time", "runs that reached it"),
 )
+
+MAP_LABELS = {
+    "walk_100_1000": "K / M = 10 %",
+    "walk_20_2000": "1 %",
+    "walk_10_5000": "0.2 %",
+    "walk_10_5000_margin": "0.2 %, margin",
+    "walk_10_5000_skip": "0.2 %, skip",
+    "walk_10_5000_groups": "0.2 %, groups",
+    "uniform_groups": "shuffled, groups",
+}
+
+
+def map_cells(result: Comparison) -> pd.DataFrame:
+    """Return the cells of the map in the order of its rows and columns, with the hardness of their batches."""
+    cells = result.differences().merge(result.summary())
+    cells["B"] = cells.settings.str.extract(r"B=(\d+),", expand=False).astype(int)
+    cells["batches"] = pd.Categorical(cells.sampler.map(MAP_LABELS), MAP_LABELS.values())
+    return cells.sort_values(["set", "B", "batches"])
+
+
+def map_table(result: Comparison) -> str:
+    """Return the map as Markdown: one line for each cell."""
+    columns = ("set", "B", "batches", "runs", "false negatives", "hardness", "relative difference, 95 % interval")
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for _, cell in map_cells(result).iterrows():
+        gain = _interval(cell, "percent", "percent", "+.1f", " %")
+        found = f"{cell.false_negative_rate:.2%} | {cell.hardness:.3f} | {gain}"
+        lines.append(f"| {cell['set']} | {cell.B} | {cell.batches} | {cell.runs} | {found} |")
+    return "\n".join(lines)
 
 
 def ratios(result: Comparison) -> str:

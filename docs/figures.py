@@ -1,34 +1,57 @@
 """Write the README's pictures from the quickstart's stored outputs and the retrieval benchmark's results.
 
-usage: python docs/figures.py
+usage: python -m docs.figures
 """
 
 import base64
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 
+from benchmarks.retrieval_tables import map_cells
 from toolkit import plots
 from toolkit.training import Comparison
 
 HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent / "benchmarks" / "results"
+PANELS = {"dictionary": "Targets of their own", "hypernyms": "Shared targets"}
 PICTURES = {"batches.png": "plots.batch_grid"}
 
 
 def main() -> None:
-    """Write the picture of each call named in `PICTURES`, and the curves of the dictionary."""
-    runs = Comparison.read(HERE.parent / "benchmarks" / "results" / "retrieval.csv").to_frame()
-    chosen = runs[(runs["set"] == "dictionary") & runs.sampler.isin(["uniform", "random_walk"])]
-    ax = plots.learning_curves(Comparison(chosen))
-    ax.set_ylabel("MRR@10, development queries")
-    ax.figure.savefig(HERE / "retrieval.png", dpi=120)
-    print(HERE / "retrieval.png")
+    """Write the picture of each call named in `PICTURES`, the curves of the dictionary and the map."""
+    draw_curves()
+    draw_map()
     notebook = nbformat.read(HERE.parent / "notebooks" / "00_quickstart.ipynb", as_version=4)
     for name, call in PICTURES.items():
         cell = next(cell for cell in notebook.cells if cell.cell_type == "code" and call in cell.source)
         pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
         (HERE / name).write_bytes(base64.b64decode(pictures[0]))
         print(HERE / name)
+
+
+def draw_curves() -> None:
+    """Draw MRR over the training steps on the dictionary."""
+    runs = Comparison.read(RESULTS / "retrieval.csv").to_frame()
+    chosen = runs[(runs["set"] == "dictionary") & runs.sampler.isin(["uniform", "random_walk"])]
+    ax = plots.learning_curves(Comparison(chosen))
+    ax.set_ylabel("MRR@10, development queries")
+    ax.figure.savefig(HERE / "retrieval.png", dpi=120)
+    print(HERE / "retrieval.png")
+
+
+def draw_map() -> None:
+    """Draw where the sampler gains and loses."""
+    cells = map_cells(Comparison.read(RESULTS / "retrieval_map.csv"))
+    cells["batches"] = cells.batches.str.replace(", ", ",\n")
+    widths = [cells[cells["set"] == name].batches.nunique() for name in PANELS]
+    figure, axes = plt.subplots(1, 2, figsize=(3 + sum(widths), 3.6), width_ratios=widths, layout="constrained")
+    for ax, (name, title) in zip(axes, PANELS.items(), strict=True):
+        plots.gain_map(cells[cells["set"] == name], "B", "batches", ax)
+        ax.set_title(title)
+    figure.savefig(HERE / "retrieval_map.png", dpi=120)
+    print(HERE / "retrieval_map.png")
 
 
 if __name__ == "__main__":
