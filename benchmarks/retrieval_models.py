@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from toolkit._files import write_whole
 from toolkit.datasets._files import data_root
 from toolkit.datasets.pairs import PairData, Pairs
 from toolkit.evaluation.embedding import encode_all
@@ -74,7 +75,6 @@ def load_embedded(load: Callable[..., PairData], name: str, root: Path | None) -
     data = load(tokenizer=folder)
     sides = {
         "queries": data.train.queries,
-        "targets": data.train.targets,
         "pool": data.dev.targets,
         "dev": data.dev.queries,
         "test": data.test.queries,
@@ -86,12 +86,12 @@ def load_embedded(load: Callable[..., PairData], name: str, root: Path | None) -
         if not path.exists():
             encoder = encoder or sentence_encoder(folder)
             print(f"{name}: embedding {len(sentences)} texts ({side})", flush=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            torch.save(encode_all(encoder, encoder, sentences).half(), part)
-            part.replace(path)
+            embeddings = encode_all(encoder, encoder, sentences).half()
+            write_whole(path, lambda file, embeddings=embeddings: torch.save(embeddings, file))
         rows[side] = torch.load(path, weights_only=True).float()
-    train = Pairs(rows["queries"], rows["targets"], data.train.groups)
+    place = {text: row for row, text in enumerate(data.dev.targets.texts)}  # the training targets are in the pool
+    targets = rows["pool"][[place[text] for text in data.train.targets.texts]]
+    train = Pairs(rows["queries"], targets, data.train.groups)
     dev, test = (
         replace(part, queries=rows[key], targets=rows["pool"]) for key, part in (("dev", data.dev), ("test", data.test))
     )

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +116,13 @@ def python(code, *arguments, **settings):
 def train_for_ever(path):
     torch.set_num_threads(1)
     run(20_000, "walk, partition", checkpoint=path, checkpoint_every=1)
+
+
+def train_with_workers(path, method):
+    """Train with a worker process started by some method until interrupted; save the history beside the checkpoint."""
+    import multiprocessing
+
+    torch.set_num_threads(1)
+    multiprocessing.set_start_method(method)
+    history, _ = run(20_000, "walk, partition", checkpoint=path, checkpoint_every=1, num_workers=1)
+    history.save(Path(path).with_name("history.json"))

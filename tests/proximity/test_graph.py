@@ -304,3 +304,29 @@ def test_to_networkx():
         weights = {other: digraph.edges[node, other]["similarity"] for other in digraph.successors(node)}
         expected = zip(graph.neighbors[node].tolist(), graph.similarities[node].tolist(), strict=True)
         assert weights == dict(expected)
+
+
+@pytest.mark.parametrize(
+    ("neighbors", "message"),
+    [
+        ([[1], [2**30]], r"neighbors must lie in \[0, 2\), got 1073741824 \(1 out of range\)"),
+        ([[1], [-1]], r"neighbors must lie in \[0, 2\), got -1"),
+        ([[0.5], [1.0]], r"neighbors must be integers of shape \(N, K\) with K >= 1, got float64"),
+        ([1, 0], r"got int64 of shape \(2,\)"),
+        (np.empty((2, 0), int), r"K >= 1, got int64 of shape \(2, 0\)"),
+        ([[1, 1], [0, 0]], r"similarities must have shape \(2, 2\), that of the neighbors, got \(2, 1\)"),
+    ],
+)
+def test_a_graph_made_by_hand_is_checked(neighbors, message):
+    with pytest.raises((ValueError, IndexError), match=message):
+        ProximityGraph(np.array(neighbors), np.zeros((2, 1)), n_candidates=1)
+
+
+def test_a_graph_made_by_hand_is_one_that_walks_can_use():
+    neighbors = np.asfortranarray(np.array([[1, 2], [0, 2], [1, 0]], np.int64))
+    graph = ProximityGraph(neighbors, np.zeros((3, 2)), n_candidates=2)
+    assert graph.neighbors.dtype == np.int32
+    assert graph.similarities.dtype == np.float32
+    assert graph.neighbors.flags.c_contiguous
+    batches, _ = walk_batches(graph, [0], 3)
+    assert sorted(batches[0]) == [0, 1, 2]

@@ -1,5 +1,6 @@
 """Resume in mid-epoch, and samplers in a DataLoader."""
 
+import copy
 import functools
 import io
 import itertools
@@ -164,3 +165,54 @@ class TestDataLoader:
                     sampler.update(index, values)
         assert not sampler.warming_up
         assert sampler.epoch == 3
+
+
+def set_to(value, *names):
+    """Return a function that changes one entry of a state: the last name's, an index at the end of an array."""
+
+    def change(state):
+        for name in names[:-1]:
+            state = state[name]
+        state[names[-1]] = value
+
+    return change
+
+
+def drop(name):
+    return lambda state: state.pop(name)
+
+
+SPOILED = {
+    "neighbor beyond the last": set_to(2**30, "graph", "neighbors", (0, 0)),
+    "neighbor below the first": set_to(-1, "graph", "neighbors", (3, 1)),
+    "no neighbors": set_to(torch.empty(0, 5, dtype=torch.int32), "graph", "neighbors"),
+    "neighbors of fractions": set_to(torch.zeros(100, 5), "graph", "neighbors"),
+    "instance beyond the last": set_to(100, "queue", 0),
+    "instance below the first": set_to(-1, "queue", 0),
+    "queue of fractions": set_to(torch.zeros(20), "queue"),
+    "queue that is none": set_to("abc", "queue"),
+    "position beyond the end": set_to(11, "position"),
+    "position below zero": set_to(-1, "position"),
+    "epoch that is a text": set_to("1", "epoch"),
+    "no epoch": drop("epoch"),
+    "fewer embeddings": set_to(torch.zeros(99, 8), "bank", "vectors"),
+    "embeddings that are not finite": set_to(torch.full((100, 8), torch.nan), "bank", "vectors"),
+    "known as numbers": set_to(torch.ones(100), "bank", "known"),
+    "no bank": drop("bank"),
+    "age below zero": set_to(-2, "age"),
+    "no stats": set_to({"steps": 1, "hops": 2}, "stats"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+@pytest.mark.parametrize("kind", ["independent", "partition"])
+def test_a_damaged_state_is_refused_and_changes_nothing(kind, spoil):
+    points = normal(100)
+    sampler = built(kind, points, 10, n_neighbors=5)
+    list(itertools.islice(sampler, 3))
+    state = copy.deepcopy(sampler.state_dict())
+    SPOILED[spoil](state)
+    other, twin = (built(kind, points, 10, n_neighbors=5, seed=0) for _ in range(2))
+    with pytest.raises(ValueError, match=r"state is damaged: .*start again without it"):
+        other.load_state_dict(state)
+    assert list(other) == list(twin)

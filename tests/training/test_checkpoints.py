@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from training_runs import BATCH, WALK, N, assert_unchanged, make_data, make_model, run, snapshot
+from training_runs import BATCH, WALK, N, assert_same_course, assert_unchanged, make_data, make_model, run, snapshot
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.training import train, warmup_cosine
@@ -148,3 +148,29 @@ def test_checkpoint_must_not_be_a_folder(tmp_path):
     with pytest.raises(ValueError, match="checkpoint must be a file, got the folder") as error:
         run(2, checkpoint=tmp_path)
     assert str(tmp_path) in str(error.value)
+
+
+def flipped(content, bit):
+    """Return the bytes with one bit changed."""
+    content = bytearray(content)
+    content[bit // 8] ^= 1 << bit % 8
+    return bytes(content)
+
+
+@pytest.mark.parametrize("n_flips", [40, pytest.param(400, marks=pytest.mark.slow)])
+def test_a_flipped_bit_is_refused_or_harmless(n_flips, tmp_path):
+    path = tmp_path / "run.pt"
+    run(20, "walk, partition", checkpoint=path)
+    content, whole = path.read_bytes(), run(24, "walk, partition")
+    outcomes = []
+    for bit in np.random.default_rng(0).integers(8 * len(content), size=n_flips).tolist():
+        path.write_bytes(flipped(content, bit))
+        try:
+            resumed = run(24, "walk, partition", seed=7, checkpoint=path)
+        except ValueError as error:
+            assert "checkpoint is damaged or not of this toolkit" in str(error)  # noqa: PT017
+            outcomes.append("refused")
+        else:
+            assert_same_course(resumed, whole)
+            outcomes.append("harmless")
+    assert outcomes.count("refused") > n_flips / 2, outcomes

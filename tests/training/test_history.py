@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,33 @@ def test_saved_history_comes_back(tmp_path):
     for name in ("probes", "staleness", "steps", "interrupted"):
         assert getattr(loaded, name) == getattr(history, name)
     json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_histories_that_are_not_finite_come_back_too(tmp_path):
+    history = make_history()
+    history.columns["loss"] = [math.inf, -math.inf]
+    history.measured["probes"] = [(1, math.nan), (2, math.inf)]
+    history.steps = np.int64(4)
+    history.save(tmp_path / "run.json")
+    loaded = History.load(tmp_path / "run.json")
+    assert repr(loaded) == repr(history)
+    assert repr(loaded.columns) == repr(history.columns)
+    assert repr(loaded.probes) == repr(history.probes)
+    json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_a_history_that_can_not_be_written_leaves_the_old_file(tmp_path, monkeypatch):
+    history = make_history()
+    history.save(tmp_path / "run.json")
+    before = (tmp_path / "run.json").read_bytes()
+
+    def full(number):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        history.save(tmp_path / "run.json")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"run.json": before}
 
 
 def test_checkpoint_is_read_as_a_history(tmp_path):

@@ -1,14 +1,27 @@
 """Kills, crashes and interrupts: nothing that was stored is lost."""
 
+import errno
+import io
+import os
 import signal
 import threading
 import time
 
 import pytest
 import torch
-from training_runs import DATA, SAMPLERS, Interrupting, assert_same_course, make_model, python, run, snapshot
+from training_runs import (
+    DATA,
+    SAMPLERS,
+    Interrupting,
+    assert_same_course,
+    assert_unchanged,
+    make_model,
+    python,
+    run,
+    snapshot,
+)
 
-from toolkit.training import train
+from toolkit.training import DivergedError, History, checkpoint, train
 
 TRAIN = "import sys, pathlib, training_runs; training_runs.train_for_ever(pathlib.Path(sys.argv[1]))"
 
@@ -54,10 +67,125 @@ def test_crash_while_writing_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", torn)
-        with pytest.raises(OSError, match="disk full"):
-            run(6, checkpoint=path)
+        with pytest.warns(UserWarning, match=r"run\.pt' could not be written at step 6 \(disk full\).*make room"):
+            history, _ = run(6, checkpoint=path)
+    assert len(history) == 6, "a full disk costs the checkpoint, not the training"
     assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["run.pt"], "nothing is left on the full disk"
     assert len(run(6, checkpoint=path)[0]) == 6
+
+
+def test_a_disk_that_is_full_is_named_as_such(tmp_path):
+    class Full(io.BytesIO):
+        def write(self, content):
+            if self.tell() > 1000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoint._save({"weights": torch.zeros(10_000)}, Full())
+
+
+@pytest.mark.parametrize("place", ["a file/run.pt", "run\0.pt"])
+def test_a_checkpoint_that_can_not_be_written_is_noticed_before_the_first_step(tmp_path, place):
+    (tmp_path / "a file").write_text("")
+    model = make_model()
+    before = snapshot(model)
+    with pytest.raises(OSError, match="checkpoint must be a file that can be written, got"):
+        run(5, model=model, checkpoint=tmp_path / place)
+    assert_unchanged(model, before)
+
+
+def test_a_probe_that_raises_costs_no_steps(tmp_path):
+    path = tmp_path / "run.pt"
+
+    def probe(model):
+        raise RuntimeError("no test data")
+
+    settings = {"checkpoint": path, "checkpoint_every": 1000}
+    with pytest.raises(RuntimeError, match="no test data"):
+        run(9, "walk, partition", probe=probe, probe_every=7, **settings)
+    assert len(History.load(path)) == 7
+    assert_same_course(run(9, "walk, partition", seed=99, **settings), run(9, "walk, partition"))
+
+
+class Diverging(torch.nn.Module):
+    """A model whose loss, or whose gradient, is not finite from a step on."""
+
+    def __init__(self, step, spoil):
+        super().__init__()
+        self.model, self.step, self.spoil, self.calls = make_model(), step, spoil, 0
+
+    def forward(self, *views):
+        self.calls += 1
+        loss, embeddings = self.model(*views)
+        return (self.spoil(loss) if self.calls == self.step else loss), embeddings
+
+
+def spoil_gradient(loss):
+    loss.register_hook(lambda gradient: gradient * torch.nan)
+    return loss
+
+
+@pytest.mark.parametrize("sampler", ["uniform", "walk, partition", "knn"])
+@pytest.mark.parametrize(
+    ("spoil", "steps", "reason"),
+    [
+        (lambda loss: loss * torch.nan, 5, "loss is nan"),
+        (lambda loss: loss + torch.inf, 5, "loss is inf"),
+        (spoil_gradient, 6, "weights are not finite, the first of them in 'model.encoder.linear.weight'"),
+    ],
+    ids=["nan", "inf", "gradient"],
+)
+def test_what_is_not_finite_ends_the_training_and_is_never_stored(tmp_path, sampler, spoil, steps, reason):
+    path = tmp_path / "run.pt"
+    settings = {"checkpoint": path, "checkpoint_every": 2}
+    with pytest.raises(
+        DivergedError, match=f"stopped after step {steps}: {reason}; try a lower learning rate"
+    ) as error:
+        run(20, sampler, model=Diverging(6, spoil), **settings)
+    assert len(error.value.history) == steps
+    state = torch.load(path, weights_only=True)
+    assert len(state["columns"]["loss"]) == 4
+    assert all(weights.isfinite().all() for weights in state["model"].values())
+    resumed = run(20, sampler, model=Diverging(0, spoil), **settings)
+    assert_same_course(resumed, run(20, sampler, model=Diverging(0, spoil)))
+
+
+def test_two_trainings_with_one_checkpoint_do_not_harm_each_other(tmp_path):
+    path = tmp_path / "run.pt"
+    processes = [python(TRAIN, path) for _ in range(2)]
+    try:
+        deadline = time.monotonic() + 60
+        reads = 0
+        while reads < 50:
+            assert time.monotonic() < deadline
+            assert [process.poll() for process in processes] == [None, None], "both go on"
+            if path.exists():
+                checkpoint.load(path)
+                reads += 1
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_interrupt_of_a_terminal_reaches_workers_and_loses_nothing(tmp_path, method):
+    path = tmp_path / "run.pt"
+    script = (
+        "import sys, pathlib, training_runs; training_runs.train_with_workers(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    )
+    process = python(script, path, method, start_new_session=True)
+    try:
+        wait_for_change(path, None, process, 120)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 0, "the history is returned"
+    finally:
+        process.kill()
+    history = History.load(tmp_path / "history.json")
+    assert history.interrupted
+    assert len(history) == len(History.load(path)) > 0
 
 
 def test_interrupt_ends_after_the_step_and_goes_on_later(tmp_path):

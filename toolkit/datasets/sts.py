@@ -4,12 +4,12 @@ Files lie as ``root/sts/TASK/SUBSET.tsv``: a header, then score, sentence and se
 """
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit import _checks
+from toolkit._files import write_whole
 from toolkit.datasets._files import data_root
 
 # The subsets of each year, as SentEval takes them (STS13 without SMT).
@@ -135,7 +135,4 @@ def _download(task: str, path: Path) -> None:
     lines = ["\t".join(HEADER)]
     for score, *sentences in zip(*(pairs[column] for column in HEADER), strict=True):
         lines.append("\t".join([str(score), *(" ".join(sentence.split()) for sentence in sentences)]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, lambda file: file.write("\n".join([*lines, ""]).encode()))

@@ -15,6 +15,7 @@ from subprocess import PIPE, STDOUT, Popen
 import numpy as np
 
 from toolkit import _checks
+from toolkit._files import write_whole
 from toolkit.engine import threads
 
 _PROGRAM = Path(__file__).with_name("_umap.py")
@@ -193,7 +194,4 @@ def _read(path: Path, n: int) -> np.ndarray | None:
 def _write(path: Path, found: np.ndarray) -> None:
     """Keep a projection; where nothing can be written it is computed again next time."""
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npy", delete=False) as file:
-            np.save(file, found)
-        os.replace(file.name, path)
+        write_whole(path, lambda file: np.save(file, found))

@@ -10,6 +10,7 @@ from toolkit.engine import threads
 from toolkit.engine.device import link_on_device
 from toolkit.engine.linking import link, narrow
 from toolkit.engine.rules import NO_RULES, Rules
+from toolkit.proximity.arrays import graph_arrays
 from toolkit.proximity.rules import check_halves, neighbor_rules
 from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_size
 
@@ -43,6 +44,11 @@ class ProximityGraph:
         Number of instances that have fewer than K neighbours by the rules. Theirs are repeated; an instance without
         any is its own neighbour, so that its walks go on from fresh seeds.
 
+    Raises
+    ------
+    ValueError, IndexError
+        For arrays made by hand that are no integers, have other shapes, or name neighbours outside [0, N).
+
     Examples
     --------
     >>> import numpy as np
@@ -65,6 +71,11 @@ class ProximityGraph:
     fresh: float = 1.0
     skipped: np.ndarray | None = None
     lacking: int = 0
+
+    def __post_init__(self) -> None:
+        arrays = graph_arrays(self.neighbors, self.similarities, self.skipped, self.rules.skip)
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)
 
     @classmethod
     def build(

@@ -98,11 +98,17 @@ class EmbeddingBank:
         vectors, known = self.vectors.to("cpu", copy=True), torch.from_numpy(self.known.copy())
         return {"vectors": vectors, "known": known, "paired": self.paired}
 
-    def load_state_dict(self, state: dict) -> None:
-        """Take over the vectors of `state_dict`."""
-        self.vectors = state["vectors"].clone()
-        self.known = state["known"].numpy().copy()
-        self.paired = state.get("paired", False)
+    @classmethod
+    def from_state(cls, n: int, state: dict) -> "EmbeddingBank":
+        """Return the bank of `state_dict`, or raise unless it is of `n` instances."""
+        bank = cls(n)
+        vectors, known = state["vectors"].clone(), state["known"].numpy().copy()
+        _checks.shape("vectors", vectors, (n, vectors.shape[1]), "one row per instance")
+        _checks.shape("known", known, (n,), "one per instance")
+        if vectors.dtype != torch.float32 or known.dtype != bool or not vectors.isfinite().all():
+            raise ValueError("the bank's vectors must be finite float32, and known must be bool")
+        bank.vectors, bank.known, bank.paired = vectors, known, bool(state.get("paired", False))
+        return bank
 
 
 def _is_plain(values, shape: tuple[int, ...]) -> bool:

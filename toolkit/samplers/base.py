@@ -123,7 +123,8 @@ class BatchSampler(Sampler):
         Raises
         ------
         ValueError
-            If the state is of another kind of sampler or of other settings; names the first that differs.
+            If the state is of another kind of sampler or of other settings (the first that differs is named), or
+            damaged. The sampler is then as before.
         """
         theirs = state.get("config", {})
         for name, value in self._config().items():
@@ -132,9 +133,22 @@ class BatchSampler(Sampler):
                     f"state is of another sampler: its {name} is {theirs.get(name)!r}, this one's {value!r}; "
                     "build the sampler with the settings of the run to resume"
                 )
-        self.epoch, self._position = state["epoch"], state["position"]
-        self._queue = state["queue"].numpy().copy()
-        self._resumed = True
+        try:
+            parts = self._parse(state)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise ValueError(f"state is damaged: {error or type(error).__name__}; start again without it") from error
+        vars(self).update(parts, _resumed=True)
+
+    def _parse(self, state: dict) -> dict:
+        """Return the attributes that a state holds, or raise unless each may be what it is."""
+        queue = state["queue"].numpy().copy()
+        placed = queue if self.groups is None else queue[queue != -1]
+        _checks.indices("queue", placed, self.n)
+        return {
+            "epoch": _checks.integer("epoch", state["epoch"], 0),
+            "_position": _checks.integer("position", state["position"], 0, len(self)),
+            "_queue": queue,
+        }
 
     def _config(self) -> dict:
         """Return what a state must agree with: numbers and strings only, the same in another process."""

@@ -184,8 +184,10 @@ class OnlineBatchSampler(BatchSampler):
             "builds": self._builds,
         }
 
-    def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken: the next iteration continues that epoch."""
-        super().load_state_dict(state)
-        self.bank.load_state_dict(state["bank"])
-        self._changed, self._age, self._builds = state["changed"], state["age"], state["builds"]
+    def _parse(self, state: dict) -> dict:
+        return super()._parse(state) | {
+            "bank": EmbeddingBank.from_state(self.n, state["bank"]),
+            "_changed": bool(state["changed"]),
+            "_age": _checks.integer("age", state["age"], 0),
+            "_builds": _checks.integer("builds", state["builds"], 0),
+        }

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -224,23 +224,25 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         graphs = {"graph": _graph_state(self.graph), "next_graph": _graph_state(next_graph)}
         return super().state_dict() | graphs | {"stats": asdict(self.stats)}
 
-    def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken: the next iteration continues that epoch."""
-        super().load_state_dict(state)
-        self.graph, next_graph = (self._graph_of(state[name]) for name in ("graph", "next_graph"))
-        self._next_graph = None
-        if next_graph is not None:
-            self._next_graph = Future()
-            self._next_graph.set_result(next_graph)
-        self.stats = WalkStats(**state["stats"])
+    def _parse(self, state: dict) -> dict:
+        parts = super()._parse(state)
+        graph, next_graph = (self._graph_of(state[name], parts["bank"].paired) for name in ("graph", "next_graph"))
+        future = None if next_graph is None else Future()
+        if future is not None:
+            future.set_result(next_graph)
+        return parts | {"graph": graph, "_next_graph": future, "stats": WalkStats(**state["stats"])}
 
-    def _graph_of(self, state: dict | None) -> ProximityGraph | None:
+    def _graph_of(self, state: dict | None, paired: bool) -> ProximityGraph | None:
         """Return the graph of `_graph_state`."""
         if state is None:
             return None
         arrays = {name: state[name].numpy() for name in _ARRAYS}
         numbers = {name: state[name] for name in _NUMBERS}
-        return ProximityGraph(**arrays, **numbers, n_candidates=self.n_candidates, rules=self._rules)
+        shape = self.n, self.n_neighbors
+        _checks.shape("neighbors", arrays["neighbors"], shape, "the size of this sampler's graph")
+        return ProximityGraph(
+            **arrays, **numbers, n_candidates=self.n_candidates, rules=replace(self._rules, paired=paired)
+        )
 
 
 def _graph_state(graph: ProximityGraph | None) -> dict | None:

@@ -2,8 +2,8 @@
 
 from toolkit.training.comparison import Comparison, compare
 from toolkit.training.history import History
-from toolkit.training.loop import train
+from toolkit.training.loop import DivergedError, train
 from toolkit.training.schedules import warmup_cosine
 from toolkit.training.task import Task
 
-__all__ = ["Comparison", "History", "Task", "compare", "train", "warmup_cosine"]
+__all__ = ["Comparison", "DivergedError", "History", "Task", "compare", "train", "warmup_cosine"]

@@ -1,9 +1,14 @@
 """Checkpoint files: written in one move, refused with a reason."""
 
-import os
+import tempfile
+import zipfile
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
+
+from toolkit._files import write_whole
 
 MAKER = "batchsampler-toolkit"
 FORMAT = f"{MAKER} 3"
@@ -14,20 +19,44 @@ PARTS = {
 
 
 def write(path: Path, state: dict) -> None:
-    """Write a checkpoint in one move: a kill leaves the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    """Write a checkpoint in one move, or raise OSError."""
+    write_whole(path, lambda file: _save({"format": FORMAT, **state}, file))
+
+
+def _save(state: dict, file: BinaryIO) -> None:
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        # torch says where its writer stood, not that the disk is full.
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a checkpoint can be written there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.stat()  # refuses names that no file can have
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part"):
+            pass
+    except (OSError, ValueError) as error:
+        raise OSError(f"checkpoint must be a file that can be written, got {str(path)!r}: {error}") from error
+
+
+def load(path: Path) -> dict:
+    """Read a file of `torch.save`, tensors and plain values only, or raise if it is damaged."""
+    # torch itself does not look at the checksums.
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"its record {damaged!r} is not as it was written")
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> dict:
     """Read a checkpoint, or raise unless it fits the states of what is to take it over."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load(path)
         version = dict(state)["format"]
         if not version.startswith(MAKER) or (version == FORMAT and not state.keys() >= PARTS):
             raise KeyError("format")

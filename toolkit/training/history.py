@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit._files import write_whole
+
 
 @dataclass(frozen=True)
 class Column:
@@ -109,7 +111,7 @@ class History:
         return steps, values
 
     def save(self, path: str | Path) -> None:
-        """Write the history to a JSON file, where NaN becomes null.
+        """Write the history to a JSON file, whole or not at all; NaN becomes null, and infinity a text.
 
         Examples
         --------
@@ -122,8 +124,11 @@ class History:
         >>> History.load(path)
         History(steps=2, loss=0.250)
         """
-        plain = {name: [None if math.isnan(v) else v for v in values] for name, values in self.columns.items()}
-        Path(path).write_text(json.dumps(vars(self) | {"columns": plain}, allow_nan=False))
+        columns = {name: [_plain(v) for v in values] for name, values in self.columns.items()}
+        measured = {name: [(n, _plain(v)) for n, v in pairs] for name, pairs in self.measured.items()}
+        plain = vars(self) | {"columns": columns, "measured": measured, "steps": int(self.steps)}
+        content = json.dumps(plain, allow_nan=False)
+        write_whole(Path(path), lambda file: file.write(content.encode()))
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
@@ -138,9 +143,9 @@ class History:
             raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is not a file")
         try:
             if zipfile.is_zipfile(path):
-                import torch
+                from toolkit.training import checkpoint
 
-                return cls.from_state(torch.load(path, map_location="cpu", weights_only=True))
+                return cls.from_state(checkpoint.load(Path(path)))
             return cls.from_state(json.loads(Path(path).read_text()))
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(
@@ -154,8 +159,8 @@ class History:
         lists = {name: np.asarray(state["columns"][name]).tolist() for name in _empty(False)}
         if len({len(values) for values in lists.values()}) != 1:
             raise ValueError("columns of different lengths")
-        columns = {name: [math.nan if v is None else v for v in values] for name, values in lists.items()}
-        pairs = {name: [(int(n), float(v)) for n, v in state["measured"][name]] for name in _empty(True)}
+        columns = {name: [_number(v) for v in values] for name, values in lists.items()}
+        pairs = {name: [(int(n), float(_number(v))) for n, v in state["measured"][name]] for name in _empty(True)}
         return cls(columns, pairs, state.get("steps", 0), state.get("interrupted", False))
 
     def __len__(self) -> int:
@@ -177,3 +182,17 @@ class History:
     def __repr__(self) -> str:
         loss = f", loss={self.columns['loss'][-1]:.3f}" if len(self) else ""
         return f"History(steps={len(self)}{loss}{', interrupted=True' if self.interrupted else ''})"
+
+
+def _plain(value: float) -> float | str | None:
+    """Return a number as JSON has it."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
+
+
+def _number(value: float | str | None) -> float:
+    """Return the number that `_plain` made it of."""
+    if value is None:
+        return math.nan
+    return float(value) if isinstance(value, str) else value

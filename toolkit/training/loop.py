@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from toolkit import _checks
 from toolkit.samplers.base import BatchSampler
+from toolkit.training.checkpoint import check_writable
 from toolkit.training.history import History
 from toolkit.training.run import Run
 
@@ -39,6 +40,10 @@ def train(
     progress: bool = True,
 ) -> History:
     """Train a contrastive model with batches from a sampler.
+
+    A loss or weights that are not finite end the training before they are kept: the error says at which step, and the
+    checkpoint is that of a step before. A checkpoint that can't be written, as on a full disk, is warned about, and
+    training goes on.
 
     Ctrl-C, or the stop button of a notebook, ends the training after the current step: the model keeps what it
     learned and the history is returned. A second one raises `KeyboardInterrupt` at once.
@@ -101,34 +106,70 @@ def train(
     >>> len(history), history.to_frame().columns[:3].tolist()
     (2, ['epoch', 'loss', 'hardness'])
     """
-    _check_arguments(dataset, sampler, steps, precision, checkpoint, checkpoint_every, probe_every)
+    _check_arguments(dataset, sampler, precision, checkpoint)
+    steps = _checks.integer("steps", steps, 1)
+    checkpoint_every = _checks.integer("checkpoint_every", checkpoint_every, 1)
+    probe_every = _checks.integer("probe_every", probe_every, 1)
     codes = None if labels is None else _checks.labels("labels", labels, sampler.n)
     optimizer = optimizer or _default_optimizer(model)
     run = Run(model, sampler, optimizer, scheduler, precision, augmentation, codes)
     path = None if checkpoint is None else Path(checkpoint)
     if path and path.exists():
         run.load(path)
+    if path:
+        check_writable(path)
     history = run.history
     history.steps = steps
     if len(history) >= steps:
         return history
     model.train()
     with _interrupts() as interrupted, tqdm(total=steps, initial=len(history), disable=not progress) as bar:
-        for n, _ in enumerate(run.steps(_loader(dataset, run, num_workers)), len(history) + 1):
-            bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
-            bar.update()
-            if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
-                history.probes.append((n, float(probe(model))))
-                model.train()  # whatever mode the probe left it in
-            if on_step is not None and on_step(history):
-                interrupted.set()
-            last = n >= steps or interrupted.is_set()
-            history.interrupted = n < steps and last
-            if path and (last or n % checkpoint_every == 0):
-                run.save(path)
-            if last:
-                break
+        try:
+            for n, _ in enumerate(run.steps(_loader(dataset, run, num_workers)), len(history) + 1):
+                bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
+                bar.update()
+                if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
+                    history.probes.append((n, float(_probed(probe, run, path))))
+                    model.train()  # whatever mode the probe left it in
+                if on_step is not None and on_step(history):
+                    interrupted.set()
+                last = n >= steps or interrupted.is_set()
+                history.interrupted = n < steps and last
+                if path and (last or n % checkpoint_every == 0):
+                    run.save(path)
+                if last:
+                    break
+        except FloatingPointError as error:
+            raise DivergedError(error, history) from error
     return history
+
+
+class DivergedError(FloatingPointError):
+    """A training that ended with a loss or weights that are not finite.
+
+    Attributes
+    ----------
+    history : History
+        The steps before.
+    """
+
+    def __init__(self, reason: Exception, history: History) -> None:
+        super().__init__(
+            f"training stopped after step {len(history)}: {reason}; try a lower learning rate, a warm-up, a higher "
+            "temperature or precision='float32', and look for NaN in the data. The steps before are in the attribute "
+            "`history` of this error"
+        )
+        self.history = history
+
+
+def _probed(probe: Callable[[nn.Module], float], run: Run, path: Path | None) -> float:
+    """Return what the probe returns; if it raises, keep the steps so far."""
+    try:
+        return probe(run.model)
+    except BaseException:
+        if path:
+            run.save(path)
+        raise
 
 
 def _default_optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -151,8 +192,18 @@ def _loader(dataset: Dataset, run: Run, num_workers: int) -> DataLoader:
     generator = torch.Generator().manual_seed(torch.initial_seed() + len(run.history))
     collate = getattr(dataset, "collate", None)
     return DataLoader(
-        dataset, batch_sampler=run.batches, collate_fn=collate, num_workers=num_workers, generator=generator
+        dataset,
+        batch_sampler=run.batches,
+        collate_fn=collate,
+        num_workers=num_workers,
+        worker_init_fn=_ignore_interrupts,
+        generator=generator,
     )
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that trains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
@@ -175,14 +226,11 @@ def _interrupts() -> Generator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _check_arguments(dataset, sampler, steps, precision, checkpoint, checkpoint_every, probe_every) -> None:
+def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:
     if not isinstance(sampler, BatchSampler):
         raise TypeError(f"sampler must be one of toolkit's batch samplers, got {type(sampler).__name__}")
     if len(dataset) != sampler.n:
         raise ValueError(f"sampler is for {sampler.n} instances, but the data set has {len(dataset)}")
-    _checks.integer("steps", steps, 1)
     _checks.choice("precision", precision, PRECISIONS)
-    _checks.integer("checkpoint_every", checkpoint_every, 1)
-    _checks.integer("probe_every", probe_every, 1)
     if checkpoint is not None and Path(checkpoint).is_dir():
         raise ValueError(f"checkpoint must be a file, got the folder {str(checkpoint)!r}: add a file name")

@@ -1,6 +1,8 @@
 """One training run: its steps, its history, its checkpoints."""
 
+import math
 import time
+import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,12 +69,17 @@ class Run:
             parts = [self.augmentation(*parts) for _ in range(2)]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
             loss, *embeddings = self.model(*parts)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(f"loss is {value}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
-        return loss.item(), *embeddings  # waits for the device, or the sampler's clock would count that
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # or the sampler's clock would count the rest of the step
+        return value, *embeddings
 
     def _record(self, epoch: int, index: np.ndarray, loss: float, embeddings: list[Tensor], began: float) -> None:
         row = {
@@ -92,8 +99,21 @@ class Run:
         return {name: part and part.state_dict() for name, part in parts.items()}
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        state = {
+        """Write a checkpoint, or warn that it could not be written; raise if the weights are not finite."""
+        spoiled = next((name for name, p in self.model.named_parameters() if not p.isfinite().all()), None)
+        if spoiled is not None:
+            raise FloatingPointError(f"weights are not finite, the first of them in {spoiled!r}")
+        try:
+            checkpoints.write(path, self._state())
+        except OSError as error:
+            warnings.warn(
+                f"checkpoint {str(path)!r} could not be written at step {len(self.history)} ({error}): training goes "
+                "on, and what was there before stays; make room, or give another path",
+                stacklevel=3,
+            )
+
+    def _state(self) -> dict:
+        return {
             **self.state_dicts(),
             "sampler": self.sampler.state_dict(),
             "rng": torch.get_rng_state(),
@@ -102,7 +122,6 @@ class Run:
             "measured": self.history.measured,
             "last_seen": torch.from_numpy(self.coverage.last_seen),
         }
-        checkpoints.write(path, state)
 
     def load(self, path: Path) -> None:
         """Take over a checkpoint; raise, with nothing changed, if it is not one of this run."""
