@@ -1,5 +1,6 @@
 """Graph data sets: the real ones by their statistics, damaged ones by their errors."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -115,6 +116,20 @@ def test_a_missing_set_is_fetched_when_told_to(raw, tmp_path, monkeypatch):
 
     monkeypatch.setattr(TUDataset, "download", fetch)
     assert len(graphs.tu("TINY", tmp_path / "elsewhere", download=True)) == 3
+
+
+def test_fetching_never_reads_what_somebody_else_has_processed(raw, tmp_path, monkeypatch):
+    class Hostile:
+        def __reduce__(self):
+            return pytest.fail, ("code of the file ran",)
+
+    root = tmp_path / "elsewhere"
+    processed = root / "graphs" / "TINY" / "processed" / "data.pt"
+    processed.parent.mkdir(parents=True)
+    processed.write_bytes(pickle.dumps(Hostile()))
+    monkeypatch.setattr(TUDataset, "download", lambda self: shutil.copytree(raw, self.raw_dir, dirs_exist_ok=True))
+    assert len(graphs.tu("TINY", root, download=True)) == 3
+    assert sorted(path.name for path in processed.parents[1].iterdir()) == ["processed", "raw"]
 
 
 def test_labels_of_several_columns_stand_side_by_side(raw):

@@ -302,6 +302,16 @@ def test_bad_restart(call, restart):
     ("call", "exception", "message"),
     [
         (lambda: walk_batches(GRAPH, [0], 61), ValueError, "batch_size must be between 1 and 60"),
+        (
+            lambda: walk_batches(GRAPH, [0], 5, restart="0.5"),
+            TypeError,
+            "restart must be a number in [0, 1), or one for",
+        ),
+        (
+            lambda: walk_batches(GRAPH, [0], 5, restart=False),
+            TypeError,
+            "restart must be a number in [0, 1), or one for",
+        ),
         (lambda: walk_batches(GRAPH, [0], 0), ValueError, "batch_size must be between 1 and 60, got 0"),
         (lambda: walk_batches(GRAPH, [60], 5), IndexError, "starts must lie in [0, 60), got 60"),
         (lambda: walk_batches(GRAPH, [-1], 5), IndexError, "starts must lie in [0, 60), got -1"),

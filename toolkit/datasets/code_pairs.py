@@ -81,8 +81,8 @@ def code(
     ('tqdm', 10, 20)
     """
     if limit is not None:
-        _checks.integer("limit", limit, 1)
-    _checks.integer("max_length", max_length, 4)
+        limit = _checks.integer("limit", limit, 1)
+    max_length = _checks.integer("max_length", max_length, 4)
     names, files = [], []
     for name, paths in _sources(source):
         names.append(name)

@@ -13,6 +13,8 @@ default the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 (torch.Size([64]), 64, 64)
 """
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,7 +96,7 @@ class Graphs(Dataset):
         eps : float
             Smaller entries are left out: in large graphs most are tiny.
         """
-        _checks.number("alpha", alpha, "(0, 1)")
+        alpha = _checks.number("alpha", alpha, "(0, 1)")
         parts = []
         for graph in self.graphs:
             part, matrix = graph.clone(), _diffusion(graph, alpha)
@@ -198,13 +200,12 @@ def tu(
         If a file is missing or damaged, or one-hot node labels would take more than 4 GiB (the file is named).
     """
     from torch_geometric.data import Data
-    from torch_geometric.datasets import TUDataset
 
-    _checks.integer("max_degree", max_degree, 1)
+    max_degree = _checks.integer("max_degree", max_degree, 1)
     folder = data_root(root) / "graphs"
     raw = folder / name / "raw"
     if download and not all(path.is_file() for path in raw_files(raw, name).values()):
-        TUDataset(str(folder), name)
+        _fetch(name, raw)
     found = read_raw(raw, name)
     (source, _), graph = found.edges, found.graph
     n, n_graphs = len(graph), len(found.labels)
@@ -216,6 +217,20 @@ def tu(
     parts = _one_hot(np.stack(columns, axis=1)).split(sizes.tolist()), edges.split(n_edges.tolist(), dim=1)
     graphs = [Data(x=x, edge_index=ends.contiguous()) for x, ends in zip(*parts, strict=True)]
     return Graphs(graphs, found.labels, tuple(map(str, range(found.labels.max() + 1))), name)
+
+
+def _fetch(name: str, raw: Path) -> None:
+    """Fetch the raw files of a set.
+
+    In a folder of its own: where there are processed files, torch_geometric unpickles them, whoever made them.
+    """
+    from torch_geometric.datasets import TUDataset
+
+    raw.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=raw.parent) as folder:
+        TUDataset(folder, name)
+        for path in (Path(folder) / name / "raw").iterdir():
+            os.replace(path, raw / path.name)
 
 
 def _one_hot(columns: np.ndarray) -> Tensor:

@@ -88,7 +88,7 @@ class Sentences(Dataset):
         classes: Sequence[str] = (),
         progress: bool = False,
     ) -> None:
-        _checks.integer("max_length", max_length, 4)
+        max_length = _checks.integer("max_length", max_length, 4)
         if not len(texts):
             raise ValueError("texts must hold at least one sentence, got none")
         self.texts, self.max_length, self.classes = texts, max_length, tuple(classes)

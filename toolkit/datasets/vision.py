@@ -242,7 +242,7 @@ def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str =
     from torchvision.datasets import ImageFolder
 
     root = data_root(root)
-    _checks.integer("size", size, 8)
+    size = _checks.integer("size", size, 8)
     _checks.choice("corrupt", corrupt, ("raise", "blank"))
     try:
         train, test = (ImageFolder(str(root / split)) for split in ("train", "val"))

@@ -81,7 +81,7 @@ def encode_all(
     batch_size, progress
         As for `embed`.
     """
-    _checks.integer("batch_size", batch_size, 1)
+    batch_size = _checks.integer("batch_size", batch_size, 1)
     n = _checks.integer("number of instances", len(source), 1)
     order = np.argsort(-getattr(source, "lengths", np.zeros(n)), kind="stable")
     device = next(model.parameters(), torch.empty(0)).device

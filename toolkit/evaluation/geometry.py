@@ -42,7 +42,7 @@ def uniformity(embeddings, t: float = 2.0) -> float:
     """
     unit = _checks.embeddings("embeddings", embeddings)
     n = _checks.integer("number of embeddings", len(unit), 2)
-    _checks.number("t", t, "(0, inf)")
+    t = _checks.number("t", t, "(0, inf)")
     # Squared distance of unit vectors: 2 - 2 cosine. The N pairs of each with itself are taken off.
     total = sum(float((2 * t * (rows @ unit.T - 1)).exp().sum(dtype=torch.float64)) for rows in unit.split(1000))
     return float(np.log(max(total - n, np.finfo(float).tiny) / (n * (n - 1))))

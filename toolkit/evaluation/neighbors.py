@@ -25,7 +25,7 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     codes = torch.from_numpy(_checks.labels("labels", labels, len(unit))).to(unit.device)
     unit, codes = unit[codes >= 0], codes[codes >= 0]
     n = len(unit)
-    _checks.integer("k", k, 1, n - 1, "no more neighbours than there are others")
+    k = _checks.integer("k", k, 1, n - 1, "no more neighbours than there are others")
     same = 0
     for rows in torch.arange(n, device=unit.device).split(1000):
         similarity = unit[rows] @ unit.T

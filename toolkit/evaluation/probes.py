@@ -36,8 +36,8 @@ def knn_accuracy(
     """
     train = _checks.embeddings("train_features", train_features)
     test = _checks.embeddings("test_features", test_features)
-    _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
-    _checks.number("temperature", temperature, "(0, inf)")
+    k = _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
+    temperature = _checks.number("temperature", temperature, "(0, inf)")
     train_labels = torch.as_tensor(train_labels, device=train.device)
     test_labels = torch.as_tensor(test_labels, device=test.device)
     _check_shapes(train, train_labels, test, test_labels)
@@ -84,7 +84,7 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    _checks.integer("seed", seed, 0)
+    seed = _checks.integer("seed", seed, 0)
     train, test = finite_matrix(train_features, "train_features"), finite_matrix(test_features, "test_features")
     labels, truth = torch.as_tensor(train_labels).numpy(force=True), torch.as_tensor(test_labels).numpy(force=True)
     _check_shapes(train, labels, test, truth)

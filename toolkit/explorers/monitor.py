@@ -69,7 +69,7 @@ class TrainingMonitor(Explorer):
 
     def __init__(self, history: History | Mapping[str, History] | None = None, window: int = 10) -> None:
         self.histories = named_histories(history)
-        _checks.integer("window", window, 1, 200)
+        window = _checks.integer("window", window, 1, 200)
         wide = {"layout": widgets.Layout(width="200px"), "style": {"description_width": "52px"}}
         self.window = widgets.IntSlider(
             window, 1, 200, description="window", tooltip="Steps to average over.", continuous_update=False, **wide
@@ -106,7 +106,7 @@ class TrainingMonitor(Explorer):
         staleness_every : int
             Steps between the measurements.
         """
-        _checks.integer("staleness_every", staleness_every, 1)
+        staleness_every = _checks.integer("staleness_every", staleness_every, 1)
 
         def on_step(history: History) -> bool:
             if self.histories.get(name) is not history:

@@ -102,7 +102,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     """
     import pandas as pd
 
-    _checks.integer("n_pairs", n_pairs, 1)
+    n_pairs = _checks.integer("n_pairs", n_pairs, 1)
     if only_false and labels is None:
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
     codes = None if labels is None else _checks.labels("labels", labels, len(embeddings))

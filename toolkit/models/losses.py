@@ -99,8 +99,8 @@ def hcl(
     True
     """
     _check_views(view1, view2, temperature)
-    _checks.number("tau_plus", tau_plus, "[0, 1)", "it is a share of the negatives")
-    _checks.number("beta", beta, "[0, inf)")
+    tau_plus = _checks.number("tau_plus", tau_plus, "[0, 1)", "it is a share of the negatives")
+    beta = _checks.number("beta", beta, "[0, inf)")
     if tau_plus == beta == 0:
         return nt_xent(view1, view2, temperature, within)
     logits, positives = _similarities(view1, view2, temperature, within)

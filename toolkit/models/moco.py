@@ -88,7 +88,7 @@ class MoCoV3(ViewModel):
     ) -> None:
         super().__init__(temperature, loss)
         if not callable(momentum):
-            _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
+            momentum = _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
         self.encoder = build_encoder(encoder, in_channels)
         self.projector = nn.Sequential(
             *_hidden(n_features(self.encoder), hidden_dim),

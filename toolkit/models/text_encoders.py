@@ -86,7 +86,7 @@ def small_bert(
         _checks.integer(name, value, 1)
     if _checks.integer("width", width, 64) % 64:
         raise ValueError(f"width must be a multiple of 64, the width of an attention head, got {width}")
-    _checks.number("dropout", dropout, "[0, 1)")
+    dropout = _checks.number("dropout", dropout, "[0, 1)")
     config = BertConfig(
         vocab_size=vocab_size,
         num_hidden_layers=n_layers,
@@ -134,7 +134,7 @@ def static(tokenizer, width: int = 128, sparse: bool = True) -> nn.Module:
     >>> static(sentences.tokenizer, width=64)(sentences.batch([0, 1])).shape
     torch.Size([2, 64])
     """
-    _checks.integer("width", width, 1)
+    width = _checks.integer("width", width, 1)
     embedding = nn.EmbeddingBag(len(tokenizer), width, mode="mean", sparse=sparse)
     nn.init.normal_(embedding.weight, std=0.02)
     return BagOfTokens(embedding, tokenizer("")["input_ids"])

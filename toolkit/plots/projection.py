@@ -102,9 +102,9 @@ class UMAPTask(Future):
         super().__init__()
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", embeddings).cpu().numpy())
         _checks.integer("number of embeddings", len(unit), 4)
-        _checks.integer("n_neighbors", n_neighbors, 2, len(unit) - 1, "fewer than instances")
-        _checks.integer("seed", seed, 0, 2**32 - 1)
-        _checks.number("min_dist", min_dist, "[0, 1)")
+        n_neighbors = _checks.integer("n_neighbors", n_neighbors, 2, len(unit) - 1, "fewer than instances")
+        seed = _checks.integer("seed", seed, 0, 2**32 - 1)
+        min_dist = _checks.number("min_dist", min_dist, "[0, 1)")
         settings = {"n_neighbors": int(n_neighbors), "min_dist": float(min_dist), "seed": int(seed)}
         self._progress = progress
         self._process: Popen | None = None

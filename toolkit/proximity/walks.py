@@ -275,7 +275,10 @@ def _filled(graph: ProximityGraph, batch_size: int) -> int:
 
 def _per_batch(restart, n: int) -> np.ndarray:
     """Return the restart probability of each of `n` batches."""
-    restarts = np.asarray(restart, np.float64)
+    restarts = np.asarray(restart)
+    if restarts.dtype.kind not in "fiu":
+        raise TypeError(f"restart must be a number in [0, 1), or one for each batch, got {restart!r}")
+    restarts = restarts.astype(np.float64)
     if restarts.ndim:
         _checks.shape("restart", restarts, (n,), "one per batch")
     restarts = np.broadcast_to(restarts, (n,)).copy()

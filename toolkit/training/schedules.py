@@ -38,8 +38,8 @@ def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int = 0) -> LambdaLR
     >>> rates
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]
     """
-    _checks.integer("steps", steps, 1)
-    _checks.integer("warmup", warmup, 0, steps - 1)
+    steps = _checks.integer("steps", steps, 1)
+    warmup = _checks.integer("warmup", warmup, 0, steps - 1)
 
     def factor(step: int) -> float:
         if step < warmup:
