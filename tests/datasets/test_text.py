@@ -67,6 +67,19 @@ def test_bytes_of_another_encoding_are_named_by_line_and_position(tmp_path):
     assert list(read_lines(path, encoding="latin-1"))[2] == "zwölf"
 
 
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"limit": 0}, ValueError, "limit must be at least 1, got 0"),
+        ({"limit": 1.5}, TypeError, "limit must be an integer at least 1, got 1.5"),
+        ({"encoding": "utf-9"}, ValueError, "encoding must be one that Python knows, such as 'latin-1', got 'utf-9'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(tmp_path, settings, error, message):
+    with pytest.raises(error, match=message):
+        read_lines(write(tmp_path, b"one\ntwo"), **settings)
+
+
 def test_no_file_and_no_text(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*absent.txt: give the path of a plain text file"):
         read_lines(tmp_path / "absent.txt")

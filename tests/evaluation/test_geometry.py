@@ -33,6 +33,15 @@ def test_uniformity_in_blocks():
     assert uniformity(points) == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_uniformity_of_pairs_that_are_nearly_nothing():
+    # The potential of a pair is exp(-4 t): no float32, and in the end no float64 either.
+    opposite = [[1, 0, 0], [-1, 0, 0]]
+    for t in (30, 1000):
+        assert uniformity(opposite, t) == pytest.approx(-4 * t)
+    close = np.concatenate([np.ones((2, 3)), -np.ones((2, 3))])
+    assert uniformity(close, 1000) == pytest.approx(np.log(4 / 12), rel=1e-3)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="second must have shape"):
         alignment(POINTS, POINTS[:5])

@@ -113,6 +113,20 @@ def test_without_restart_the_start_does_not_matter():
     np.testing.assert_allclose(*ranks, atol=1e-6)
 
 
+def ring(n=400):
+    """A graph in which it takes many steps to get anywhere."""
+    nodes = np.arange(n)
+    neighbors = np.stack([(nodes - 1) % n, (nodes + 1) % n], axis=1)
+    return ProximityGraph(neighbors, np.zeros((n, 2)), n_candidates=n - 1)
+
+
+def test_what_has_not_converged_says_so():
+    with pytest.warns(RuntimeWarning, match=r"pagerank has not converged: its iteration number 2,000 still changed"):
+        theory.pagerank(ring(), 0, restart=1e-4)
+    with pytest.warns(RuntimeWarning, match=r"escape has not converged.*take a larger restart probability"):
+        theory.escape(ring(), np.arange(400) < 200, restart=1e-4)
+
+
 def test_conductance_is_that_of_networkx():
     undirected = nx.Graph()
     undirected.add_nodes_from(range(60))

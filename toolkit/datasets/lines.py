@@ -1,9 +1,12 @@
 """Lines of text files."""
 
+import codecs
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+
+from toolkit import _checks
 
 
 def read_lines(path: str | Path, encoding: str = "utf-8", limit: int | None = None) -> np.ndarray:
@@ -28,8 +31,13 @@ def read_lines(path: str | Path, encoding: str = "utf-8", limit: int | None = No
     Raises
     ------
     FileNotFoundError, ValueError
-        For no such file, a line in another encoding (the line is named), and no line with text.
+        For no such file, an unknown encoding, a line in another one (the line is named), and no line with text.
     """
+    limit = None if limit is None else _checks.integer("limit", limit, 1)
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ValueError(f"encoding must be one that Python knows, such as 'latin-1', got {encoding!r}") from None
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: give the path of a plain text file, one sentence a line")

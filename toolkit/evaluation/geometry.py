@@ -5,6 +5,8 @@ import torch
 
 from toolkit import _checks
 
+_ROWS_AT_ONCE = 1000
+
 
 def alignment(first, second) -> float:
     """Return the mean squared distance of normalised positive pairs (Wang & Isola 2020, arXiv 2005.10242).
@@ -43,6 +45,10 @@ def uniformity(embeddings, t: float = 2.0) -> float:
     unit = _checks.embeddings("embeddings", embeddings)
     n = _checks.integer("number of embeddings", len(unit), 2)
     t = _checks.number("t", t, "(0, inf)")
-    # Squared distance of unit vectors: 2 - 2 cosine. The N pairs of each with itself are taken off.
-    total = sum(float((2 * t * (rows @ unit.T - 1)).exp().sum(dtype=torch.float64)) for rows in unit.split(1000))
-    return float(np.log(max(total - n, np.finfo(float).tiny) / (n * (n - 1))))
+    # Squared distance of unit vectors: 2 - 2 cosine; in float64 and as logarithms, since most may be next to nothing.
+    logs = []
+    for first in range(0, n, _ROWS_AT_ONCE):
+        exponents = 2 * t * ((unit[first : first + _ROWS_AT_ONCE] @ unit.T).double() - 1)
+        exponents.diagonal(first).fill_(-torch.inf)  # pairs of each with itself
+        logs.append(exponents.flatten().logsumexp(0).item())
+    return float(np.logaddexp.reduce(logs) - np.log(n * (n - 1)))

@@ -5,6 +5,7 @@ Proposition 1 is about the graph: how surely all K neighbours are among an insta
 ``notebooks/04_proximity_graph.ipynb`` and ``notebooks/05_walks.ipynb``.
 """
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -102,8 +103,11 @@ def pagerank(
     rank = home
     for _ in range(_MAX_ITERATIONS):
         before, rank = rank, restart * home + (1 - restart) * (backwards @ rank)
-        if np.abs(rank - before).sum() <= tolerance:
+        change = np.abs(rank - before).sum()
+        if change <= tolerance:
             break
+    else:
+        _warn_of_change("pagerank", change, tolerance)
     return rank / rank.sum()
 
 
@@ -230,9 +234,21 @@ def _share_outside(transitions, members: np.ndarray, restart: float, tolerance: 
     share = outside
     for _ in range(_MAX_ITERATIONS):
         before, share = share, restart * outside + (1 - restart) * (transitions @ share)
-        if np.abs(share - before).max() <= tolerance:
+        change = np.abs(share - before).max()
+        if change <= tolerance:
             break
+    else:
+        _warn_of_change("escape", change, tolerance)
     return share
+
+
+def _warn_of_change(name: str, change: float, tolerance: float) -> None:
+    warnings.warn(
+        f"{name} has not converged: its iteration number {_MAX_ITERATIONS:,} still changed {change:.2g}, more than the "
+        f"tolerance {tolerance:g}; take a larger restart probability or tolerance",
+        RuntimeWarning,
+        stacklevel=4 if name == "escape" else 3,
+    )
 
 
 def _check_sizes(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> None:
