@@ -105,11 +105,11 @@ class UMAPTask(Future):
         n_neighbors = _checks.integer("n_neighbors", n_neighbors, 2, len(unit) - 1, "fewer than instances")
         seed = _checks.integer("seed", seed, 0, 2**32 - 1)
         min_dist = _checks.number("min_dist", min_dist, "[0, 1)")
-        settings = {"n_neighbors": int(n_neighbors), "min_dist": float(min_dist), "seed": int(seed)}
+        settings = {"n_neighbors": n_neighbors, "min_dist": min_dist, "seed": seed}
         self._progress = progress
         self._process: Popen | None = None
         self._thread: threading.Thread | None = None
-        file = cache_folder() / f"{_key(unit, settings)}.npy"
+        file = cache_folder() / f"{_key(unit, settings)}.npz"
         known = _read(file, len(unit))
         if known is not None:
             self.set_result(known)
@@ -184,8 +184,9 @@ def _environment() -> dict:
 def _read(path: Path, n: int) -> np.ndarray | None:
     """Return the projection in a file; None if there is none, or a damaged one."""
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with np.load(path, allow_pickle=False) as archive:  # compares its checksums
+            found = archive["projection"]
+    except Exception:  # damaged bytes raise all kinds of errors
         return None
     good = found.shape == (n, 2) and found.dtype == np.float32 and np.isfinite(found).all()
     return found if good else None
@@ -194,4 +195,4 @@ def _read(path: Path, n: int) -> np.ndarray | None:
 def _write(path: Path, found: np.ndarray) -> None:
     """Keep a projection; where nothing can be written it is computed again next time."""
     with suppress(OSError):
-        write_whole(path, lambda file: np.save(file, found))
+        write_whole(path, lambda file: np.savez(file, projection=found))
