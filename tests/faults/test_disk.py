@@ -78,7 +78,8 @@ def test_histories(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:the last line of .* was cut short")
-def test_comparisons(tmp_path, monkeypatch):
+@pytest.mark.parametrize("every", [17, pytest.param(1, marks=pytest.mark.slow)])
+def test_comparisons(tmp_path, monkeypatch, every):
     samplers = ["uniform", "knn"]
     expected = compare(make_task(), samplers, ["square"], [0], progress=False).to_frame().value.tolist()
 
@@ -100,7 +101,7 @@ def test_comparisons(tmp_path, monkeypatch):
 
         return act, check
 
-    assert faults(tmp_path, monkeypatch, prepare) > 60
+    assert faults(tmp_path, monkeypatch, prepare, every) > 60
 
 
 def test_maps(tmp_path, monkeypatch):
