@@ -258,7 +258,7 @@ CHOSEN = {
     ("hypernyms", "static"): {"uniform": (0.2, 0.001)},
     ("code", "static"): {"uniform": (0.1, 0.001), "random_walk": (0.2, 0.001), "knn": (0.2, 0.003)},
 }
-CHOSEN |= {(name, "minilm"): {"uniform": (0.05, 0.001)} for name in ("dictionary", "hypernyms", "code")}
+CHOSEN |= {(name, "minilm"): {"uniform": (0.05, 0.0001)} for name in ("dictionary", "hypernyms", "code")}
 CHOSEN |= {(name, "minilm_trained"): {"uniform": (0.05, 2e-5)} for name in ("dictionary", "hypernyms", "code")}
 
 

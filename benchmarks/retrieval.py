@@ -170,11 +170,18 @@ def main(arguments: list[str] | None = None) -> None:
         if options.stage == "compare":
             compare(cells[0], [UNTRAINED], options.losses, options.seeds[:1], options.out)
         compare(cells, None, options.losses, options.seeds, options.out)
-    result = Comparison.read(options.out)
+    result = with_short_settings(Comparison.read(options.out))
     text = map_table(result) if options.stage == "map" else "\n\n".join(filter(None, (table(result), ratios(result))))
     print(text)
     if options.stage in SECTIONS and options.out == results_file(options.stage):
         report.refresh(SECTIONS[options.stage], text)
+
+
+def with_short_settings(result: Comparison) -> Comparison:
+    """Return results without the versions of all packages that code was taken from; the file has them."""
+    runs = result.to_frame()
+    runs["settings"] = runs.settings.str.replace(r"(of Python \S+)(, \S+ \S+)+$", r"\1 and its packages", regex=True)
+    return Comparison(runs)
 
 
 def results_file(stage: str) -> Path:
