@@ -1,6 +1,7 @@
 """The benchmark of pairs, on a data set of a few hundred."""
 
 import importlib.util
+import itertools
 import re
 from dataclasses import replace
 
@@ -11,9 +12,11 @@ import torch
 
 from benchmarks import modality, report, retrieval
 from benchmarks.presets import CHOSEN, PAIR_WALKS, RETRIEVAL
-from benchmarks.retrieval_tables import ratios
+from benchmarks.retrieval import with_short_settings
+from benchmarks.retrieval_tables import map_table, ratios
 from toolkit.datasets.pair_sets import split_pairs
 from toolkit.training.comparison import Comparison
+from toolkit.training.results import KEY
 
 N = 400
 
@@ -194,6 +197,30 @@ def test_table_of_ratios_says_when_they_are_bounds():
     assert "| at least 1.00 (1.00 to 1.00) | at least 1.00 (1.00 to 1.00) | 0 of 2 |" in knn
 
 
-def test_readme_has_a_place_for_the_table():
+def test_map_has_a_line_for_each_cell_in_order():
+    rows = []
+    for seed, size, (sampler, value) in itertools.product(
+        (0, 1), (128, 8), [("walk_10_5000_groups", 0.3), ("uniform", 0.2), ("walk_100_1000", 0.21)]
+    ):
+        row = {"set": "dictionary", "model": "static", "loss": "infonce", "settings": f"B={size}, t=0.2, 100 pairs"}
+        row |= {"sampler": sampler, "seed": seed, "steps": 200, "metric": "MRR@10", "value": value, "hardness": 0.1}
+        rows.append(row | {"seconds": 1.0, "sampler_seconds": 0.1, "false_negative_rate": 0.0123})
+    lines = map_table(Comparison(pd.DataFrame(rows))).splitlines()
+    assert [line.split(" | ")[:4] for line in lines[2:]] == [
+        ["| dictionary", size, label, "2"] for size in ("8", "128") for label in ("K / M = 10 %", "0.2 %, groups")
+    ]
+    assert lines[2].endswith("| 1.23% | 0.100 | +5.0 % (+5.0 to +5.0) |")
+
+
+def test_versions_of_packages_stay_in_the_file():
+    row = dict.fromkeys(KEY, "") | {"metric": "MRR@10", "value": 0.5}
+    texts = ("9 pairs of Python 3.11, numpy 2.4, a-b 1.0", "WordNet 3.0")
+    runs = pd.DataFrame([row | {"settings": text} for text in texts])
+    settings = with_short_settings(Comparison(runs)).to_frame().settings
+    assert settings.tolist() == ["9 pairs of Python 3.11 and its packages", "WordNet 3.0"]
+
+
+@pytest.mark.parametrize("section", retrieval.SECTIONS.values())
+def test_readme_has_a_place_for_each_table(section):
     text = report.README.read_text()
-    assert text.count("<!-- retrieval: begin -->") == text.count("<!-- retrieval: end -->") == 1
+    assert text.count(f"<!-- {section}: begin -->") == text.count(f"<!-- {section}: end -->") == 1
