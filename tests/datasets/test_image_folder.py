@@ -1,6 +1,8 @@
 """Folders of image files."""
 
 import shutil
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -49,7 +51,13 @@ def test_image_folder_keeps_the_middle_of_the_picture(image_root):
     torch.testing.assert_close(image, expected)
 
 
-@pytest.mark.parametrize("damage", [cut_short, empty, noise])
+def declare_a_gigapixel(content):
+    """Write another size into the header of a PNG, with its checksum."""
+    header = content[12:16] + struct.pack(">II", 40_000, 40_000) + content[24:29]
+    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+
+
+@pytest.mark.parametrize("damage", [cut_short, empty, noise, declare_a_gigapixel])
 def test_corrupt_image_is_named(image_root, damage):
     path = image_root / "train" / "dog" / "1.png"
     path.write_bytes(damage(path.read_bytes()))

@@ -94,9 +94,12 @@ class ImageFiles(Images):
         return torch.stack([self._read(self.folder.samples[index][0]) for index in indices])
 
     def _read(self, path: str) -> Tensor:
+        from PIL import Image
+
         try:
             return self.square(self.folder.loader(path))
-        except (OSError, SyntaxError, ValueError) as error:
+        # The last one is for damaged headers, which declare any size.
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             message = f"image file {path} can't be read ({error}): replace or remove it"
             if self.corrupt == "raise":
                 raise RuntimeError(message) from error
