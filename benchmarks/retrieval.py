@@ -7,7 +7,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import product
@@ -41,7 +41,7 @@ WALKS = {
 }
 KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
 KINDS |= WALKS | {"uniform_groups": KINDS["uniform"]}
-SECTIONS = {"compare": "retrieval", "map": "retrieval map"}  # of benchmarks/README.md
+SECTIONS = ("retrieval", "retrieval minilm", "retrieval map")  # of benchmarks/README.md
 GROUPED = ("uniform_groups", "walk_10_5000_groups")  # in the map; elsewhere all samplers keep groups apart
 RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
 
@@ -173,8 +173,9 @@ def main(arguments: list[str] | None = None) -> None:
     result = with_short_settings(Comparison.read(options.out))
     text = map_table(result) if options.stage == "map" else "\n\n".join(filter(None, (table(result), ratios(result))))
     print(text)
-    if options.stage in SECTIONS and options.out == results_file(options.stage):
-        report.refresh(SECTIONS[options.stage], text)
+    section = options.out.stem.replace("_", " ")
+    if section in SECTIONS and options.out == results_file(options.stage, options.models):
+        report.refresh(section, text)
 
 
 def with_short_settings(result: Comparison) -> Comparison:
@@ -184,9 +185,12 @@ def with_short_settings(result: Comparison) -> Comparison:
     return Comparison(runs)
 
 
-def results_file(stage: str) -> Path:
-    """Return the usual file of a stage's results."""
-    return modality.RESULTS / ("retrieval.csv" if stage == "compare" else f"retrieval_{stage}.csv")
+def results_file(stage: str, models: Sequence[str] = ("static",)) -> Path:
+    """Return the usual file of a stage's results; other models' curves have other steps, so other columns."""
+    parts = ["retrieval"] if stage == "compare" else ["retrieval", stage]
+    if stage == "compare" and [*models] != ["static"]:
+        parts += models
+    return modality.RESULTS / f"{'_'.join(parts)}.csv"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -210,7 +214,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"argument --batch-sizes: {missing[0]} has no number of steps in this stage: give --steps")
     if bool(options.temperatures) != bool(options.rates):
         parser.error("arguments --temperatures and --rates go together")
-    options.out = options.out or results_file(options.stage)
+    options.out = options.out or results_file(options.stage, options.models)
     return options
 
 

@@ -11,10 +11,12 @@ import nbformat
 
 from benchmarks.retrieval_tables import map_cells
 from toolkit import plots
+from toolkit.plots.style import styled
 from toolkit.training import Comparison
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "benchmarks" / "results"
+TASKS = {"dictionary": "Definition to word", "code": "Docstring to code"}
 PANELS = {"dictionary": "Targets of their own", "hypernyms": "Shared targets"}
 PICTURES = {"batches.png": "plots.batch_grid"}
 
@@ -31,16 +33,25 @@ def main() -> None:
         print(HERE / name)
 
 
+@styled
 def draw_curves() -> None:
-    """Draw MRR over the training steps on the dictionary."""
+    """Draw MRR over the training steps on both sets."""
     runs = Comparison.read(RESULTS / "retrieval.csv").to_frame()
-    chosen = runs[(runs["set"] == "dictionary") & runs.sampler.isin(["uniform", "random_walk"])]
-    ax = plots.learning_curves(Comparison(chosen))
-    ax.set_ylabel("MRR@10, development queries")
-    ax.figure.savefig(HERE / "retrieval.png", dpi=120)
+    runs = runs[runs.sampler.isin(["uniform", "random_walk"])]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    for ax, (name, title) in zip(axes, TASKS.items(), strict=True):
+        result = Comparison(runs[runs["set"] == name])
+        plots.learning_curves(result, ax=ax)
+        (share,) = result.steps_to_best().steps_ratio
+        ax.set_title(f"{title}: uniform's best after {share:.0%} of its steps", fontsize=11)
+        ax.set_ylabel("MRR@10, development queries")
+        ax.set_xlim(0, 15_000)  # room for the names
+        ax.set_xticks(range(0, 12_001, 3000))
+    figure.savefig(HERE / "retrieval.png", dpi=120)
     print(HERE / "retrieval.png")
 
 
+@styled
 def draw_map() -> None:
     """Draw where the sampler gains and loses."""
     cells = map_cells(Comparison.read(RESULTS / "retrieval_map.csv"))
