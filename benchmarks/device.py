@@ -175,7 +175,7 @@ def pair_task(source: list[str] | None, batch_size: int, steps: int) -> Task:
     """Return the task of all-MiniLM on the code of some packages, by default of all that `pairs.code` finds."""
     kind = MODELS["minilm_trained"]
     data = kind.load(partial(pairs.code, source, limit=None), "code", None)
-    cell = retrieval.Cell("code", "minilm_trained", "device", batch_size, steps, groups=True)
+    cell = retrieval.Cell("code", "minilm_trained", "device", batch_size, steps)
     choice = dict.fromkeys(PAIR, CHOSEN["code", "minilm_trained"]["uniform"])
     return retrieval.make_task(cell, data, choice, retrieval.describe(cell, data, choice))
 

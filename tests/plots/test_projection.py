@@ -5,6 +5,7 @@ from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
+from damage import flipped
 
 from toolkit.plots import projection
 
@@ -115,12 +116,25 @@ def test_damaged_file_is_computed_again(computed, cache, monkeypatch, content):
     positions, _, file = computed
     cache.mkdir()
     if content is None:
-        np.save(cache / file.name, np.full((300, 2), np.nan, np.float32))
+        np.savez(cache / file.name, projection=np.full((300, 2), np.nan, np.float32))
     else:
         (cache / file.name).write_bytes(content)
     monkeypatch.setattr(projection.UMAPTask, "_compute", lambda self, unit, settings: positions)
     np.testing.assert_array_equal(projection.umap(POINTS, n_neighbors=10), positions)
-    np.testing.assert_array_equal(np.load(cache / file.name), positions)
+    np.testing.assert_array_equal(np.load(cache / file.name)["projection"], positions)
+
+
+def test_every_flipped_bit_of_a_kept_map_is_noticed_or_harmless(tmp_path):
+    path = tmp_path / "map.npz"
+    found = RNG.normal(size=(40, 2)).astype(np.float32)
+    projection._write(path, found)
+    content = path.read_bytes()
+    read = []
+    for bit in range(8 * len(content)):
+        path.write_bytes(flipped(content, bit))
+        read.append(projection._read(path, 40))
+    assert all(map is None or np.array_equal(map, found) for map in read)
+    assert sum(map is None for map in read) > 0.8 * len(read)
 
 
 def test_other_vectors_and_settings_have_other_files(cache, monkeypatch):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from damage import flipped
 from torch import nn
 from training_runs import BATCH, WALK, N, assert_same_course, assert_unchanged, make_data, make_model, run, snapshot
 
@@ -148,13 +149,6 @@ def test_checkpoint_must_not_be_a_folder(tmp_path):
     with pytest.raises(ValueError, match="checkpoint must be a file, got the folder") as error:
         run(2, checkpoint=tmp_path)
     assert str(tmp_path) in str(error.value)
-
-
-def flipped(content, bit):
-    """Return the bytes with one bit changed."""
-    content = bytearray(content)
-    content[bit // 8] ^= 1 << bit % 8
-    return bytes(content)
 
 
 @pytest.mark.parametrize("n_flips", [40, pytest.param(400, marks=pytest.mark.slow)])

@@ -204,17 +204,8 @@ class ProximityGraph:
             kept = np.hstack([self.neighbors, skipped])
             kept[np.random.default_rng([seed, 1]).random(kept.shape, np.float32) < fresh] = -1
             vectors = vectors.float().contiguous()
-        return self._linked(
-            vectors,
-            self.rules,
-            drawn,
-            seed,
-            n_threads,
-            kept,
-            n_candidates=self.n_candidates,
-            n_neighbors=self.n_neighbors,
-            fresh=fresh,
-        )
+        sizes = {"n_candidates": self.n_candidates, "n_neighbors": self.n_neighbors}
+        return self._linked(vectors, self.rules, drawn, seed, n_threads, kept, **sizes, fresh=fresh)
 
     @classmethod
     def _linked(
