@@ -42,6 +42,9 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setitem(retrieval.CURVE, "every", 10)
     monkeypatch.setitem(retrieval.CURVE, "queries", 15)
     monkeypatch.setattr(modality, "RESULTS", tmp_path)
+    monkeypatch.setattr(report, "README", tmp_path / "README.md")
+    marks = "".join(f"<!-- {section}: begin -->\n<!-- {section}: end -->\n" for section in retrieval.SECTIONS)
+    report.README.write_text(f"Before.\n{marks}After.\n")
     retrieval.load.cache_clear()
     threads = torch.get_num_threads()
 
@@ -79,8 +82,6 @@ def test_tuning_tries_the_grid_on_development_queries_only(run, monkeypatch):
 
 
 def test_compare_has_curves_tests_once_and_writes_both_tables(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(report, "README", tmp_path / "README.md")
-    report.README.write_text("Before.\n<!-- retrieval: begin -->\n<!-- retrieval: end -->\nAfter.\n")
     monkeypatch.setitem(CHOSEN, ("dictionary", "static"), {"uniform": (0.2, 0.01), "knn": (0.3, 0.01)})
     options = ("--seeds", "0", "1", "--steps", "100", "--batch-sizes", "8")
     rows = run("compare", *options)
@@ -121,6 +122,7 @@ def test_the_map_has_groups_where_they_fit_and_a_graph_every_epoch(run, monkeypa
     built = [graph for size, sampler, graph in graphs if (size, sampler) == (8, first)]
     changes = np.flatnonzero(np.diff(built))
     assert set(np.diff(changes)) == {200 // 8}
+    assert "| dictionary | 64 | K / M = 10 % | 1 |" in report.README.read_text()
 
 
 def test_a_table_without_uniform_batches_has_no_differences(run, capsys):
