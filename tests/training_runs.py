@@ -119,7 +119,7 @@ def train_for_ever(path):
 
 
 def train_with_workers(path, method):
-    """Train with a worker process started by some method until interrupted; save the history beside the checkpoint."""
+    """Train with one worker process until interrupted, and save the history next to the checkpoint."""
     import multiprocessing
 
     torch.set_num_threads(1)

@@ -16,7 +16,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises
     ------
     OSError
-        If the disk is full or the folder can't be written; nothing is left of the new file.
+        If the disk is full or the folder is not writable. The partial file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{secrets.token_hex(8)}.part")  # nobody else's, and no longer than a name may be

@@ -37,7 +37,8 @@ def link_on_device(
         once = torch.from_numpy(np.arange(height) < np.array([[len(rows)] for rows, _ in some])).to(device)
         rows, candidates = (torch.from_numpy(part).to(device) for part in (rows, np.stack([c for _, c in some])))
         anchors, pool = ((vectors[part] / norms[part].unsqueeze(2)).float() for part in (rows, candidates))
-        limits, anchors = rules.limits(anchors, rules.seen_from(anchors)), rules.seen_from(anchors)
+        seen = rules.seen_from(anchors)
+        limits, anchors = rules.limits(anchors, seen), seen
         scores = torch.bmm(anchors, pool.transpose(1, 2))
         own = rows.unsqueeze(2) == candidates.unsqueeze(1)
         own[:, :, -1] |= ~own.any(2)

@@ -252,10 +252,10 @@ def _warn_of_change(name: str, change: float, tolerance: float) -> None:
 
 
 def _check_sizes(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> None:
-    n = _checks.integer("n", n, 2)
-    n_similar = _checks.integer("n_similar", n_similar, 0, n - 1)
-    n_candidates = _checks.integer("n_candidates", n_candidates, 1)
-    n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates")
+    _checks.integer("n", n, 2)
+    _checks.integer("n_similar", n_similar, 0, n - 1)
+    _checks.integer("n_candidates", n_candidates, 1)
+    _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates")
 
 
 def _start_weights(start, n: int) -> np.ndarray:
