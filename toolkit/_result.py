@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from toolkit import _checks
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -50,6 +52,7 @@ def mean_interval(values, level: float = 0.95) -> tuple[float, float]:
     """
     from scipy.stats import ttest_1samp
 
+    level = _checks.number("level", level, "(0, 1)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of one value, or several that are equal
         low, high = ttest_1samp(np.asarray(values, float), 0, nan_policy="omit").confidence_interval(level)

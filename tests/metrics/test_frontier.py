@@ -57,7 +57,7 @@ def test_frontier_follows_from_its_seed():
         ({"batch_size": 61}, ValueError, "batch_size must be between 2 and 60, got 61"),
         ({"n_batches": 0}, ValueError, "n_batches must be at least 1, got 0"),
         ({"graphs": [(30, 31)]}, ValueError, "n_neighbors must be between 1 and 30, got 31"),
-        ({"restarts": [1.0]}, ValueError, "restart must be a number in [0, 1)"),
+        ({"restarts": [1.0]}, ValueError, "restarts must be a number in [0, 1)"),
         ({"embeddings": POINTS * np.nan}, ValueError, "embeddings must be finite"),
         ({"labels": LABELS[:59]}, ValueError, "labels must have shape (60,), one per instance, got (59,)"),
         ({"labels": np.append(LABELS, 0)}, ValueError, "labels must have shape (60,), one per instance, got (61,)"),

@@ -87,6 +87,7 @@ def code(
     for name, paths in _sources(source):
         names.append(name)
         files += paths
+    seed, progress = _checks.seed(seed), _checks.flag("progress", progress)
     order = np.random.default_rng(seed).permutation(len(files))
     docs, codes, n_failed = [], [], 0
     with _no_garbage_collection():
@@ -131,7 +132,10 @@ def _sources(source) -> Iterator[tuple[str, list[Path]]]:
             except importlib.metadata.PackageNotFoundError:
                 continue
         return
-    for one in [source] if isinstance(source, (str, Path)) else source:
+    several = [source] if isinstance(source, (str, Path)) else _checks.listed("source", source, "folders and packages")
+    for one in several:
+        if not isinstance(one, (str, Path)):
+            raise TypeError(f"source must be folders and names of packages, got {one!r}")
         folder = Path(one).expanduser()
         yield (folder.resolve().name, _of_folder(folder)) if folder.is_dir() else _of_package(str(one))
 

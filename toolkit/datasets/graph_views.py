@@ -41,9 +41,10 @@ class GraphAugmentation(nn.Module):
 
     def __init__(self, kinds: tuple[str, ...] = KINDS, ratio: float = 0.2) -> None:
         super().__init__()
-        if not kinds:
+        named = _checks.listed("kinds", kinds, f"some of {', '.join(KINDS)}")
+        if not named:
             raise ValueError(f"kinds must name one or more of {', '.join(KINDS)}, got none")
-        self.kinds = tuple(_checks.choice("kinds", kind, KINDS) for kind in kinds)
+        self.kinds = tuple(_checks.choice("kinds", kind, KINDS) for kind in named)
         self.ratio = _checks.number("ratio", ratio, "[0, 1)", "it is a share of the nodes or edges")
 
     def forward(self, batch):

@@ -52,13 +52,17 @@ class Graphs(Dataset):
     """
 
     def __init__(self, graphs: list, labels, classes: tuple[str, ...], name: str = "graphs") -> None:
+        graphs = _checks.listed("graphs", graphs, "a list of torch_geometric.data.Data")
         if not graphs:
             raise ValueError("graphs must hold one graph or more, got none")
+        classes = tuple(_checks.listed("classes", classes, "names of the labels"))
         for position, graph in enumerate(graphs):
+            if not hasattr(graph, "x"):
+                raise TypeError(f"graphs must be torch_geometric.data.Data, got {type(graph).__name__} at {position}")
             if graph.x is None or not graph.x.numel():
                 raise ValueError(f"graphs must have nodes with features, graph {position} has none")
         self.graphs, self.classes, self.name = graphs, classes, name
-        self.labels = _checks.shape("labels", np.asarray(labels, np.int64), (len(graphs),), "one per graph")
+        self.labels = _checks.class_numbers("labels", labels, len(graphs), "one per graph")
 
     @property
     def n_features(self) -> int:
@@ -81,7 +85,9 @@ class Graphs(Dataset):
 
     def batch(self, indices):
         """Return a `torch_geometric.data.Batch` of the graphs `indices`."""
-        return self.collate([self[index] for index in _checks.indices("indices", indices, len(self))])[1]
+        rows = _checks.indices("indices", indices, len(self))
+        _checks.integer("number of indices", len(rows), 1)
+        return self.collate([self[row] for row in rows])[1]
 
     def diffused(self, alpha: float = 0.2, eps: float = 1e-4) -> "Graphs":
         """Return the graphs with their diffusion, which `toolkit.models.MVGRL` needs.
@@ -96,7 +102,7 @@ class Graphs(Dataset):
         eps : float
             Smaller entries are left out: in large graphs most are tiny.
         """
-        alpha = _checks.number("alpha", alpha, "(0, 1)")
+        alpha, eps = _checks.number("alpha", alpha, "(0, 1)"), _checks.number("eps", eps, "[0, inf)")
         parts = []
         for graph in self.graphs:
             part, matrix = graph.clone(), _diffusion(graph, alpha)

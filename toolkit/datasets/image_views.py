@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from toolkit import _checks
+
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 
 
@@ -34,7 +36,8 @@ class RandomResizedCropFlip(nn.Module):
 
     def __init__(self, scale: tuple[float, float] = (0.2, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> None:
         super().__init__()
-        self.scale, self.ratio = scale, ratio
+        self.scale = _checks.bounds("scale", scale, "(0, 1]")
+        self.ratio = _checks.bounds("ratio", ratio, "(0, inf)")
 
     def forward(self, images: Tensor) -> Tensor:
         """Return views of float images (B, C, H, W)."""
@@ -83,8 +86,9 @@ class RandomColorJitter(nn.Module):
         p_grey: float = 0.2,
     ) -> None:
         super().__init__()
-        self.ranges = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
-        self.p, self.p_grey = p, p_grey
+        ranges = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
+        self.ranges = {name: _checks.number(name, value, "[0, inf)") for name, value in ranges.items()}
+        self.p, self.p_grey = _checks.number("p", p, "[0, 1]"), _checks.number("p_grey", p_grey, "[0, 1]")
 
     def forward(self, images: Tensor) -> Tensor:
         """Return jittered float images (B, C, H, W), in [0, 1]."""
@@ -134,7 +138,8 @@ class RandomGaussianBlur(nn.Module):
 
     def __init__(self, p: float = 0.5, sigma: tuple[float, float] = (0.1, 2.0), size: float = 0.1) -> None:
         super().__init__()
-        self.p, self.sigma, self.size = p, sigma, size
+        self.p, self.size = _checks.number("p", p, "[0, 1]"), _checks.number("size", size, "(0, 1]")
+        self.sigma = _checks.bounds("sigma", sigma, "(0, inf)")
 
     def forward(self, images: Tensor) -> Tensor:
         """Return float images (B, C, H, W), some of them blurred."""

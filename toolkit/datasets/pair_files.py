@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit import _checks
 from toolkit.datasets.pair_sets import PairData, split_pairs
 
 CHUNK = 10_000  # rows read at a time
@@ -69,10 +70,14 @@ def read(
     ...     pairs.read(path, query="question", target="answer")
     PairData(train=80, dev=10, test=10, targets=100)
     """
+    max_length, seed = _checks.integer("max_length", max_length, 4), _checks.seed(seed)
+    for name, column in (("query", query), ("target", target), ("group", group)):
+        if not isinstance(column, str) and not (name == "group" and column is None):
+            raise TypeError(f"{name} must be the name of a column, got {column!r}")
     names = [query, target] if group is None else [query, target, group]
     parts, start = [], 0
-    for columns in _chunks(path, names):
-        parts.append([_texts(name, values, start) for name, values in zip(names, columns, strict=True)])
+    for columns in _readable(_chunks(path, names), _name(path)):
+        parts.append([_texts(_name(path), name, values, start) for name, values in zip(names, columns, strict=True)])
         start += len(columns[0])
     if not start:
         raise ValueError(f"{_name(path)} must have rows, got none")
@@ -88,6 +93,16 @@ def read(
         seed=seed,
         source=_name(path),
     )
+
+
+def _readable(chunks: Iterator[list], where: str) -> Iterator[list]:
+    """Yield the chunks; an error of the libraries that read them names the file."""
+    try:
+        yield from chunks
+    except Exception as error:
+        if where in str(error):
+            raise
+        raise ValueError(f"{where} can't be read, is it damaged? {type(error).__name__}: {error}") from error
 
 
 def _chunks(path, names: list[str]) -> Iterator[list]:
@@ -141,11 +156,12 @@ def _check_columns(where: str, columns: list[str], names: list[str]) -> None:
         )
 
 
-def _texts(name: str, values: list, start: int) -> np.ndarray:
+def _texts(where: str, name: str, values: list, start: int) -> np.ndarray:
     for row, value in enumerate(values, start):
         if not isinstance(value, (str, int)) or not str(value).strip():
             raise ValueError(
-                f"column {name!r} must hold a text in each row, got {value!r} in row {row}: fill it or drop the row"
+                f"column {name!r} of {where} must hold a text in each row, got {value!r} in row {row}: fill it or drop "
+                "the row"
             )
     return np.array([str(value) for value in values], np.dtypes.StringDType())
 

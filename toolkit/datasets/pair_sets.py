@@ -118,13 +118,13 @@ class RetrievalSet:
     def __post_init__(self) -> None:
         _check_side("queries", self.queries)
         _check_side("targets", self.targets)
-        if len(self.relevant) != len(self.queries):
+        relevant = _checks.listed("relevant", self.relevant, "the right targets of each query")
+        if len(relevant) != len(self.queries):
             raise ValueError(
-                f"relevant must hold the right targets of each of the {len(self.queries)} queries, got "
-                f"{len(self.relevant)}"
+                f"relevant must hold the right targets of each of the {len(self.queries)} queries, got {len(relevant)}"
             )
         n = len(self.targets)
-        object.__setattr__(self, "relevant", tuple(_relevant(i, row, n) for i, row in enumerate(self.relevant)))
+        object.__setattr__(self, "relevant", tuple(_relevant(i, row, n) for i, row in enumerate(relevant)))
 
     def first(self, n: int) -> "RetrievalSet":
         """Return the first `n` queries, or all if there are fewer, with the whole pool: a quick look while training."""
@@ -218,7 +218,8 @@ def split_pairs(
     part = _parts(group if by == "group" else query, query, {"n_dev": n_dev, "n_test": n_test}, seed)
 
     train = part == 0
-    tokenizer = tokenizer or _plain_tokenizer(names[query[train]], pool[target[train]], seed)
+    if tokenizer is None:
+        tokenizer = _plain_tokenizer(names[query[train]], pool[target[train]], seed)
     sentences = Sentences(names, tokenizer, max_length)
     everything = Sentences(pool, sentences.tokenizer, max_length)
     group = np.unique(group[train] if by == "group" else target[train], return_inverse=True)[1]
@@ -314,7 +315,8 @@ class _Part:
 
 
 def _relevant(query: int, positions, n: int) -> np.ndarray:
-    found = _checks.indices(f"relevant[{query}]", np.atleast_1d(positions), n, "positions in the pool of targets")
+    positions = np.atleast_1d(_checks.array("relevant", positions))
+    found = _checks.indices(f"relevant[{query}]", positions, n, "positions in the pool of targets")
     if not len(found):
         raise ValueError(f"relevant must hold a right target of each query, got none for query {query}: leave it out")
     return found

@@ -29,7 +29,7 @@ from tqdm.auto import tqdm
 from toolkit import _checks
 from toolkit.datasets._files import bundled_file
 from toolkit.datasets.lines import read_lines
-from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
+from toolkit.datasets.tokenizers import check_text, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding
@@ -88,14 +88,17 @@ class Sentences(Dataset):
         classes: Sequence[str] = (),
         progress: bool = False,
     ) -> None:
-        max_length = _checks.integer("max_length", max_length, 4)
-        if not len(texts):
-            raise ValueError("texts must hold at least one sentence, got none")
-        self.texts, self.max_length, self.classes = texts, max_length, tuple(classes)
-        self.labels = None if labels is None else np.asarray(labels, np.int64)
+        max_length, progress = _checks.integer("max_length", max_length, 4), _checks.flag("progress", progress)
+        self.texts, self.max_length = _checked(texts), max_length
+        self.classes = tuple(_checks.listed("classes", classes, "names of the labels"))
         if labels is not None:
-            _checks.shape("labels", self.labels, (len(texts),), "one per sentence")
+            labels = _checks.class_numbers("labels", labels, len(self.texts), "one per sentence")
+        self.labels = labels
         self.tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, (str, Path)) else tokenizer
+        if not (callable(self.tokenizer) and hasattr(self.tokenizer, "pad_token_id")):
+            raise TypeError(
+                f"tokenizer must be of transformers, or a model's folder or name, got {type(tokenizer).__name__}"
+            )
         if self.tokenizer.pad_token_id is None:
             raise ValueError("tokenizer has no token to pad with: set tokenizer.pad_token, such as to its eos_token")
         self.ids, self.lengths = self._tokenise(progress)
@@ -137,6 +140,7 @@ class Sentences(Dataset):
     def batch(self, indices) -> "BatchEncoding":
         """Return the padded tokens of the sentences `indices`."""
         rows = _checks.indices("indices", indices, len(self))
+        _checks.integer("number of indices", len(rows), 1)
         return self._padded(self.ids, self._starts[rows], self.lengths[rows])
 
     def select(self, indices) -> "Sentences":
@@ -166,6 +170,17 @@ class Sentences(Dataset):
         return f"Sentences(n={len(self)}, max_length={self.max_length}{classes})"
 
 
+def _checked(texts) -> Sequence[str] | np.ndarray:
+    """Return texts as a list or array, or raise unless they are some str."""
+    if not (isinstance(texts, np.ndarray) and texts.ndim == 1):
+        texts = _checks.listed("texts", texts, "a list of str")
+    if not len(texts):
+        raise ValueError("texts must hold at least one sentence, got none")
+    for number, text in enumerate(texts):
+        check_text(number, text)
+    return texts
+
+
 def text_file(
     path: str | Path,
     tokenizer=None,
@@ -186,7 +201,8 @@ def text_file(
         Settings of `Sentences` and `read_lines`.
     """
     lines = read_lines(path, encoding, limit)
-    return Sentences(lines, tokenizer or train_tokenizer(lines), max_length, progress=progress)
+    tokenizer = train_tokenizer(lines) if tokenizer is None else tokenizer
+    return Sentences(lines, tokenizer, max_length, progress=progress)
 
 
 def bundled(tokenizer=None, max_length: int = 32) -> Sentences:
@@ -198,4 +214,5 @@ def bundled(tokenizer=None, max_length: int = 32) -> Sentences:
     names, glosses = zip(*rows, strict=True)
     classes, labels = np.unique(names, return_inverse=True)
     texts = np.array(glosses, np.dtypes.StringDType())
-    return Sentences(texts, tokenizer or train_tokenizer(glosses), max_length, labels, classes.tolist())
+    tokenizer = train_tokenizer(glosses) if tokenizer is None else tokenizer
+    return Sentences(texts, tokenizer, max_length, labels, classes.tolist())

@@ -1,6 +1,6 @@
 """Tokenizers: of a given model, or trained on the user's own text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from toolkit import _checks
@@ -39,7 +39,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    vocab_size = _checks.integer("vocab_size", vocab_size, 300)
+    vocab_size = _checks.integer("vocab_size", vocab_size, 300, most=2**31)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -51,9 +51,29 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(_strings(texts), trainer)
     ids = {token: tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]")}
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=list(ids.items())
     )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
+
+
+def _strings(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the texts, or raise unless all are str."""
+    for number, text in enumerate(_checks.iterated("texts", texts, "several str")):
+        check_text(number, text)
+        yield text
+
+
+def check_text(number: int, text) -> None:
+    """Raise unless a text is one that can be encoded."""
+    if not isinstance(text, str):
+        raise TypeError(f"texts must be str, got {type(text).__name__} in number {number}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"texts must be Unicode, got half a character (a lone surrogate) at position {error.start} of number "
+            f"{number}: read the file with another encoding, or leave it out"
+        ) from None

@@ -54,7 +54,7 @@ def embed(
     >>> features.shape, labels.shape
     (torch.Size([2000, 256]), torch.Size([2000]))
     """
-    name = "project" if projected else "encode"
+    name = "project" if _checks.flag("projected", projected) else "encode"
     encode = getattr(model, name, None)
     if not callable(encode):
         raise TypeError(f"model must have a method {name}, got {type(model).__name__} without one")
@@ -81,7 +81,7 @@ def encode_all(
     batch_size, progress
         As for `embed`.
     """
-    batch_size = _checks.integer("batch_size", batch_size, 1)
+    batch_size, progress = _checks.integer("batch_size", batch_size, 1), _checks.flag("progress", progress)
     n = _checks.integer("number of instances", len(source), 1)
     order = np.argsort(-getattr(source, "lengths", np.zeros(n)), kind="stable")
     device = next(model.parameters(), torch.empty(0)).device

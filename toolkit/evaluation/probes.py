@@ -36,12 +36,13 @@ def knn_accuracy(
     """
     train = _checks.embeddings("train_features", train_features)
     test = _checks.embeddings("test_features", test_features)
+    _checks.integer("number of test_features", len(test), 1)
     k = _checks.integer("k", k, 1, len(train), "no more neighbours than training instances")
     temperature = _checks.number("temperature", temperature, "(0, inf)")
-    train_labels = torch.as_tensor(train_labels, device=train.device)
-    test_labels = torch.as_tensor(test_labels, device=test.device)
-    _check_shapes(train, train_labels, test, test_labels)
-    n_classes = int(train_labels.max()) + 1
+    known, truths = _classes(train, train_labels, test, test_labels)
+    n_classes = int(known.max()) + 1
+    _checks.indices("train_labels", known, n_classes)
+    train_labels, test_labels = (torch.from_numpy(labels).to(train.device) for labels in (known, truths))
     right = 0
     for rows, truth in zip(test.split(1000), test_labels.split(1000), strict=True):
         similarity, nearest = (rows @ train.T).topk(k)
@@ -84,10 +85,9 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    seed = _checks.integer("seed", seed, 0)
+    seed = _checks.seed(seed)
     train, test = finite_matrix(train_features, "train_features"), finite_matrix(test_features, "test_features")
-    labels, truth = torch.as_tensor(train_labels).numpy(force=True), torch.as_tensor(test_labels).numpy(force=True)
-    _check_shapes(train, labels, test, truth)
+    labels, truth = _classes(train, train_labels, test, test_labels)
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2 or counts.min() < 5:
         raise ValueError(
@@ -103,10 +103,13 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     return float(search.fit(train, labels).score(test, truth))
 
 
-def _check_shapes(train, train_labels, test, test_labels) -> None:
+def _classes(train, train_labels, test, test_labels) -> tuple[np.ndarray, np.ndarray]:
+    """Return both sets' classes, int64, or raise unless all shapes fit."""
     _checks.shape("test_features", test, (len(test), train.shape[1]), "of the training features' dimension")
-    _checks.shape("train_labels", train_labels, (len(train),), "one per training instance")
-    _checks.shape("test_labels", test_labels, (len(test),), "one per test instance")
+    return (
+        _checks.class_numbers("train_labels", train_labels, len(train), "one per training instance"),
+        _checks.class_numbers("test_labels", test_labels, len(test), "one per test instance"),
+    )
 
 
 def linear_probe(model: nn.Module, train: Dataset, test: Dataset, seed: int = 0) -> float:

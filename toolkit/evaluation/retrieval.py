@@ -154,7 +154,7 @@ def retrieval_scores(queries, targets, relevant, cutoffs: Sequence[int] = (1, 10
     q, t = _checks.embeddings("queries", queries), _checks.embeddings("targets", targets)
     if q.shape[1] != t.shape[1]:
         raise ValueError(f"queries and targets must have embeddings of one width, got {q.shape[1]} and {t.shape[1]}")
-    cutoffs = [_checks.integer("cutoffs", k, 1) for k in cutoffs]
+    cutoffs = [_checks.integer("cutoffs", k, 1) for k in _checks.listed("cutoffs", cutoffs, "whole numbers")]
     rows, columns = _right_pairs(relevant, len(q), len(t))
     counts = np.bincount(rows, minlength=len(q))
     ranks = _ranks(q, t.to(q.device), columns, counts)
@@ -173,10 +173,11 @@ def retrieval_scores(queries, targets, relevant, cutoffs: Sequence[int] = (1, 10
 
 def _right_pairs(relevant, n_queries: int, n_targets: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct pairs of a query and a right target of it, ordered by query."""
-    relevant = relevant.numpy(force=True) if isinstance(relevant, Tensor) else relevant
+    relevant = _checks.array("relevant", relevant) if isinstance(relevant, Tensor) else relevant
+    relevant = _checks.listed("relevant", relevant, "the right targets of each query")
     if len(relevant) != n_queries:
         raise ValueError(f"relevant must have the right targets of each of {n_queries} queries, got {len(relevant)}")
-    parts = [np.atleast_1d(part) for part in relevant]
+    parts = [np.atleast_1d(_checks.array("relevant", part)) for part in relevant]
     lengths = np.array([len(part) for part in parts])
     if not lengths.all():
         lacking = np.flatnonzero(lengths == 0)[:5].tolist()

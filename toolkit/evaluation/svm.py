@@ -44,6 +44,7 @@ def svm_accuracy(features, labels, kernel: str = "rbf", seed: int = 0) -> float:
     1.0
     """
     _checks.choice("kernel", kernel, ("rbf", "linear"))
+    seed = _checks.seed(seed)
     return _cross_validated(partial(_svm, kernel, seed), features, labels, seed)
 
 
@@ -58,6 +59,7 @@ def linear_fold_accuracy(features, labels, seed: int = 0) -> float:
     >>> linear_fold_accuracy(points, labels)
     1.0
     """
+    seed = _checks.seed(seed)
     return _cross_validated(
         lambda x, y, train, test: linear_accuracy(x[train], y[train], x[test], y[test], seed), features, labels, seed
     )

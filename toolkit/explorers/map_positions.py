@@ -18,7 +18,7 @@ def check_projection(projection, n: int) -> None:
     if isinstance(projection, str):
         _checks.choice("projection", projection, ("umap", "pca"))
     else:
-        _checks.shape("projection", np.asarray(projection), (n, 2), "x and y")
+        _checks.shape("projection", _checks.numbers("projection", projection), (n, 2), "x and y")
 
 
 class MapPositions:

@@ -61,7 +61,7 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     >>> false_negative_rate([[0, 1, 2]], ["cat", "cat", None, "dog"])
     FalseNegatives(value=1.000, prior=0.333, batches=1, n_unlabelled=1)
     """
-    codes = _checks.labels("labels", labels, len(labels))
+    codes = _checks.labels("labels", labels, _checks.length("labels", labels))
     batches = _checks.batches("batches", batches, len(codes))
     shares = np.array([same_label_share(codes[batch]) for batch in batches])
     return FalseNegatives(shares, class_prior(codes), int((codes < 0).sum()))

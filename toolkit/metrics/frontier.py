@@ -37,6 +37,7 @@ class Frontier:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the confidence interval of the rank correlation (Fisher's transformation)."""
+        level = _checks.number("level", level, "(0, 1)")
         low, high = self._correlation().confidence_interval(level)
         return float(low), float(high)
 
@@ -106,6 +107,10 @@ def hardness_frontier(
 
     some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
     codes = _checks.labels("labels", labels, some.n)
+    batch_size = _checks.integer("batch_size", batch_size, 2, some.n)
+    sizes = [_pair(each) for each in _checks.listed("graphs", graphs, "pairs of n_candidates and n_neighbors")]
+    restarts = _checks.listed("restarts", restarts, "restart probabilities")
+    restarts = [_checks.restart_probability("restarts", each) for each in restarts]
 
     def measure(sampler: str, batches, n_candidates=np.nan, n_neighbors=np.nan, restart=np.nan) -> dict:
         rates = false_negative_rate(batches, codes)
@@ -121,10 +126,19 @@ def hardness_frontier(
         }
 
     rows = [measure(label, batches) for label, batches in some.references(batch_size).items()]
-    for n_candidates, n_neighbors in graphs:
+    for n_candidates, n_neighbors in sizes:
         for restart in restarts:
             settings = {"n_candidates": n_candidates, "n_neighbors": n_neighbors, "restart": restart}
             walks, _ = some.walks(batch_size, **settings)
             settings["n_candidates"] = min(n_candidates, some.n - 1)
             rows.append(measure(SAMPLERS[WALK].label, walks, **settings))
     return Frontier(pd.DataFrame(rows))
+
+
+def _pair(sizes) -> tuple[int, int]:
+    """Return M and K of a graph, or raise."""
+    pair = _checks.listed("graphs", sizes, "pairs of n_candidates and n_neighbors")
+    if len(pair) != 2:
+        raise ValueError(f"graphs must hold pairs of n_candidates and n_neighbors, got {pair!r}")
+    n_candidates = _checks.integer("graphs: n_candidates", pair[0], 1)
+    return n_candidates, _checks.integer("graphs: n_neighbors", pair[1], 1, n_candidates)

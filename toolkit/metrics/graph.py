@@ -144,7 +144,7 @@ class Candidates:
     def __init__(self, n: int, *, n_candidates: int, seed: int = 0) -> None:
         self.n = _checks.integer("n", n, 2)
         width = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
-        seed = _checks.integer("seed", seed, 0)
+        seed = _checks.seed(seed)
         blocks = list(candidate_blocks(self.n, width, seed))
         self._shared = [shared for _, shared in blocks]
         self._block = np.empty(self.n, np.int32)
@@ -189,6 +189,8 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     [10, 10]
     """
     unit = _checks.embeddings("embeddings", embeddings).cpu()
+    if len(unit) != graph.n_nodes:
+        raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(unit)}")
     rows = _checks.indices("rows", rows, graph.n_nodes)
     similarities = (unit[rows] @ unit.T).numpy()
     neighbors = graph.neighbors[rows]

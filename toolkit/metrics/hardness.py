@@ -103,12 +103,13 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     import pandas as pd
 
     n_pairs = _checks.integer("n_pairs", n_pairs, 1)
-    if only_false and labels is None:
+    if _checks.flag("only_false", only_false) and labels is None:
         raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
-    codes = None if labels is None else _checks.labels("labels", labels, len(embeddings))
+    vectors = _checks.vectors("embeddings", embeddings)
+    codes = None if labels is None else _checks.labels("labels", labels, len(vectors))
     found: dict[tuple[int, int], float] = {}
     least = -2.0
-    for batch, scores in _similarities(batches, embeddings, targets):
+    for batch, scores in _similarities(batches, vectors, targets):
         if codes is not None and only_false:
             scores[~same_label(codes, batch[:, None], batch)] = -2
         i, j = np.divmod(np.flatnonzero(scores > least), len(batch))
@@ -129,8 +130,8 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
 
 def _similarities(batches, embeddings, targets) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
-    sides = [side if isinstance(side, torch.Tensor) else np.asarray(side) for side in (embeddings, targets)]
-    vectors, others = sides[0], None if targets is None else sides[1]
+    vectors = _checks.vectors("embeddings", embeddings)
+    others = None if targets is None else _checks.vectors("targets", targets)
     if others is not None:
         _checks.shape("targets", others, tuple(vectors.shape), "that of the queries")
     batches = _checks.batches("batches", batches, len(vectors))

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from toolkit import _checks
 
+MOST = 2**11  # channels: more is a mistake
+
 
 class SmallConvNet(nn.Module):
     """Three convolutions of stride 2, averaged over quadrants: trains on small images in seconds on a CPU.
@@ -26,6 +28,8 @@ class SmallConvNet(nn.Module):
 
     def __init__(self, in_channels: int = 1, width: int = 32) -> None:
         super().__init__()
+        in_channels = _checks.integer("in_channels", in_channels, 1, most=MOST)
+        width = _checks.integer("width", width, 1, most=MOST)
         self.n_features = 16 * width
         channels = [in_channels, width, 2 * width, 4 * width]
         layers = []
@@ -51,6 +55,8 @@ def resnet(name: str, in_channels: int = 3, small_images: bool = True) -> nn.Mod
     """
     from torchvision.models import resnet as resnets
 
+    in_channels = _checks.integer("in_channels", in_channels, 1, most=MOST)
+    small_images = _checks.flag("small_images", small_images)
     network = getattr(resnets, _checks.choice("name", name, ("resnet18", "resnet50")))(weights=None)
     network.n_features = network.fc.in_features
     network.fc = nn.Identity()

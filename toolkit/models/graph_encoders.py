@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from toolkit import _checks
 
+MOST = 2**13  # features or layers: more is a mistake
+
 
 class GIN(nn.Module):
     """Graph isomorphism network (Xu et al. 2019) as GraphCL uses it: the sums of all layers, concatenated.
@@ -40,8 +42,8 @@ class GIN(nn.Module):
         super().__init__()
         from torch_geometric.nn import GINConv
 
-        sizes = _input_sizes(in_features, width, n_layers)
-        self.n_features = width * n_layers
+        width, sizes = _layer_sizes(in_features, width, n_layers)
+        self.n_features = width * len(sizes)
         perceptrons = [nn.Sequential(nn.Linear(size, width), nn.ReLU(), nn.Linear(width, width)) for size in sizes]
         self.layers = nn.ModuleList(GINConv(perceptron) for perceptron in perceptrons)
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in sizes)
@@ -76,8 +78,8 @@ class GCN(nn.Module):
         super().__init__()
         from torch_geometric.nn import GCNConv
 
-        sizes = _input_sizes(in_features, width, n_layers)
-        self.n_features = width * n_layers
+        width, sizes = _layer_sizes(in_features, width, n_layers)
+        self.n_features = width * len(sizes)
         self.layers = nn.ModuleList(GCNConv(size, width, normalize=False) for size in sizes)
         self.activations = nn.ModuleList(nn.PReLU() for _ in sizes)
 
@@ -93,11 +95,12 @@ class GCN(nn.Module):
         return nodes, torch.cat(sums, dim=1)
 
 
-def _input_sizes(in_features: int, width: int, n_layers: int) -> list[int]:
-    """Return the input size of each layer."""
-    for name, value in (("in_features", in_features), ("width", width), ("n_layers", n_layers)):
-        _checks.integer(name, value, 1)
-    return [in_features] + [width] * (n_layers - 1)
+def _layer_sizes(in_features: int, width: int, n_layers: int) -> tuple[int, list[int]]:
+    """Return the width of each layer, and the size of its input."""
+    in_features = _checks.integer("in_features", in_features, 1, most=MOST)
+    width = _checks.integer("width", width, 1, most=MOST)
+    n_layers = _checks.integer("n_layers", n_layers, 1, most=MOST)
+    return width, [in_features] + [width] * (n_layers - 1)
 
 
 def weighted_edges(index: Tensor, weight: Tensor, n_nodes: int) -> Tensor:

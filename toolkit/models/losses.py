@@ -41,7 +41,7 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
     >>> math.isclose(nt_xent(same, same).item(), math.log(7), rel_tol=1e-6)
     True
     """
-    _check_views(view1, view2, temperature)
+    temperature, within = _check_views(view1, view2, temperature, within)
     return F.cross_entropy(*_similarities(view1, view2, temperature, within))
 
 
@@ -98,7 +98,7 @@ def hcl(
     >>> bool(hcl(view1, view2, tau_plus=0, beta=1) > nt_xent(view1, view2))
     True
     """
-    _check_views(view1, view2, temperature)
+    temperature, within = _check_views(view1, view2, temperature, within)
     tau_plus = _checks.number("tau_plus", tau_plus, "[0, 1)", "it is a share of the negatives")
     beta = _checks.number("beta", beta, "[0, inf)")
     if tau_plus == beta == 0:
@@ -144,11 +144,17 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
     >>> jsd(torch.zeros(5, 3), torch.ones(2, 3), torch.tensor([0, 0, 1, 1, 1]))
     tensor(0.)
     """
+    _checks.float_tensor("nodes", nodes)
+    _checks.float_tensor("graphs", graphs)
     if nodes.ndim != 2 or graphs.ndim != 2 or nodes.shape[1] != graphs.shape[1] or len(graphs) < 2:
         raise ValueError(
             "nodes and graphs must have shapes (n, d) and (B, d) with B >= 2, "
             f"got {tuple(nodes.shape)} and {tuple(graphs.shape)}"
         )
+    if not isinstance(batch, Tensor):
+        raise TypeError(f"batch must be an int64 tensor, got {type(batch).__name__}")
+    if _checks.dense("batch", batch).dtype != torch.int64:
+        raise TypeError(f"batch must be an int64 tensor, got dtype {batch.dtype}")
     if batch.shape != nodes.shape[:1]:
         raise ValueError(f"batch must have shape ({len(nodes)},), one graph per node, got {tuple(batch.shape)}")
     scores = nodes @ graphs.T
@@ -167,11 +173,13 @@ def _similarities(view1: Tensor, view2: Tensor, temperature: float, within: bool
     return logits, torch.arange(len(z), device=z.device).roll(len(view1))
 
 
-def _check_views(view1: Tensor, view2: Tensor, temperature: float) -> None:
+def _check_views(view1: Tensor, view2: Tensor, temperature: float, within: bool) -> tuple[float, bool]:
+    """Return the temperature and `within`, or raise if an argument is wrong."""
+    _checks.float_tensor("view1", view1)
+    _checks.float_tensor("view2", view2)
     if view1.shape != view2.shape or view1.ndim != 2 or len(view1) < 2:
         raise ValueError(
             "view1 and view2 must have the same shape (B, d) with B >= 2, "
             f"got {tuple(view1.shape)} and {tuple(view2.shape)}"
         )
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    return _checks.number("temperature", temperature, "(0, inf)"), _checks.flag("within", within)

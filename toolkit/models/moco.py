@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from toolkit import _checks
 from toolkit.models.encoders import build_encoder
 from toolkit.models.losses import nt_xent
-from toolkit.models.views import Loss, ViewModel, joined, n_features
+from toolkit.models.views import Loss, ViewModel, joined, n_features, width_of
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class MoCoV3(ViewModel):
         super().__init__(temperature, loss)
         if not callable(momentum):
             momentum = _checks.number("momentum", momentum, "[0, 1]", "or give a function of the step")
+        projection_dim, hidden_dim = width_of("projection_dim", projection_dim), width_of("hidden_dim", hidden_dim)
         self.encoder = build_encoder(encoder, in_channels)
         self.projector = nn.Sequential(
             *_hidden(n_features(self.encoder), hidden_dim),

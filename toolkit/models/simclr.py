@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from toolkit.models.encoders import build_encoder
 from toolkit.models.losses import nt_xent
-from toolkit.models.views import Loss, ViewModel, n_features
+from toolkit.models.views import Loss, ViewModel, n_features, width_of
 
 
 class SimCLR(ViewModel):
@@ -48,7 +48,7 @@ class SimCLR(ViewModel):
     ) -> None:
         super().__init__(temperature, loss)
         self.encoder = build_encoder(encoder, in_channels)
-        width = n_features(self.encoder)
+        width, projection_dim = n_features(self.encoder), width_of("projection_dim", projection_dim)
         self.head = nn.Sequential(
             nn.Linear(width, width, bias=False),
             nn.BatchNorm1d(width),

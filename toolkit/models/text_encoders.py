@@ -82,9 +82,12 @@ def small_bert(
     """
     from transformers import BertConfig, BertModel
 
-    for name, value in (("vocab_size", vocab_size), ("n_layers", n_layers), ("max_length", max_length)):
-        _checks.integer(name, value, 1)
-    if _checks.integer("width", width, 64) % 64:
+    vocab_size = _checks.integer("vocab_size", vocab_size, 1, most=2**31)
+    n_layers = _checks.integer("n_layers", n_layers, 1, most=2**10)
+    max_length = _checks.integer("max_length", max_length, 1, most=2**20)
+    pad_token_id = _checks.integer("pad_token_id", pad_token_id, 0, vocab_size - 1)
+    positions, width = _checks.flag("positions", positions), _checks.integer("width", width, 64, most=2**16)
+    if width % 64:
         raise ValueError(f"width must be a multiple of 64, the width of an attention head, got {width}")
     dropout = _checks.number("dropout", dropout, "[0, 1)")
     config = BertConfig(
@@ -134,7 +137,7 @@ def static(tokenizer, width: int = 128, sparse: bool = True) -> nn.Module:
     >>> static(sentences.tokenizer, width=64)(sentences.batch([0, 1])).shape
     torch.Size([2, 64])
     """
-    width = _checks.integer("width", width, 1)
+    width, sparse = _checks.integer("width", width, 1, most=2**16), _checks.flag("sparse", sparse)
     embedding = nn.EmbeddingBag(len(tokenizer), width, mode="mean", sparse=sparse)
     nn.init.normal_(embedding.weight, std=0.02)
     return BagOfTokens(embedding, tokenizer("")["input_ids"])

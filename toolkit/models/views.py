@@ -28,7 +28,8 @@ class ViewModel(nn.Module):
 
     def __init__(self, temperature: float, loss: Loss) -> None:
         super().__init__()
-        self.temperature, self.loss = temperature, loss
+        self.temperature = _checks.number("temperature", temperature, "(0, inf)")
+        self.loss = loss
 
     def encode(self, batch, /) -> Tensor:
         """Return the features (B, n_features) that probes use: the encoder's, before the head."""
@@ -49,6 +50,11 @@ def joined(z1: Tensor, z2: Tensor) -> Tensor:
     Their cosine is the mean over the views. They carry no gradient.
     """
     return torch.cat([F.normalize(z1, dim=1), F.normalize(z2, dim=1)], dim=1).detach()
+
+
+def width_of(name: str, value: int) -> int:
+    """Return the width of a layer as an int, or raise unless it is a number of features."""
+    return _checks.integer(name, value, 1, most=2**16)
 
 
 def n_features(encoder: nn.Module) -> int:

@@ -108,6 +108,8 @@ def gain_map(cells, rows: str, columns: str, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['+36.0\\n34.0 to 38.0', '+0.1\\n−1.9 to 2.1']
     """
+    for name, column in (("rows", rows), ("columns", columns)):
+        _checks.choice(name, column, tuple(cells.columns))
     if cells.duplicated([rows, columns]).any():
         raise ValueError(f"cells must hold each pair of {rows!r} and {columns!r} once, got some of them twice")
     ys, xs = (list(dict.fromkeys(cells[name])) for name in (rows, columns))

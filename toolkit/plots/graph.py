@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from toolkit import _checks
 from toolkit.metrics.graph import InDegrees, SameLabelEdges
 from toolkit.plots.batches import draw_prior, times_chance
 from toolkit.plots.style import COLORS, RANDOM_WALK, UNIFORM, new_axes, note, percent, styled
@@ -28,8 +29,9 @@ def in_degrees(result: InDegrees, index: int | None = None, ax: Axes | None = No
     >>> plots.in_degrees(metrics.in_degrees(graph)).get_xlabel()
     "in-degree (how often an instance is somebody's neighbour)"
     """
-    ax = new_axes(ax, figsize=(6.4, 2.8))
     counts = result.values
+    index = None if index is None else _checks.integer("index", index, 0, len(counts) - 1)
+    ax = new_axes(ax, figsize=(6.4, 2.8))
     ax.hist(counts, bins=min(50, int(np.ptp(counts)) + 1), color=COLORS[UNIFORM], alpha=0.75)
     ax.axvline(counts.mean(), color="black", linewidth=1, linestyle=":")
     across = ("data", "axes fraction")
@@ -59,9 +61,14 @@ def candidates(similarities, *, n_neighbors: int, ax: Axes | None = None) -> Axe
     >>> plots.candidates(np.linspace(-1, 1, 100), n_neighbors=10).get_title("left")
     'The best 10 of 100 candidates become neighbours'
     """
-    ax = new_axes(ax, figsize=(6.4, 2.8))
+    similarities = _checks.numbers("similarities", similarities)
+    if similarities.ndim != 1 or not np.isfinite(similarities).all():
+        raise ValueError(f"similarities must be finite numbers of shape (M,), got shape {similarities.shape}")
     ordered = np.sort(similarities)
-    edges = np.histogram_bin_edges(ordered, 40)
+    n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, len(ordered))
+    ax = new_axes(ax, figsize=(6.4, 2.8))
+    alike = np.ptp(ordered) < 1e-6
+    edges = np.histogram_bin_edges(ordered, 40, (ordered[0] - 0.01, ordered[0] + 0.01) if alike else None)
     ax.hist(ordered, edges, color=COLORS[UNIFORM], alpha=0.6)
     ax.hist(ordered[-n_neighbors:], edges, color=COLORS[RANDOM_WALK])
     ax.text(0.02, 0.95, "candidates", transform=ax.transAxes, va="top", color=COLORS[UNIFORM])

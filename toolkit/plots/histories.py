@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from toolkit import _checks
@@ -61,6 +62,8 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
 
     columns = shown_columns()
     n_rows = -(-len(columns) // 3)
+    if figure is not None and not isinstance(figure, FigureBase):
+        raise TypeError(f"figure must be one of Matplotlib, got {figure!r}")
     figure = figure or plt.figure(figsize=(9, 2.5 * n_rows))
     figure.clear()
     axes = figure.subplots(n_rows, 3)

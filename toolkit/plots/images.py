@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from toolkit import _checks
 from toolkit.plots.style import FAINT, FALSE_NEGATIVE, INK, color_of, new_axes, styled
 from toolkit.plots.thumbnails import Thumbnails
 from toolkit.plots.writing import wrap, write
@@ -85,14 +86,16 @@ def thumbnail_grid(
     >>> [text.get_text() for text in ax.texts]
     ['three', 'one', 'four']
     """
-    captions = [""] * len(indices) if captions is None else captions
-    framed = [False] * len(indices) if framed is None else framed
+    rows_shown = _checks.indices("indices", indices, thumbnails.n).tolist()
+    captions = _per_instance("captions", captions, len(rows_shown), "")
+    framed = [_checks.flag("framed", each) for each in _per_instance("framed", framed, len(rows_shown), False)]
+    columns = _checks.integer("columns", columns, 1)
     sentences = thumbnails.kind == "text"
     columns = 1 if sentences else columns
-    rows = -(-len(indices) // columns)
+    rows = -(-len(rows_shown) // columns)
     ax = new_axes(ax, figsize=(4.8, 0.25 * rows) if sentences else (1.1 * columns, 1.3 * rows))
-    height = 0.3 if sentences else 1.42 if any(captions) else 1.12
-    for cell, (index, caption, frame) in enumerate(zip(indices, captions, framed, strict=True)):
+    height = 0.3 if sentences else 1.42 if any(map(str, captions)) else 1.12
+    for cell, (index, caption, frame) in enumerate(zip(rows_shown, captions, framed, strict=True)):
         left, top = 1.12 * (cell % columns), height * (cell // columns)
         if sentences:
             words = wrap(f"{caption} {thumbnails.text(int(index))}", 60, 1)
@@ -128,6 +131,9 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
     >>> [text.get_text() for text in ax.texts]
     ['cat', 'cat', '0.76, false negative']
     """
+    columns = _checks.integer("columns", columns, 1)
+    if labels is not None:
+        labels = _checks.shape("labels", _checks.array("labels", labels), (thumbnails.n,), "one per instance")
     rows = max(-(-len(pairs) // columns), 1)
     ax = new_axes(ax, figsize=(2.1 * columns, 1.5 * rows))
     for cell, pair in enumerate(pairs.itertuples()):
@@ -141,6 +147,14 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
         ax.text(left + 1, top + 1.2, words, ha="center", va="top", fontsize=7.5, color=FALSE_NEGATIVE if false else INK)
     _fit(ax, 2.3 * columns - 0.25, 1.55 * rows, "equal")
     return ax
+
+
+def _per_instance(name: str, values, n: int, default) -> list:
+    """Return a value for each instance, or raise unless there are as many."""
+    found = [default] * n if values is None else _checks.listed(name, values, "one for each instance")
+    if len(found) != n:
+        raise ValueError(f"{name} must be one for each of {n} instances, got {len(found)}")
+    return found
 
 
 def _show(ax: Axes, thumbnails: Thumbnails, index: int, left: float, top: float, words) -> None:

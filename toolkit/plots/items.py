@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from toolkit import _checks
 from toolkit.plots.writing import whole
 
 _ALLOWED = (
@@ -22,7 +23,9 @@ def read(items) -> tuple[str, Callable, int | None]:
     """
     if items is None:
         return "number", lambda index: f"#{index}", None
-    if isinstance(items, (np.ndarray, torch.Tensor)) and items.ndim > 1:
+    if isinstance(items, type):
+        raise TypeError(f"items must be {_ALLOWED}, got the class {items.__name__}")
+    if isinstance(items, (np.ndarray, torch.Tensor)) and items.ndim != 1:
         array = _checked(_array(items), "items", many=True)
         return "image", lambda index: to_rgb(array[index]), len(array)
     if isinstance(items, (str, bytes, Path)):
@@ -105,10 +108,7 @@ def _pixels(image, name: str) -> np.ndarray:
 
 
 def _array(values) -> np.ndarray:
-    if not isinstance(values, torch.Tensor):
-        return np.asarray(values)
-    values = values.detach().cpu()
-    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    return _checks.array("items", values)
 
 
 def _checked(array: np.ndarray, name: str, many: bool = False) -> np.ndarray:

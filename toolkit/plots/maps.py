@@ -45,11 +45,11 @@ def embedding_map(
     >>> [text.get_text() for text in ax.texts]
     ['left', 'right']
     """
-    positions = _checks.shape("positions", np.asarray(positions), (len(positions), 2), "x and y of each instance")
+    positions, faint = _positions(positions), _checks.flag("faint", faint)
     ax = new_axes(ax, figsize=(6.4, 4.8))
     points = {"s": np.clip(20_000 / len(positions), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
     if values is not None:
-        values = _checks.shape("values", np.asarray(values), (len(positions),), "one per instance")
+        values = _checks.shape("values", _checks.numbers("values", values), (len(positions),), "one per instance")
         low, high = np.quantile(values, [0.02, 0.98])
         shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
@@ -63,6 +63,16 @@ def embedding_map(
     ax.set(aspect="equal", xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def _positions(positions) -> np.ndarray:
+    """Return positions (N, 2), or raise unless they are finite numbers of this shape."""
+    found = _checks.numbers("positions", positions)
+    if found.ndim != 2 or found.shape[1] != 2 or not len(found):
+        raise ValueError(f"positions must have shape ({len(found) or 'N'}, 2), x and y of each one, got {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError(f"positions must be finite, got {(~np.isfinite(found)).sum()} NaN or Inf")
+    return found
 
 
 def _write_names(ax: Axes, positions: np.ndarray, codes: np.ndarray, names: np.ndarray) -> None:
@@ -101,7 +111,7 @@ def neighborhood(positions, graph: ProximityGraph, index: int, labels=None, ax: 
     'The 10 neighbours of #7'
     """
     index = _checks.integer("index", index, 0, graph.n_nodes - 1)
-    positions = np.asarray(positions)
+    positions = _checks.shape("positions", _positions(positions), (graph.n_nodes, 2), "x and y of each instance")
     ax = embedding_map(positions, labels, ax=ax, faint=True)
     neighbors = graph.neighbors[index]
     ends = np.stack([np.broadcast_to(positions[index], (len(neighbors), 2)), positions[neighbors]], axis=1)
@@ -136,7 +146,8 @@ def walk(positions, trace: WalkTrace, labels=None, step: int | None = None, ax: 
     >>> plots.walk(points, trace, step=0).get_title("left")
     '0 steps, 0 restarts (dashed), 1 members'
     """
-    positions = np.asarray(positions)
+    positions = _positions(positions)
+    _checks.indices("trace.nodes", trace.nodes, len(positions), "positions must be of all instances")
     step = trace.n_steps if step is None else _checks.integer("step", step, 0, trace.n_steps)
     ax = embedding_map(positions, labels, ax=ax, faint=True)
     nodes = np.append(trace.start, trace.nodes[:step])

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from toolkit import _checks
 from toolkit.plots.style import INK, OTHERS, new_axes, styled
 from toolkit.plots.writing import write
 
@@ -124,6 +125,9 @@ def _names(graph, elements: Sequence[str] | None) -> list[str]:
     """Return what to write for each node: nothing for carbon, unless it stands alone."""
     if elements is None:
         return ["•"] * graph.num_nodes
+    elements = _checks.listed("elements", elements, "names of the features")
+    if len(elements) < graph.x.shape[1]:
+        raise ValueError(f"elements must name all {graph.x.shape[1]} features, got {len(elements)}")
     names = [elements[code] for code in graph.x.argmax(1).tolist()]
     return names if graph.num_nodes == 1 else ["" if name == "C" else name for name in names]
 

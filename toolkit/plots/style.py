@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import matplotlib as mpl
 
+from toolkit.plots.writing import whole
 from toolkit.samplers.registry import SAMPLERS
 
 UNIFORM, KNN, RANDOM_WALK = (SAMPLERS[name].label for name in ("uniform", "knn", "random_walk"))
@@ -35,6 +36,8 @@ STYLE = {
     "xtick.color": "#444444",
     "ytick.color": "#444444",
     "text.color": INK,
+    "text.parse_math": False,  # names are the users' own, and may hold dollars
+    "text.usetex": False,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
@@ -56,19 +59,30 @@ def style() -> Generator[None]:
 
 
 def styled(plot: Callable) -> Callable:
-    """Draw with the toolkit's style and leave the user's settings as they are."""
+    """Draw with the toolkit's style and leave the user's settings as they are; names become such as can be drawn."""
 
     @functools.wraps(plot)
     def draw(*args, **kwargs):
         with style():
-            return plot(*args, **kwargs)
+            return plot(*map(_drawable, args), **{name: _drawable(value) for name, value in kwargs.items()})
 
     return draw
+
+
+def _drawable(argument):
+    """Return results by name with names that fonts take, anything else as it is."""
+    if not isinstance(argument, dict):
+        return argument
+    return {whole(name) if isinstance(name, str) else name: result for name, result in argument.items()}
 
 
 def new_axes(ax, **figure):
     """Return `ax`, or the axes of a new figure."""
     if ax is not None:
+        from matplotlib.axes import Axes
+
+        if not isinstance(ax, Axes):
+            raise TypeError(f"ax must be Matplotlib axes, got {type(ax).__name__}: leave it out for a new figure")
         return ax
     import matplotlib.pyplot as plt
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from toolkit import _checks
 from toolkit.plots.style import (
     COLORS,
     FAINT,
@@ -44,6 +45,7 @@ def walk_distance(trace: WalkTrace, embeddings, step: int | None = None, ax: Axe
     >>> plots.walk_distance(trace, points).get_ylabel()
     '1 - cosine'
     """
+    step = None if step is None else _checks.integer("step", step, 0, trace.n_steps)
     ax = new_axes(ax, figsize=(6.4, 2.4))
     distances = np.append(0, trace.distances(embeddings))
     steps = np.arange(len(distances))
@@ -81,8 +83,12 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
     >>> plots.visits([0.5, 0.3, 0.2], [0.5, 0.25, 0.25]).get_title("left")
     'Visits and PageRank differ by 5.0% of the steps'
     """
+    frequencies, rank = _checks.numbers("frequencies", frequencies), _checks.numbers("rank", rank)
+    _checks.shape("rank", rank, frequencies.shape, "that of frequencies")
+    if not ((frequencies > 0) & (rank > 0)).any():
+        raise ValueError("frequencies must hold a node that is visited and has a rank, got none")
+    n_steps = None if n_steps is None else _checks.integer("n_steps", n_steps, 1)
     ax = new_axes(ax, figsize=(6.4, 3.6))
-    frequencies, rank = np.asarray(frequencies), np.asarray(rank)
     seen = (frequencies > 0) & (rank > 0)
     low, high = rank[seen].min(), rank[seen].max()
     line = np.geomspace(low, high, 50)
@@ -92,6 +98,8 @@ def visits(frequencies, rank, n_steps: int | None = None, ax: Axes | None = None
     ax.plot(line, line, color="black", linewidth=1, linestyle=":")
     ax.plot(rank[seen], frequencies[seen], ".", color=COLORS[RANDOM_WALK], alpha=0.4, markersize=4)
     ax.set(xscale="log", yscale="log", xlabel="personalised PageRank", ylabel="share of steps")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
     apart = np.abs(frequencies - rank).sum() / 2
     ax.set_title(f"Visits and PageRank differ by {apart:.1%} of the steps")
     return ax
@@ -121,6 +129,9 @@ def escape(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['PageRank', 'undirected, lazy', 'its bound']
     """
+    start = _checks.integer("start", start, 0, len(result.walk) - 1)
+    if measured is not None and not isinstance(measured, Mapping):
+        raise TypeError(f"measured must be shares by name, got {measured!r}")
     rows = [(name, share, COLORS[RANDOM_WALK]) for name, share in (measured or {}).items()]
     rows += [("PageRank", result.walk[start], OTHERS[3]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
     ax = new_axes(ax, figsize=(6.4, 1.4 + 0.4 * len(rows)))
@@ -193,6 +204,7 @@ def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_rank
     >>> plots.similar_neighbors(8000, n_candidates=1000, n_neighbors=100).get_xlabel()
     'S / N: share of the data set that counts as similar'
     """
+    theory.all_neighbors_similar(n, 0, n_candidates=n_candidates, n_neighbors=n_neighbors)  # checks them
     ax = new_axes(ax, figsize=(6.4, 3.4))
     centre = n_neighbors / n_candidates
     sizes = np.unique(np.linspace(1, min(4 * centre, 1) * (n - 1), 160).astype(int))
@@ -207,7 +219,8 @@ def similar_neighbors(n: int, *, n_candidates: int, n_neighbors: int, worst_rank
     names = ("as often quoted:\nnot a bound", "exact", "bound in\nclosed form")
     labels = dict(zip(names, (COLORS[KNN], COLORS[RANDOM_WALK], COLORS[UNIFORM]), strict=True))
     if worst_ranks is not None:
-        measured = [(np.asarray(worst_ranks) <= size).mean() for size in sizes[::8]]
+        ranks = _checks.numbers("worst_ranks", worst_ranks)
+        measured = [(ranks <= size).mean() for size in sizes[::8]]
         ax.plot(shares[::8], measured, "o", color="black", markersize=4, markerfacecolor="white")
         labels["○ measured"] = "black"
     side_labels(ax, labels)

@@ -192,7 +192,7 @@ class ProximityGraph:
         >>> graph.rebuilt(points + 0.1, fresh=0.5, seed=1)
         ProximityGraph(n_nodes=500, n_neighbors=10, n_candidates=100)
         """
-        seed = _checks.integer("seed", seed, 0)
+        seed = _checks.seed(seed)
         vectors = _checks.vectors("embeddings", embeddings)
         _checks.shape("embeddings", vectors, (self.n_nodes, vectors.shape[1]), "one row per instance of the graph")
         drawn = fresh_candidates(
@@ -223,8 +223,8 @@ class ProximityGraph:
     ) -> "ProximityGraph":
         """Link to the best of `drawn` candidates and `kept` ones."""
         check_halves(vectors.shape[1], rules.paired)
-        seed = _checks.integer("seed", seed, 0)
-        n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1)
+        seed = _checks.seed(seed)
+        n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1, most=1024)
         norms = _checks.norms("embeddings", vectors)
         if vectors.device.type == "cpu":
             links = link(vectors, norms, drawn, n_neighbors, seed, n_threads, rules, kept)
@@ -271,7 +271,7 @@ class ProximityGraph:
         n_neighbors = _checks.integer(
             "n_neighbors", default if n_neighbors is None else n_neighbors, 1, n - 1, "no more than other instances"
         )
-        seed = _checks.integer("seed", seed, 0)
+        seed = _checks.seed(seed)
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", vectors).cpu().numpy())
         neighbors, similarities, recall = nearest_neighbors(unit, n_neighbors, seed)
         return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n_candidates=n - 1, recall=recall)

@@ -45,12 +45,12 @@ def neighbor_rules(
     skip = check_skip(skip, n_candidates=n_candidates, n_neighbors=n_neighbors)
     if margin is not None:
         margin = _checks.number("margin", margin, "(0, inf)", "it is a factor of a pair's own similarity")
-        if not paired:
+        if not _checks.flag("paired", paired):
             raise ValueError(
                 f"margin must be None unless the embeddings are of pairs, got {margin}: it compares with the "
                 "similarity of a query and its own target (paired=True, or update(index, queries, targets))"
             )
-    return Rules(bool(paired), None if groups is None else batch_groups(groups, n), skip, margin)
+    return Rules(_checks.flag("paired", paired), None if groups is None else batch_groups(groups, n), skip, margin)
 
 
 def check_halves(width: int, paired: bool) -> None:

@@ -40,7 +40,7 @@ def all_neighbors_similar(n: int, n_similar: int, *, n_candidates: int, n_neighb
     """
     from scipy.stats import hypergeom
 
-    _check_sizes(n, n_similar, n_candidates, n_neighbors)
+    n, n_similar, n_candidates, n_neighbors = _sizes(n, n_similar, n_candidates, n_neighbors)
     return float(hypergeom.sf(n_neighbors - 1, n - 1, n_similar, min(n_candidates, n - 1)))
 
 
@@ -56,7 +56,7 @@ def all_neighbors_similar_bound(n: int, n_similar: int, *, n_candidates: int, n_
     >>> [round(all_neighbors_similar_bound(50_000, s, n_candidates=1000, n_neighbors=100), 3) for s in (5000, 20_000)]
     [0.0, 0.545]
     """
-    _check_sizes(n, n_similar, n_candidates, n_neighbors)
+    n, n_similar, n_candidates, n_neighbors = _sizes(n, n_similar, n_candidates, n_neighbors)
     return float((1 - ((n - n_similar) / n) ** (n_candidates // n_neighbors)) ** n_neighbors)
 
 
@@ -98,6 +98,7 @@ def pagerank(
     (7, True, 1.0)
     """
     restart = _checks.restart_probability("restart", restart)
+    undirected, tolerance = _checks.flag("undirected", undirected), _checks.number("tolerance", tolerance, "[0, inf)")
     home = _start_weights(start, graph.n_nodes)
     backwards = _transitions(graph, undirected).T
     rank = home
@@ -210,6 +211,7 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
     """
     members = _region(members, graph.n_nodes)
     restart = _checks.restart_probability("restart", restart)
+    tolerance = _checks.number("tolerance", tolerance, "[0, inf)")
     degrees = graph.n_neighbors + graph.in_degree_counts()
     walk, undirected = (
         _share_outside(_transitions(graph, both), members, restart, tolerance) for both in (False, True)
@@ -251,19 +253,25 @@ def _warn_of_change(name: str, change: float, tolerance: float) -> None:
     )
 
 
-def _check_sizes(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> None:
-    _checks.integer("n", n, 2)
-    _checks.integer("n_similar", n_similar, 0, n - 1)
-    _checks.integer("n_candidates", n_candidates, 1)
-    _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates")
+def _sizes(n: int, n_similar: int, n_candidates: int, n_neighbors: int) -> tuple[int, int, int, int]:
+    """Return N, S, M and K as int, or raise."""
+    n = _checks.integer("n", n, 2)
+    n_candidates = _checks.integer("n_candidates", n_candidates, 1)
+    return (
+        n,
+        _checks.integer("n_similar", n_similar, 0, n - 1),
+        n_candidates,
+        _checks.integer("n_neighbors", n_neighbors, 1, n_candidates, "no more neighbours than candidates"),
+    )
 
 
 def _start_weights(start, n: int) -> np.ndarray:
+    start = start if isinstance(start, (int, np.integer)) else _checks.array("start", start)
     if np.ndim(start) == 0:
         weights = np.zeros(n)
         weights[_checks.indices("start", [start], n)[0]] = 1
         return weights
-    weights = _checks.shape("start", np.asarray(start, np.float64), (n,), "one weight per instance")
+    weights = _checks.shape("start", _checks.numbers("start", start).astype(float), (n,), "one weight per instance")
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
         raise ValueError(
             f"start must be finite and non-negative with a positive sum, got min {weights.min()}, sum {weights.sum()}"
@@ -272,7 +280,7 @@ def _start_weights(start, n: int) -> np.ndarray:
 
 
 def _region(members, n: int) -> np.ndarray:
-    members = _checks.shape("members", np.asarray(members), (n,), "one flag per instance")
+    members = _checks.shape("members", _checks.array("members", members), (n,), "one flag per instance")
     if members.dtype != bool:
         raise TypeError(f"members must be bool, got dtype {members.dtype}")
     if members.all() or not members.any():

@@ -3,7 +3,6 @@
 from dataclasses import astuple, dataclass, field
 
 import numpy as np
-import torch
 
 from toolkit import _checks
 from toolkit.engine.walking import cut_into_batches, fill_batches, max_idle_steps, random_states
@@ -80,8 +79,9 @@ class WalkTrace:
         ValueError
             For NaN, Inf and zero rows.
         """
-        vectors = embeddings if isinstance(embeddings, torch.Tensor) else np.asarray(embeddings)
+        vectors = _checks.vectors("embeddings", embeddings)
         rows = np.append(self.nodes, self.start)
+        _checks.indices("nodes", rows, len(vectors), "embeddings must have a row for each instance of the graph")
         unit = _checks.embeddings("embeddings", vectors[rows], rows=rows).cpu().numpy()
         return 1 - unit[:-1] @ unit[-1]
 
@@ -144,7 +144,7 @@ def walk_batches(
     """
     batch_size = _filled(graph, batch_size)
     starts = _checks.indices("starts", starts, graph.n_nodes)
-    states = random_states(len(starts), _checks.integer("seed", seed, 0))
+    states = random_states(len(starts), _checks.seed(seed))
     batches, steps, reseeds = fill_batches(
         graph.neighbors, starts, batch_size, _per_batch(restart, len(starts)), states, graph.rules.groups
     )
@@ -186,7 +186,7 @@ def partition_batches(
     if len(np.unique(order)) < len(order):
         raise ValueError("order must hold distinct instances, got some of them twice")
     n_batches = -(-len(order) // batch_size)
-    state = random_states(1, _checks.integer("seed", seed, 0))[0]
+    state = random_states(1, _checks.seed(seed))[0]
     restarts = _per_batch(restart, n_batches)
     groups = graph.rules.groups
     queue, *counts = cut_into_batches(graph.neighbors, order, batch_size, restarts, state, groups)
@@ -219,7 +219,7 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: f
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     batch_size = _filled(graph, batch_size)
     restart = _checks.restart_probability("restart", restart)
-    state = random_states(1, _checks.integer("seed", seed, 0))[0]
+    state = random_states(1, _checks.seed(seed))[0]
     batch, codes = np.empty(batch_size, np.int64), graph.rules.codes
 
     def run(trace):
@@ -262,7 +262,7 @@ def visit_frequencies(
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     restart = _checks.restart_probability("restart", restart)
     n_steps = _checks.integer("n_steps", n_steps, 1)
-    state = random_states(1, _checks.integer("seed", seed, 0))[0]
+    state = random_states(1, _checks.seed(seed))[0]
     return walk_kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
 
 
@@ -275,7 +275,7 @@ def _filled(graph: ProximityGraph, batch_size: int) -> int:
 
 def _per_batch(restart, n: int) -> np.ndarray:
     """Return the restart probability of each of `n` batches."""
-    restarts = np.asarray(restart)
+    restarts = _checks.array("restart", restart)
     if restarts.dtype.kind not in "fiu":
         raise TypeError(f"restart must be a number in [0, 1), or one for each batch, got {restart!r}")
     restarts = restarts.astype(np.float64)

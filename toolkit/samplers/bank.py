@@ -34,7 +34,7 @@ class EmbeddingBank:
 
         With `targets` (B, d), the embeddings are of queries. An error about the indices ends with `remedy`.
         """
-        rows = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
+        rows = _checks.array("indices", indices)
         sides = (embeddings,) if targets is None else (embeddings, targets)
         if not self._write_at_once(rows, *sides):
             rows = _checks.indices("indices", rows, self.n, remedy)

@@ -27,9 +27,9 @@ class BatchSampler(Sampler):
         self.batch_size = _checks.integer(
             "batch_size", batch_size, 2, self.n, "a batch holds distinct instances of the data set"
         )
-        self.drop_last = bool(drop_last)
+        self.drop_last = _checks.flag("drop_last", drop_last)
         self.groups = None if groups is None else batch_groups(groups, self.n, self.batch_size)
-        self.seed = _checks.integer("seed", seed, 0)
+        self.seed = _checks.seed(seed)
         self.epoch = 0
         self._position = 0  # batches of this epoch yielded so far
         self._resumed = False
@@ -46,7 +46,8 @@ class BatchSampler(Sampler):
         TypeError, ValueError
             For NaN, Inf or zero rows (the first are named), and for wrong settings.
         """
-        return cls(len(_checks.vectors("embeddings", embeddings)), batch_size, **settings)
+        n = _checks.integer("number of embeddings", len(_checks.vectors("embeddings", embeddings)), 2)
+        return cls(n, batch_size, **settings)
 
     def update(self, indices, embeddings, targets=None) -> None:
         """Take note of the embeddings that a training step computed; a sampler that uses none ignores them.

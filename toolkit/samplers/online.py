@@ -68,7 +68,8 @@ class OnlineBatchSampler(BatchSampler):
         for name, side in zip(sides, vectors, strict=True):
             _checks.norms(name, side)
             _checks.shape(name, side, tuple(vectors[0].shape), "that of the queries")
-        sampler = cls(len(vectors[0]), batch_size, **settings)
+        n = _checks.integer(f"number of {next(iter(sides))}", len(vectors[0]), 2)
+        sampler = cls(n, batch_size, **settings)
         for rows in np.array_split(np.arange(sampler.n), -(-sampler.n // _CHUNK)):
             sampler.update(rows, *(side[rows[0] : rows[-1] + 1] for side in vectors))
         sampler._refresh()

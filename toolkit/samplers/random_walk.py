@@ -118,7 +118,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     ) -> None:
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
-        full = drop_last or coverage == "independent"
+        full = _checks.flag("drop_last", drop_last) or coverage == "independent"
         super().__init__(n, batch_size, full, refresh_every, warmup_epochs, seed, groups, skip, margin)
         self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates=n_candidates, n_neighbors=n_neighbors)
         check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)

@@ -51,10 +51,10 @@ class SideBySide:
         self.vectors = _checks.embeddings("embeddings", embeddings).cpu()
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
-        self.seed = _checks.integer("seed", seed, 0)
+        self.seed = _checks.seed(seed)
         self._widest: dict[int, ProximityGraph] = {}  # by number of candidates
         self._graph: ProximityGraph | None = None
-        self.references = lru_cache(2)(self.references)
+        self._references = lru_cache(2)(self._references)
 
     @classmethod
     def of(cls, embeddings, seed: int = 0) -> "SideBySide":
@@ -63,6 +63,9 @@ class SideBySide:
 
     def references(self, batch_size: int) -> dict[str, list[list[int]]]:
         """Return batches of each sampler other than the random walk, by label, with its default settings."""
+        return self._references(_checks.integer("batch_size", batch_size, 2, self.n))
+
+    def _references(self, batch_size: int) -> dict[str, list[list[int]]]:
         return {kind.label: self._batches(kind, batch_size) for name, kind in SAMPLERS.items() if name != WALK}
 
     def _batches(self, kind, batch_size: int) -> list[list[int]]:
@@ -73,7 +76,8 @@ class SideBySide:
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
-        n_candidates = min(n_candidates, self.n - 1)
+        n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
+        n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, n_candidates)
         graph = self._graph
         if graph is not None and (graph.n_candidates, graph.n_neighbors) == (n_candidates, n_neighbors):
             return graph
@@ -96,4 +100,5 @@ class SideBySide:
 
     def starts(self, batch_size: int) -> np.ndarray:
         """Return where the walks begin: distinct random instances."""
+        batch_size = _checks.integer("batch_size", batch_size, 1, self.n)
         return np.random.default_rng(self.seed).permutation(self.n)[: min(self.n_batches, self.n // batch_size)]

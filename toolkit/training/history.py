@@ -3,11 +3,13 @@
 import json
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from toolkit import _checks
 from toolkit._files import write_whole
 
 
@@ -85,6 +87,8 @@ class History:
     interrupted: bool = False
 
     def __post_init__(self) -> None:
+        self.steps = _checks.integer("steps", self.steps, 0)
+        self.interrupted = _checks.flag("interrupted", self.interrupted)
         self.measured = _empty(True) | self.measured
 
     @property
@@ -113,6 +117,8 @@ class History:
     def save(self, path: str | Path) -> None:
         """Write the history to a JSON file, whole or not at all; NaN becomes null, and infinity a text.
 
+        The file holds a checksum, so that `load` refuses one that is damaged.
+
         Examples
         --------
         >>> import tempfile
@@ -127,7 +133,7 @@ class History:
         columns = {name: [_plain(v) for v in values] for name, values in self.columns.items()}
         measured = {name: [(n, _plain(v)) for n, v in pairs] for name, pairs in self.measured.items()}
         plain = vars(self) | {"columns": columns, "measured": measured, "steps": int(self.steps)}
-        content = json.dumps(plain, allow_nan=False)
+        content = json.dumps(plain | {"crc32": _checksum(plain)}, allow_nan=False)
         write_whole(Path(path), lambda file: file.write(content.encode()))
 
     @classmethod
@@ -146,7 +152,10 @@ class History:
                 from toolkit.training import checkpoint
 
                 return cls.from_state(checkpoint.load(Path(path)))
-            return cls.from_state(json.loads(Path(path).read_text()))
+            state = json.loads(Path(path).read_text())
+            if state.pop("crc32", None) != _checksum(state):
+                raise ValueError("its checksum is not that of what it holds")
+            return cls.from_state(state)
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(
                 f"path must be a file of History.save or a checkpoint of train, got {str(path)!r}, which is damaged or "
@@ -196,3 +205,8 @@ def _number(value: float | str | None) -> float:
     if value is None:
         return math.nan
     return float(value) if isinstance(value, str) else value
+
+
+def _checksum(state: dict) -> int:
+    """Return the CRC-32 of a history's content as JSON, which reads and writes numbers exactly."""
+    return zlib.crc32(json.dumps(state, allow_nan=False).encode())

@@ -107,6 +107,13 @@ def train(
     (2, ['epoch', 'loss', 'hardness'])
     """
     _check_arguments(dataset, sampler, precision, checkpoint)
+    for name, function in (("augmentation", augmentation), ("probe", probe), ("on_step", on_step)):
+        _checks.function(name, function)
+    if optimizer is not None and not hasattr(optimizer, "zero_grad"):
+        raise TypeError(f"optimizer must be one of torch.optim or None, got {optimizer!r}")
+    if scheduler is not None and not hasattr(scheduler, "step"):
+        raise TypeError(f"scheduler must be one of torch.optim.lr_scheduler or None, got {scheduler!r}")
+    num_workers, progress = _checks.integer("num_workers", num_workers, 0), _checks.flag("progress", progress)
     steps = _checks.integer("steps", steps, 1)
     checkpoint_every = _checks.integer("checkpoint_every", checkpoint_every, 1)
     probe_every = _checks.integer("probe_every", probe_every, 1)
@@ -129,7 +136,7 @@ def train(
                 bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
                 bar.update()
                 if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
-                    history.probes.append((n, float(_probed(probe, run, path))))
+                    history.probes.append((n, _probed(probe, run, path)))
                     model.train()  # whatever mode the probe left it in
                 if on_step is not None and on_step(history):
                     interrupted.set()
@@ -165,7 +172,11 @@ class DivergedError(FloatingPointError):
 def _probed(probe: Callable[[nn.Module], float], run: Run, path: Path | None) -> float:
     """Return what the probe returns; if it raises, keep the steps so far."""
     try:
-        return probe(run.model)
+        found = probe(run.model)
+        try:
+            return float(found)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"probe must return a number, got {found!r}") from error
     except BaseException:
         if path:
             run.save(path)
@@ -232,5 +243,7 @@ def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:
     if len(dataset) != sampler.n:
         raise ValueError(f"sampler is for {sampler.n} instances, but the data set has {len(dataset)}")
     _checks.choice("precision", precision, PRECISIONS)
+    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
+        raise TypeError(f"checkpoint must be the path of a file, got {checkpoint!r}")
     if checkpoint is not None and Path(checkpoint).is_dir():
         raise ValueError(f"checkpoint must be a file, got the folder {str(checkpoint)!r}: add a file name")

@@ -77,7 +77,13 @@ class Task:
     curve_every: int = 1000
 
     def __post_init__(self) -> None:
-        _checks.integer("curve_every", self.curve_every, 1)
+        for name in ("steps", "batch_size", "curve_every"):
+            object.__setattr__(self, name, _checks.integer(name, getattr(self, name), 1))
+        for name in ("make_optimizer", "curve"):
+            _checks.function(name, getattr(self, name))
+        for name in ("training", "sampler_settings", "samplers"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise TypeError(f"{name} must be a mapping, got {getattr(self, name)!r}")
         if self.curve is not None and self.training.get("probe") is not None:
             raise ValueError("curve must be None if training has a probe, got both: a run has one probe")
 
