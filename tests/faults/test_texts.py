@@ -1,0 +1,143 @@
+"""Hostile texts as labels, sentences and names: drawn and shown as they are, none read as markup or mathematics."""
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import pytest
+from ipywidgets.widgets import widget
+from matplotlib import pyplot as plt
+
+from toolkit import ProximityGraph, explorers, plots
+from toolkit.metrics import batch_hardness, false_negative_rate, hardest_pairs, same_label_edges
+from toolkit.proximity import escape, trace_walk
+from toolkit.training import History
+
+CORPUS = (
+    "<script>alert(1)</script>",
+    '<img src=x onerror="alert(1)">',
+    "\"'><svg/onload=alert(1)>",
+    "</textarea></style></title><iframe srcdoc='<script>alert(1)</script>'>",
+    "Shares rose from $5 to $7 in May.",
+    r"$\frac{1 to 2$",
+    r"back\slash \n \x \alpha",
+    "\u202eright to left\u202c",
+    "half a character \ud800",
+    "tab\tand\nline\r\nend",
+    "&amp; &lt;b&gt;",
+    "{braces} {0} %s %(name)s",
+    "zero\u200bwidth and null\x00",
+    "鱼在水里游来游去",
+    "🙂👩‍👩‍👧",
+    "",
+    "word" * 5_000,
+)
+MARKUP = re.compile(r"<(script|img src=x|svg/onload|iframe|/textarea)", re.IGNORECASE)
+N = 4 * len(CORPUS)
+TEXTS = [CORPUS[i % len(CORPUS)] for i in range(N)]
+POINTS = np.random.default_rng(0).normal(size=(N, 8)) + 2 * np.eye(8)[np.arange(N) % 8]
+GRAPH = ProximityGraph.build(POINTS, n_candidates=30, n_neighbors=5)
+BATCHES = [range(i, i + 17) for i in range(0, N, 17)]
+GAINS = pd.DataFrame({"percent": [1.0], "percent_low": [0.5], "percent_high": [2.0]})
+JS = Path(explorers.__file__).parent / "js"
+KINDS = [
+    *("Dashboard", "FalseNegativeExplorer", "HardnessExplorer", "ProximityGraphExplorer", "SentenceExplorer"),
+    "WalkPlayer",
+]
+
+
+def history():
+    made = History(steps=2)
+    for values in made.columns.values():
+        values.extend([0.5, 0.25])
+    return made
+
+
+def numbers_of(text):
+    """Return results under a hostile name, as the plots take them."""
+    return {text: batch_hardness(BATCHES, POINTS), "Uniform": batch_hardness(BATCHES[:2], POINTS)}
+
+
+PLOTS = {
+    "map": lambda text: plots.embedding_map(POINTS[:, :2], labels=[text, "other"] * (N // 2), title=""),
+    "neighborhood": lambda text: plots.neighborhood(POINTS[:, :2], GRAPH, 3, labels=[text, "other"] * (N // 2)),
+    "walk": lambda text: plots.walk(POINTS[:, :2], trace_walk(GRAPH, 0, 8), labels=[text, "other"] * (N // 2)),
+    "grid": lambda text: plots.thumbnail_grid(plots.Thumbnails([text, "b"]), [0, 1], captions=[text, ""]),
+    "batches": lambda text: plots.batch_grid({text: range(8)}, TEXTS, np.zeros(N, int), classes=[text]),
+    "sentences": lambda text: plots.batch_sentences({text: range(8)}, [text] * N, np.zeros(N, int)),
+    "pairs": lambda text: plots.pairs(hardest_pairs(BATCHES, POINTS), plots.Thumbnails(TEXTS), labels=[text] * N),
+    "hardness": lambda text: plots.hardness(numbers_of(text)),
+    "false negatives": lambda text: plots.false_negatives({text: false_negative_rate(BATCHES, TEXTS)}),
+    "same label": lambda text: plots.same_label({text: same_label_edges(GRAPH, TEXTS)}),
+    "escape": lambda text: plots.escape(escape(GRAPH, np.arange(N) < 30), 0, measured={text: 0.2}),
+    "training": lambda text: plots.training({text: history()}),
+    "panels": lambda text: plots.training_panels({text: history()}),
+    "gains": lambda text: plots.gain_map(
+        pd.DataFrame({"a": [text], "b": [text], "percent": [1.0], "percent_low": [0.5], "percent_high": [2.0]}),
+        "a",
+        "b",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("plot", PLOTS)
+def test_plots_draw_any_text(plot):
+    for text in CORPUS:
+        if plot == "gains" and "\ud800" in text:
+            continue  # pandas itself refuses it
+        PLOTS[plot](text)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*(layout|Glyph|Matplotlib currently does not support).*")
+            plt.gcf().canvas.draw()
+        plt.close("all")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_explorers_show_any_text(kind):
+    before = set(widget._instances)
+    settings = {"projection": "pca"} if kind in ("Dashboard", "ProximityGraphExplorer", "WalkPlayer") else {}
+    explorer = getattr(explorers, kind)(POINTS, labels=TEXTS, items=TEXTS, **settings)
+    shown = [each for key, each in widget._instances.items() if key not in before]
+    check_widgets(shown)
+    explorer.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_monitor_shows_any_name():
+    before = set(widget._instances)
+    explorers.TrainingMonitor({text or "empty": history() for text in CORPUS})
+    check_widgets([each for key, each in widget._instances.items() if key not in before])
+
+
+def check_widgets(shown):
+    """Assert that no HTML holds the corpus' markup, and that all states can be sent to a browser."""
+    assert shown
+    for each in shown:
+        state = {name: value for name, value in each.get_state().items() if isinstance(value, (str, list, dict))}
+        json.dumps(state, default=str).encode()
+        markup = [value for value in strings(state) if isinstance(each, (ipywidgets.HTML, ipywidgets.HTMLMath))]
+        assert not [value for value in markup if MARKUP.search(value)]
+
+
+def strings(state):
+    """Yield all strings of a widget's state."""
+    if isinstance(state, str):
+        yield state
+    elif isinstance(state, dict):
+        for value in state.values():
+            yield from strings(value)
+    elif isinstance(state, list):
+        for value in state:
+            yield from strings(value)
+
+
+@pytest.mark.parametrize("path", sorted(JS.glob("*.js")), ids=lambda path: path.name)
+def test_scripts_make_no_markup_of_texts_and_no_requests(path):
+    code = path.read_text()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|fetch\(", code)
+    assert not re.search(r"https?://(?!www\.w3\.org/)", code)
