@@ -15,7 +15,7 @@ PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m py
 PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint bench notebooks clean
+.PHONY: help lab test lint faults bench notebooks clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	if test -x $(BIN)/biome; then $(BIN)/biome ci; else echo "no biome for this machine: JavaScript is not checked"; fi
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/ty check
+
+faults: $(INSTALLED) ## break everything that can break, long, and refresh docs/reliability.md
+	$(PYTEST) $(PARALLEL) --junitxml=build/faults.xml tests/faults
+	$(BIN)/python -m docs.reliability build/faults.xml
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine

@@ -158,7 +158,9 @@ def main() -> None:
         for name, data in {**files, "SHA256SUMS": "".join(sums).encode()}.items():
             path = folder / name
             if not options.check:
-                path.write_bytes(data)
+                part = path.with_name(f".{name}.part")
+                part.write_bytes(data)
+                part.replace(path)  # the old file or the new one, whatever fails
             elif not path.is_file() or path.read_bytes() != data:
                 sys.exit(f"{path} differs from what this script builds")
             print(f"{hashlib.sha256(data).hexdigest()}  {path.relative_to(HERE)}")

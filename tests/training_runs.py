@@ -118,11 +118,12 @@ def train_for_ever(path):
     run(20_000, "walk, partition", checkpoint=path, checkpoint_every=1)
 
 
-def train_with_workers(path, method):
-    """Train with one worker process until interrupted, and save the history next to the checkpoint."""
+def train_until_interrupted(path, method="spawn", num_workers=0):
+    """Train with all that a training can do until interrupted, and save the history next to the checkpoint."""
     import multiprocessing
 
     torch.set_num_threads(1)
     multiprocessing.set_start_method(method)
-    history, _ = run(20_000, "walk, partition", checkpoint=path, checkpoint_every=1, num_workers=1)
+    settings = {"checkpoint": path, "checkpoint_every": 3, "probe": lambda model: 0.5, "probe_every": 5}
+    history, _ = run(20_000, "walk, partition", num_workers=num_workers, **settings)
     history.save(Path(path).with_name("history.json"))

@@ -1,11 +1,26 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and the folder where they are."""
 
 import os
 import secrets
+import tempfile
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+
+
+def user_folder(variable: str) -> Path:
+    """Return the folder that an environment variable names, by default ``~/.cache/toolkit``."""
+    named = os.environ.get(variable)
+    if named:
+        return Path(named).expanduser()
+    try:
+        return Path.home() / ".cache" / "toolkit"
+    except RuntimeError:  # neither HOME nor an entry of the user
+        folder = Path(tempfile.gettempdir()) / "toolkit"
+        warnings.warn(f"there is no home folder: {folder} is used, set {variable} to another one", stacklevel=3)
+        return folder
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

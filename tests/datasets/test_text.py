@@ -17,7 +17,7 @@ from toolkit.datasets import _files
 from toolkit.datasets import text as language
 from toolkit.datasets.lines import read_lines
 from toolkit.datasets.text import Sentences, text_file
-from toolkit.datasets.tokenizers import load_tokenizer, train_tokenizer
+from toolkit.datasets.tokenizers import LONGEST_WORD, load_tokenizer, train_tokenizer
 
 pytest.importorskip("transformers")
 
@@ -289,3 +289,11 @@ def test_half_a_million_real_sentences_are_embedded_and_graphed(data_root, capfd
     assert "tokenise" in shown
     assert "embed" in shown
     assert "<" in shown, "the time left"
+
+
+def test_a_word_of_a_megabyte_takes_no_more_than_its_first_letters():
+    word, tokenizer = "letters" * 150_000, train_tokenizer(["letters before and after"], 300)
+    long = Sentences([f"before {word} after"], tokenizer, max_length=16)
+    short = Sentences([f"before {word[:LONGEST_WORD]} after"], tokenizer, max_length=16)
+    assert long.ids.tolist() == short.ids.tolist()
+    assert len(train_tokenizer([f"{word} {i}" for i in range(3)], 300)) >= 250

@@ -25,9 +25,10 @@ def outcomes(kind, number):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_damaged_files(kind, long):
+def test_damaged_files(kind, long, tally):
     number = LONG.get(kind, 300) if long else 20
     counts = outcomes(kind, number)
+    tally(f"damaged files: {kind}", **counts)
     assert counts.total() == number
     assert not counts["unclear"]
     if KINDS[kind].checked:  # plain text has no checksums: another letter is another letter

@@ -33,7 +33,7 @@ def faults(tmp_path, monkeypatch, prepare, every=1):
 
 
 @pytest.mark.parametrize("every", [61, pytest.param(1, marks=pytest.mark.slow)])
-def test_trainings(tmp_path, monkeypatch, every):
+def test_trainings(tmp_path, monkeypatch, every, tally):
     whole = run(8, "walk, partition")
 
     def prepare(folder):
@@ -53,10 +53,12 @@ def test_trainings(tmp_path, monkeypatch, every):
 
         return act, check
 
-    assert faults(tmp_path, monkeypatch, prepare, every) > 200
+    found = faults(tmp_path, monkeypatch, prepare, every)
+    tally("faults of the disk: checkpoints", old_or_new_whole=found // every)
+    assert found > 200
 
 
-def test_histories(tmp_path, monkeypatch):
+def test_histories(tmp_path, monkeypatch, tally):
     old, new = run(2)[0], run(3)[0]
 
     def prepare(folder):
@@ -74,12 +76,14 @@ def test_histories(tmp_path, monkeypatch):
     def check(path, saved):
         assert repr(History.load(path).columns) == repr(saved.columns)
 
-    assert faults(tmp_path, monkeypatch, prepare) == 5
+    found = faults(tmp_path, monkeypatch, prepare)
+    tally("faults of the disk: histories", old_or_new_whole=found)
+    assert found == 5
 
 
 @pytest.mark.filterwarnings("ignore:the last line of .* was cut short")
 @pytest.mark.parametrize("every", [17, pytest.param(1, marks=pytest.mark.slow)])
-def test_comparisons(tmp_path, monkeypatch, every):
+def test_comparisons(tmp_path, monkeypatch, every, tally):
     samplers = ["uniform", "knn"]
     expected = compare(make_task(), samplers, ["square"], [0], progress=False).to_frame().value.tolist()
 
@@ -101,10 +105,12 @@ def test_comparisons(tmp_path, monkeypatch, every):
 
         return act, check
 
-    assert faults(tmp_path, monkeypatch, prepare, every) > 60
+    found = faults(tmp_path, monkeypatch, prepare, every)
+    tally("faults of the disk: results", nothing_lost=found // every)
+    assert found > 60
 
 
-def test_maps(tmp_path, monkeypatch):
+def test_maps(tmp_path, monkeypatch, tally):
     found = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 
     def prepare(folder):
@@ -116,4 +122,6 @@ def test_maps(tmp_path, monkeypatch):
 
         return lambda: projection._write(path, found), check
 
-    assert faults(tmp_path, monkeypatch, prepare) > 5
+    found = faults(tmp_path, monkeypatch, prepare)
+    tally("faults of the disk: kept maps", old_or_new_whole=found)
+    assert found > 5

@@ -86,7 +86,7 @@ PLOTS = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("plot", PLOTS)
-def test_plots_draw_any_text(plot):
+def test_plots_draw_any_text(plot, tally):
     for text in CORPUS:
         if plot == "gains" and "\ud800" in text:
             continue  # pandas itself refuses it
@@ -95,16 +95,18 @@ def test_plots_draw_any_text(plot):
             warnings.filterwarnings("ignore", ".*(layout|Glyph|Matplotlib currently does not support).*")
             plt.gcf().canvas.draw()
         plt.close("all")
+    tally("hostile texts in plots", drawn_as_they_are=len(CORPUS))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_explorers_show_any_text(kind):
+def test_explorers_show_any_text(kind, tally):
     before = set(widget._instances)
     settings = {"projection": "pca"} if kind in ("Dashboard", "ProximityGraphExplorer", "WalkPlayer") else {}
     explorer = getattr(explorers, kind)(POINTS, labels=TEXTS, items=TEXTS, **settings)
     shown = [each for key, each in widget._instances.items() if key not in before]
     check_widgets(shown)
     explorer.close()
+    tally("hostile texts in explorers", shown_as_they_are=len(CORPUS))
 
 
 @pytest.mark.filterwarnings("ignore")

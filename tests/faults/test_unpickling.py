@@ -106,7 +106,7 @@ READERS = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("reader", READERS)
-def test_hostile_files_do_not_run(reader, tmp_path, monkeypatch):
+def test_hostile_files_do_not_run(reader, tmp_path, monkeypatch, tally):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     write, read = READERS[reader]
     path, mark = tmp_path / "file.pt", tmp_path / "mark"
@@ -114,6 +114,7 @@ def test_hostile_files_do_not_run(reader, tmp_path, monkeypatch):
     with suppress(Exception):
         read(path)
     assert not mark.exists(), "code of the file ran"
+    tally("hostile pickles", did_not_run=1)
 
 
 def test_the_hostile_file_is_hostile(tmp_path):

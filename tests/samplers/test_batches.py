@@ -157,3 +157,16 @@ def test_knn_with_duplicates(copies):
     assert len({batch[0] for batch in batches}) == 20
     hardness = batch_hardness(batches, points)
     assert hardness.value > 0.6 if copies == 5 else hardness.value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_two_iterators_the_older_one_says_that_it_was_replaced(kind):
+    sampler = new(kind, 60, 8)
+    first = iter(sampler)
+    next(first)
+    second = list(sampler)
+    assert len(second) == len(sampler)
+    with pytest.raises(RuntimeError, match="replaced by a newer one"):
+        next(first)
+    assert len(list(sampler)) == len(sampler)
+    assert sampler.epoch == 2

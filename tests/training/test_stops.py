@@ -174,7 +174,8 @@ def test_two_trainings_with_one_checkpoint_do_not_harm_each_other(tmp_path):
 def test_interrupt_of_a_terminal_reaches_workers_and_loses_nothing(tmp_path, method):
     path = tmp_path / "run.pt"
     script = (
-        "import sys, pathlib, training_runs; training_runs.train_with_workers(pathlib.Path(sys.argv[1]), sys.argv[2])"
+        "import sys, pathlib, training_runs; "
+        "training_runs.train_until_interrupted(pathlib.Path(sys.argv[1]), sys.argv[2], num_workers=1)"
     )
     process = python(script, path, method, start_new_session=True)
     try:

@@ -2,17 +2,18 @@
 
 import hashlib
 import io
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from toolkit._files import user_folder
+
 
 def data_root(root: str | Path | None = None) -> Path:
     """Return `root`, else the folder that the variable ``TOOLKIT_DATA`` names, else ``~/.cache/toolkit``."""
-    return Path(root or os.environ.get("TOOLKIT_DATA") or Path.home() / ".cache" / "toolkit").expanduser()
+    return Path(root).expanduser() if root else user_folder("TOOLKIT_DATA")
 
 
 def bundled_file(folder: str, name: str) -> bytes:

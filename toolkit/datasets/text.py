@@ -29,7 +29,7 @@ from tqdm.auto import tqdm
 from toolkit import _checks
 from toolkit.datasets._files import bundled_file
 from toolkit.datasets.lines import read_lines
-from toolkit.datasets.tokenizers import check_text, load_tokenizer, train_tokenizer
+from toolkit.datasets.tokenizers import checked_text, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding
@@ -111,8 +111,9 @@ class Sentences(Dataset):
         ids, lengths = array("H" if len(self.tokenizer) <= 2**16 else "i"), array("i")
         with tqdm(total=len(self.texts), desc="tokenise", unit="sentence", disable=not progress) as bar:
             for start in range(0, len(self.texts), CHUNK):
+                texts = self.texts[start : start + CHUNK]
                 rows = self.tokenizer(
-                    list(self.texts[start : start + CHUNK]),
+                    [checked_text(number, text) for number, text in enumerate(texts, start)],
                     truncation=True,
                     max_length=self.max_length,
                     return_attention_mask=False,
@@ -171,13 +172,11 @@ class Sentences(Dataset):
 
 
 def _checked(texts) -> Sequence[str] | np.ndarray:
-    """Return texts as a list or array, or raise unless they are some str."""
+    """Return texts as a list or array, or raise unless there are some."""
     if not (isinstance(texts, np.ndarray) and texts.ndim == 1):
         texts = _checks.listed("texts", texts, "a list of str")
     if not len(texts):
         raise ValueError("texts must hold at least one sentence, got none")
-    for number, text in enumerate(texts):
-        check_text(number, text)
     return texts
 
 

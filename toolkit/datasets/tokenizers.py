@@ -1,11 +1,13 @@
 """Tokenizers: of a given model, or trained on the user's own text."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from toolkit import _checks
 from toolkit.datasets.hub import from_pretrained
 
+LONGEST_WORD = 10_000  # characters; of longer words the rest does not count
 SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
@@ -62,12 +64,11 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
 def _strings(texts: Iterable[str]) -> Iterator[str]:
     """Yield the texts, or raise unless all are str."""
     for number, text in enumerate(_checks.iterated("texts", texts, "several str")):
-        check_text(number, text)
-        yield text
+        yield checked_text(number, text)
 
 
-def check_text(number: int, text) -> None:
-    """Raise unless a text is one that can be encoded."""
+def checked_text(number: int, text) -> str:
+    """Return a text, its longest words cut, or raise unless it is one that can be encoded."""
     if not isinstance(text, str):
         raise TypeError(f"texts must be str, got {type(text).__name__} in number {number}")
     try:
@@ -77,3 +78,5 @@ def check_text(number: int, text) -> None:
             f"texts must be Unicode, got half a character (a lone surrogate) at position {error.start} of number "
             f"{number}: read the file with another encoding, or leave it out"
         ) from None
+    # Byte-pair encoding takes time that grows with the square of a word's length.
+    return text if len(text) <= LONGEST_WORD else re.sub(rf"(\S{{{LONGEST_WORD}}})\S+", r"\1", text)

@@ -15,7 +15,7 @@ from subprocess import PIPE, STDOUT, Popen
 import numpy as np
 
 from toolkit import _checks
-from toolkit._files import write_whole
+from toolkit._files import user_folder, write_whole
 from toolkit.engine import threads
 
 _PROGRAM = Path(__file__).with_name("_umap.py")
@@ -165,7 +165,7 @@ class UMAPTask(Future):
 
 def cache_folder() -> Path:
     """Return where projections are kept: ``maps`` in the folder ``TOOLKIT_CACHE``, or in ``~/.cache/toolkit``."""
-    return Path(os.environ.get("TOOLKIT_CACHE") or Path.home() / ".cache" / "toolkit").expanduser() / "maps"
+    return user_folder("TOOLKIT_CACHE") / "maps"
 
 
 def _key(unit: np.ndarray, settings: dict) -> str:

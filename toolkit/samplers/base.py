@@ -19,7 +19,8 @@ class BatchSampler(Sampler):
     """Yield lists of `batch_size` distinct indices; a subclass plans them.
 
     Iterating to the end moves on to the next epoch by itself; `set_epoch` goes to any other. An epoch left early
-    starts again from its first batch. A subclass keeps each argument of its constructor as an attribute of that name.
+    starts again from its first batch. There is one iterator at a time: a new one ends the one before. A subclass keeps
+    each argument of its constructor as an attribute of that name.
     """
 
     def __init__(self, n: int, batch_size: int, drop_last: bool, seed: int, groups=None) -> None:
@@ -34,6 +35,7 @@ class BatchSampler(Sampler):
         self._position = 0  # batches of this epoch yielded so far
         self._resumed = False
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
+        self._iterators = 0  # begun so far
 
     @classmethod
     def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "BatchSampler":
@@ -69,7 +71,14 @@ class BatchSampler(Sampler):
         if not self._resumed:
             self.set_epoch(self.epoch)
         self._resumed = False
+        self._iterators += 1
+        mine = self._iterators
         while self._position < len(self):
+            if mine != self._iterators:
+                raise RuntimeError(
+                    "this iterator of the sampler was replaced by a newer one, and both would share one epoch: iterate "
+                    "to the end first, or make a sampler for each"
+                )
             self._plan()
             batch, self._queue = np.split(self._queue, [self.batch_size])
             if self.groups is not None:
@@ -120,6 +129,9 @@ class BatchSampler(Sampler):
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken: the next iteration continues that epoch.
+
+        Settings must be those of the state. Functions are compared by their names: two lambdas written at the same
+        place are not told apart.
 
         Raises
         ------

@@ -71,6 +71,8 @@ def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> di
 def _difference(state: dict, model: dict, optimizer: dict, scheduler: dict | None) -> str:
     """Return how a checkpoint differs from what is to take it over, nothing if it fits."""
     if state["format"] != FORMAT:
+        if _number(state["format"]) > _number(FORMAT):
+            return f"was written by a newer version of this toolkit (its format is {state['format']!r}): update it"
         return f"was written by another version of this toolkit: its format is {state['format']!r}, not {FORMAT!r}"
     for name in sorted(model.keys() | state["model"].keys()):
         theirs, ours = (tuple(side[name].shape) if name in side else "absent" for side in (state["model"], model))
@@ -78,8 +80,17 @@ def _difference(state: dict, model: dict, optimizer: dict, scheduler: dict | Non
             return f"is of another model: its {name} is {theirs}, this one's {ours}"
     if (state["scheduler"] is None) != (scheduler is None):
         return f"is of another run: it was written with{'out' if scheduler else ''} a scheduler"
+    if scheduler is not None and state["scheduler"].keys() != scheduler.keys():
+        theirs, ours = sorted(state["scheduler"]), sorted(scheduler)
+        return f"is of another scheduler: its settings are {theirs}, not {ours}"
     theirs, ours = map(_groups, (state["optimizer"], optimizer))
     return "" if theirs == ours else f"is of another optimizer: its groups are {theirs}, not {ours}"
+
+
+def _number(version: str) -> int:
+    """Return the number at the end of a format's name; 0 if there is none."""
+    number = version.removeprefix(MAKER).strip()
+    return int(number) if number.isdecimal() else 0
 
 
 def remedy(path: Path) -> str:

@@ -1,0 +1,43 @@
+"""The table of `docs/reliability.md`, from the report of the tests: ``python -m docs.reliability build/faults.xml``."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+PAGE = Path(__file__).with_name("reliability.md")
+BEGIN, END = "<!-- trials -->\n", "<!-- end of trials -->\n"
+
+
+def tallies(report: Path) -> dict[str, Counter]:
+    """Return how many trials of each kind came to which end."""
+    found: dict[str, Counter] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        properties = [(each.get("name"), each.get("value")) for each in case.iter("property")]
+        kinds = [value for name, value in properties if name == "tried"]
+        if kinds and case.find("failure") is None and case.find("error") is None:
+            ends = {name: int(value) for name, value in properties if name != "tried"}
+            found.setdefault(kinds[0], Counter()).update(ends)
+        elif kinds:
+            found.setdefault(kinds[0], Counter()).update({"failed": 1})
+    return found
+
+
+def table(found: dict[str, Counter]) -> str:
+    """Return the trials as a table of Markdown."""
+    lines = ["| tried | trials | ends |", "|---|---:|---|"]
+    for kind, ends in found.items():
+        words = ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in ends.most_common())
+        lines.append(f"| {kind} | {ends.total():,} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(report: str) -> None:
+    """Put the table into the page."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(before + BEGIN + table(tallies(Path(report))) + END + after)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
