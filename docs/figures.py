@@ -17,7 +17,7 @@ from toolkit.training import Comparison
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "benchmarks" / "results"
 TASKS = {"dictionary": "Definition to word", "code": "Docstring to code"}
-PANELS = {"dictionary": "Targets of their own", "hypernyms": "Shared targets"}
+PANELS = {"dictionary": "Gain in %: targets of their own", "hypernyms": "Gain in %: shared targets"}
 PICTURES = {"batches.png": "plots.batch_grid"}
 
 
@@ -56,10 +56,11 @@ def draw_map() -> None:
     """Draw where the sampler gains and loses."""
     cells = map_cells(Comparison.read(RESULTS / "retrieval_map.csv"))
     cells["batches"] = cells.batches.str.replace(", ", ",\n")
-    widths = [cells[cells["set"] == name].batches.nunique() for name in PANELS]
+    cells = cells.rename(columns={"B": "batch size", "batches": "neighbours of the walk"})
+    widths = [cells[cells["set"] == name]["neighbours of the walk"].nunique() for name in PANELS]
     figure, axes = plt.subplots(1, 2, figsize=(3 + sum(widths), 3.6), width_ratios=widths, layout="constrained")
     for ax, (name, title) in zip(axes, PANELS.items(), strict=True):
-        plots.gain_map(cells[cells["set"] == name], "B", "batches", ax)
+        plots.gain_map(cells[cells["set"] == name], "batch size", "neighbours of the walk", ax, cells.percent.max())
         ax.set_title(title)
     figure.savefig(HERE / "retrieval_map.png", dpi=120)
     print(HERE / "retrieval_map.png")

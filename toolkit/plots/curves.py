@@ -81,7 +81,7 @@ def _findings(table, over: str, base: str) -> list[str]:
 
 
 @styled
-def gain_map(cells, rows: str, columns: str, ax: Axes | None = None) -> Axes:
+def gain_map(cells, rows: str, columns: str, ax: Axes | None = None, full: float | None = None) -> Axes:
     """Draw relative differences to a baseline as a map: two settings across, the gain by colour and in figures.
 
     Gains are blue and losses vermillion; a cell whose 95 % interval holds zero is pale, its figures grey.
@@ -93,6 +93,8 @@ def gain_map(cells, rows: str, columns: str, ax: Axes | None = None) -> Axes:
         ``percent_high``, as `Comparison.differences` has them. Settings are drawn in the order in which they come.
     rows, columns : str
         Names of the columns that hold the settings, which also name the axes.
+    full : float, optional
+        Difference in percent that has the full colour, the same for maps side by side; by default the largest one.
 
     Raises
     ------
@@ -114,10 +116,8 @@ def gain_map(cells, rows: str, columns: str, ax: Axes | None = None) -> Axes:
         raise ValueError(f"cells must hold each pair of {rows!r} and {columns!r} once, got some of them twice")
     ys, xs = (list(dict.fromkeys(cells[name])) for name in (rows, columns))
     ax = new_axes(ax, figsize=(1.6 + 1.25 * len(xs), 1.3 + 0.62 * len(ys)))
-    shades, reach = (
-        mpl.colors.LinearSegmentedColormap.from_list("gain", [LOSS, "white", GAIN]),
-        cells.percent.abs().max(),
-    )
+    shades = mpl.colors.LinearSegmentedColormap.from_list("gain", [LOSS, "white", GAIN])
+    reach = cells.percent.abs().max() if full is None else _checks.number("full", full, "(0, inf)")
     for _, cell in cells.iterrows():
         x, y = xs.index(cell[columns]), ys.index(cell[rows])
         clear = cell.percent_low > 0 or cell.percent_high < 0

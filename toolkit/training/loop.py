@@ -1,5 +1,6 @@
 """One training loop for all models: progress, history, checkpoints, exact resume."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -243,7 +244,7 @@ def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:
     if len(dataset) != sampler.n:
         raise ValueError(f"sampler is for {sampler.n} instances, but the data set has {len(dataset)}")
     _checks.choice("precision", precision, PRECISIONS)
-    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
         raise TypeError(f"checkpoint must be the path of a file, got {checkpoint!r}")
     if checkpoint is not None and Path(checkpoint).is_dir():
         raise ValueError(f"checkpoint must be a file, got the folder {str(checkpoint)!r}: add a file name")
