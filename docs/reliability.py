@@ -23,6 +23,14 @@ def tallies(report: Path) -> dict[str, Counter]:
     return found
 
 
+def summary(report: Path) -> str:
+    """Return a sentence on the whole report."""
+    suite = next(ElementTree.parse(report).iter("testsuite"))
+    tests, failed = int(suite.get("tests", 0)), int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    minutes = float(suite.get("time", 0)) / 60
+    return f"The last run had {tests:,} tests, of which {failed} failed, and took {minutes:.0f} minutes.\n\n"
+
+
 def table(found: dict[str, Counter]) -> str:
     """Return the trials as a table of Markdown."""
     lines = ["| tried | trials | ends |", "|---|---:|---|"]
@@ -36,7 +44,7 @@ def main(report: str) -> None:
     """Put the table into the page."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + table(tallies(Path(report))) + END + after)
+    PAGE.write_text(before + BEGIN + summary(Path(report)) + table(tallies(Path(report))) + END + after)
 
 
 if __name__ == "__main__":
