@@ -69,7 +69,8 @@ def _positions(positions) -> np.ndarray:
     """Return positions (N, 2), or raise unless they are finite numbers of this shape."""
     found = _checks.numbers("positions", positions)
     if found.ndim != 2 or found.shape[1] != 2 or not len(found):
-        raise ValueError(f"positions must have shape ({len(found) or 'N'}, 2), x and y of each one, got {found.shape}")
+        n = len(found) if found.ndim else "N"
+        raise ValueError(f"positions must have shape ({n}, 2), x and y of each one, got {found.shape}")
     if not np.isfinite(found).all():
         raise ValueError(f"positions must be finite, got {(~np.isfinite(found)).sum()} NaN or Inf")
     return found
