@@ -44,7 +44,7 @@ lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	$(BIN)/ty check
 
 faults: $(INSTALLED) ## break everything that can break, long, and refresh docs/reliability.md
-	$(PYTEST) $(PARALLEL) --junitxml=build/faults.xml tests/faults
+	$(PYTEST) $(PARALLEL) -o junit_family=xunit1 --junitxml=build/faults.xml tests/faults
 	$(BIN)/python -m docs.reliability build/faults.xml
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
