@@ -1,7 +1,8 @@
 """Damaged files of every kind that the toolkit reads, and what became of reading each.
 
 ``python -m damage_trials KIND N SEED`` prints one JSON line a file: "refused" by an error that names it, the "same" as
-the whole file, "other" content, or "unclear". A process of its own: a crash of the interpreter is one of the outcomes.
+the whole file, "other" content, or "unclear". It runs in a separate
+process, because a crash of the interpreter is one of the outcomes.
 """
 
 import json

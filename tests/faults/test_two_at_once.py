@@ -45,17 +45,10 @@ def test_comparisons(rounds, tmp_path, tally):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(4))
-def test_kernels_without_a_cache(round_, tmp_path, monkeypatch, tally):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    first, second = both(BUILD)
+@pytest.mark.parametrize("code", [BUILD, PROJECT], ids=["kernels", "maps"])
+def test_from_empty_caches(code, round_, tmp_path, monkeypatch, tally):
+    for variable in ("NUMBA_CACHE_DIR", "TOOLKIT_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    first, second = both(code)
     assert first == second
-    tally("two processes compile the kernels", same_graph=1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("round_", range(3))
-def test_maps(round_, tmp_path, monkeypatch, tally):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first, second = both(PROJECT)
-    assert first == second
-    tally("two processes compute a map", same_map=1)
+    tally("two processes with empty caches", same_result=1)

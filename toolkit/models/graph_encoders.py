@@ -97,7 +97,7 @@ class GCN(nn.Module):
 
 def _layer_sizes(in_features: int, width: int, n_layers: int) -> tuple[int, list[int]]:
     """Return the width of each layer, and the size of its input."""
-    in_features = _checks.integer("in_features", in_features, 1, most=MOST)
+    in_features = _checks.integer("in_features", in_features, 1)
     width = _checks.integer("width", width, 1, most=MOST)
     n_layers = _checks.integer("n_layers", n_layers, 1, most=MOST)
     return width, [in_features] + [width] * (n_layers - 1)
