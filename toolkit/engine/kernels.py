@@ -46,6 +46,16 @@ def _dot(left, right):
 
 
 @kernel
+def cross_halves(rows, crossed, products):
+    """Write the rows with their halves in each other's place, and the product of each row with that."""
+    half = rows.shape[1] // 2
+    for i in range(len(rows)):
+        queries, targets = rows[i, :half], rows[i, half:]
+        crossed[i, :half], crossed[i, half:] = targets, queries
+        products[i] = 2 * _dot(queries, targets)
+
+
+@kernel
 def score_kept(vectors, norms, anchors, kept, rows, scores):
     """Write the products of each anchor with the `kept` of its row, vectors divided by their norms; none for -1."""
     one, n_kept = np.float32(1), kept.shape[1]

@@ -158,7 +158,7 @@ def _link_blocks(
     links: Links,
 ) -> int:
     """Write the links of each block of rows; return how many rows lack some."""
-    from toolkit.engine.kernels import score_kept
+    from toolkit.engine.kernels import cross_halves, score_kept
     from toolkit.engine.top_k import LANES, select_top_k
 
     slot, lacking, n_kept = None, 0, 0 if kept is None else kept.shape[1]
@@ -171,18 +171,21 @@ def _link_blocks(
             heads = None if rules.groups is None else np.full(len(rules.groups), -1, np.int32)
             pool = torch.zeros(width + n_kept + -(width + n_kept) % LANES, vectors.shape[1], **plain)
             n_rows = min(len(rows), max(1, _SCORES // len(pool)))
-            anchors = torch.empty(n_rows, vectors.shape[1], **plain)
+            anchors, crossed = torch.empty(2, n_rows, vectors.shape[1], **plain)
+            own = np.empty(n_rows, np.float32)
             scores = torch.empty(n_rows, len(pool), **plain)
         _gather_unit(vectors, norms, candidates, pool.numpy()[:width])
         for start in range(0, len(rows), n_rows):
             part = rows[start : start + n_rows]
             _gather_unit(vectors, norms, part, anchors.numpy()[: len(part)])
-            seen = rules.seen_from(anchors[: len(part)])
+            seen = anchors[: len(part)]
+            if rules.paired:
+                cross_halves(seen.numpy(), crossed.numpy(), own)
+                seen = crossed[: len(part)]
+            limits = None if rules.margin is None else rules.margin * own[: len(part)]
             products = torch.mm(seen, pool.T, out=scores[: len(part)]).numpy()
             if kept is not None:
                 score_kept(vectors, norms, seen.numpy(), kept, part, products[:, width:])
-            limits = rules.limits(anchors[: len(part)], seen)
-            limits = None if limits is None else limits.numpy()
             lacking += select_top_k(products, candidates, part, slot, rules.codes, heads, limits, kept, *found)
     return lacking
 

@@ -37,6 +37,15 @@ def _keep(values, codes, length, threshold, kept_values, kept_codes):
 
 
 @kernel
+def _keep_padded(values, codes, length, threshold, kept_values, kept_codes):
+    """Do as `_keep`, and pad the values to a multiple of `LANES`."""
+    count = _keep(values, codes, length, threshold, kept_values, kept_codes)
+    for j in range(count, count + -count % LANES):
+        kept_values[j] = PAD
+    return count
+
+
+@kernel
 def _kth_largest(values, n, length, k, slack, low, guess):
     """Return a threshold that at least k of n values reach, at most k + slack unless some equal it, and how many do.
 
@@ -90,43 +99,48 @@ def select_top_k(scores, candidates, rows, slot, groups, heads, limits, kept, ne
     for j in range(n_fresh):
         codes[j] = candidates[j]
         slot[candidates[j]] = j
-    following = np.empty(length, np.int32)
+    following, firsts = np.empty(length, np.int32), np.empty(len(rows), np.int32)
     if groups is not None:
         # The candidates of each group as a list, since a row's own group has few.
         for j in range(n_fresh):
             group = groups[candidates[j]]
             following[j], heads[group] = heads[group], j
+        for r in range(len(rows)):  # at once, since they lie all over the memory
+            firsts[r] = heads[groups[rows[r]]]
     n_sample = min(n, n * _SAMPLED_BEST // n_best // LANES * LANES + LANES)
     wanted = int(np.ceil(_MARGIN * n_best * n_sample / n))
     kept_scores, kept_codes = np.empty(length + LANES, np.float32), np.empty(length + LANES, np.int32)
     room = (n_best if limits is None else length) + LANES
     top_scores, top_codes = np.zeros(room, np.float32), np.zeros(room, np.int32)
-    loose = gap = np.float32(0)  # of the row before: a good guess for the next
+    loose = gap = rise = np.float32(0)  # of the row before: a good guess for the next
     for r in range(len(rows)):
         row, values = rows[r], scores[r]
         prefetch(similarities[row], True)
         prefetch(neighbors[row], True)
+        prefetch(skipped[row], True)
         if kept is not None:
             _add_kept(kept[row], row, groups, n_fresh, values, codes, slot)
         for j in range(n, length):
             values[j] = PAD
         values[slot[row] if 0 <= slot[row] < n_fresh else n_fresh - 1] = PAD
         if groups is not None:
-            j = heads[groups[row]]
+            j = firsts[r]
             while j >= 0:
                 values[j] = PAD
                 j = following[j]
+        loose, _ = _kth_largest(values, n_sample, n_sample + -n_sample % LANES, wanted, wanted // 4, _BELOW, loose)
+        n_kept = _keep_padded(values, codes, length, loose, kept_scores, kept_codes)
         if limits is not None:
             # What reaches the limit are the best ones: they are found as well, and then left out.
-            n_best = min(k + skip + _count(values, length, limits[r]), n)
-        loose, _ = _kth_largest(values, n_sample, n_sample + -n_sample % LANES, wanted, wanted // 4, _BELOW, loose)
-        n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
+            if loose <= limits[r]:
+                n_over = _count(kept_scores, n_kept + -n_kept % LANES, limits[r])
+            else:
+                n_over = _count(values, length, limits[r])
+            n_best = min(k + skip + n_over, n)
         if n_kept < n_best:
             loose = _BELOW
-            n_kept = _keep(values, codes, length, loose, kept_scores, kept_codes)
+            n_kept = _keep_padded(values, codes, length, loose, kept_scores, kept_codes)
         padded = n_kept + -n_kept % LANES
-        for j in range(n_kept, padded):
-            kept_scores[j] = PAD
         threshold, count = _kth_largest(kept_scores, n_kept, padded, n_best, 0, loose, loose + gap)
         gap = threshold - loose
         if count <= n_best:
@@ -137,7 +151,7 @@ def select_top_k(scores, candidates, rows, slot, groups, heads, limits, kept, ne
         if limits is not None:
             found = _leave_out(top_scores, top_codes, found, limits[r])
         if skip > 0:
-            _set_aside(top_scores, top_codes, found, skipped[row])
+            rise = _set_aside(top_scores, top_codes, found, threshold, rise, skipped[row])
             found = max(found - skip, 0)
         lacking += found < k
         _write(top_scores, top_codes, found, row, neighbors[row], similarities[row])
@@ -177,16 +191,19 @@ def _leave_out(values, codes, n, limit):
 
 
 @kernel
-def _set_aside(values, codes, n, skipped):
-    """Move the best of the first n values' codes to `skipped`, -1 where there are too few, and close the gaps."""
+def _set_aside(values, codes, n, low, rise, skipped):
+    """Move the best of the first n values' codes to `skipped`, -1 where there are too few, and close the gaps.
+
+    All n values are at least `low`. Return by how much the least of the best exceeds it, which `rise` guesses.
+    """
     skip = len(skipped)
     skipped[:] = -1
     if n > skip:
         length = n + -n % LANES
         for j in range(n, length):
             values[j] = PAD
-        threshold, count = _kth_largest(values, n, length, skip, 0, _BELOW, values[0])
-        surplus = count - skip
+        threshold, count = _kth_largest(values, n, length, skip, 0, low, low + rise)
+        surplus, rise = count - skip, threshold - low
     else:
         threshold, surplus = _BELOW, 0
     aside = left = 0
@@ -201,6 +218,7 @@ def _set_aside(values, codes, n, skipped):
         else:
             values[left], codes[left] = values[j], codes[j]
             left += 1
+    return rise
 
 
 @kernel
