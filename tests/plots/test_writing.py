@@ -43,6 +43,12 @@ def fonts(monkeypatch):
     monkeypatch.setattr(font_manager, "get_font_names", lambda: ["DejaVu Sans", "STIXGeneral"])
 
 
+def test_long_words_are_cut():
+    label = writing.write(Figure().text(0, 0, ""), "word" * 5_000)
+    assert label.get_text() == "word" * 75 + "…"
+    assert writing.write(label, "w" * 300).get_text() == "w" * 300
+
+
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
 def test_any_words_can_be_drawn_everywhere(words):
     texts, labels = [words] * 4, np.array([words, "other", words, "other"])

@@ -19,12 +19,14 @@ _FAMILIES = (
     *("Segoe UI Symbol", "Noto Emoji"),
 )
 _BOX = "□"
+_LONGEST = 300  # characters: more do not fit, and thousands take seconds to draw
 
 
 def write(text: Text, words) -> Text:
     """Let a text of a figure show the words as they are, in fonts that have their characters.
 
-    Nothing is read as mathematics, and characters that no installed font has become boxes, without a warning.
+    Nothing is read as mathematics, characters that no installed font has become boxes, without a warning, and words of
+    more than 300 characters are cut.
 
     Parameters
     ----------
@@ -39,7 +41,9 @@ def write(text: Text, words) -> Text:
     >>> write(Figure().text(0, 0, ""), "from $5 to $7").get_text()
     'from $5 to $7'
     """
-    words = "".join(" " if letter.isspace() and letter != "\n" else letter for letter in whole(str(words)))
+    words = str(words)
+    words = words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
+    words = "".join(" " if letter.isspace() and letter != "\n" else letter for letter in whole(words))
     look = text.get_fontproperties().copy()
     families = list(text.get_fontfamily())
     missing = set(words) - {"\n"}
