@@ -9,8 +9,8 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 # many times as long.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-# How many processes share the tests: 0 is none besides pytest itself. Several compute with one thread each.
-WORKERS ?= 0
+# How many processes share tests and notebooks: 0 is none besides pytest itself. Several compute with one thread each.
+WORKERS ?= 2
 PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest
 PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
@@ -33,7 +33,7 @@ lab: $(INSTALLED) ## open the quickstart in JupyterLab
 test: lint ## lint, tests, doctests, notebooks
 	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 tests
 	$(BIN)/python -m pytest --doctest-modules toolkit
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
 
 lint: $(INSTALLED) ## check style, the order of the rooms, and types

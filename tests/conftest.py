@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 
 # The same examples in every run; compiling a kernel may take one of them seconds.
@@ -30,6 +31,15 @@ def no_figures_left():
 
     yield
     plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Compute with one thread: the last digits depend on their number, and tiny matrices gain nothing from more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

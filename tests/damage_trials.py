@@ -1,8 +1,8 @@
 """Damaged files of every kind that the toolkit reads, and what became of reading each.
 
-``python -m damage_trials KIND N SEED`` prints one JSON line a file: "refused" by an error that names it, the "same" as
-the whole file, "other" content, or "unclear". It runs in a separate
-process, because a crash of the interpreter is one of the outcomes.
+``python -m damage_trials N KIND...`` prints a line of JSON for each of N damaged files of each kind: "refused" by an
+error that names the file, the "same" as the whole file, "other" content, or "unclear". It runs in a process of its own,
+because a crash of the interpreter is one of the outcomes.
 """
 
 import json
@@ -192,5 +192,6 @@ def outcome(kind: Kind, path: Path, right) -> dict:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    for told in trials(KINDS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])):
-        print(json.dumps(told), flush=True)
+    for name in sys.argv[2:]:
+        for told in trials(KINDS[name], int(sys.argv[1]), seed=0):
+            print(json.dumps({"kind": name} | told), flush=True)

@@ -47,11 +47,11 @@ def steps_of(sampler):
             yield
 
 
-@pytest.mark.parametrize("n_steps", [1000, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_steps", [300, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", SAMPLERS)
 def test_steps(kind, n_steps, tally):
     steps = steps_of(SAMPLERS[kind](len(POINTS), 32))
-    for _ in range(500):
+    for _ in range(min(n_steps, 500)):
         next(steps)
     before, n_threads = memory(), threading.active_count()
     for _ in range(n_steps):
@@ -80,14 +80,13 @@ def test_iterators_that_are_left_early(kind, n_iterators, tally):
     tally("iterators left early", memory_and_threads_flat=n_iterators)
 
 
-@pytest.mark.parametrize("n_explorers", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_explorers", [2, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", EXPLORERS)
 def test_explorers_that_are_closed(kind, n_explorers, tally):
     def make_and_close():
         explorer = getattr(explorers, kind)(POINTS, LABELS, **EXPLORERS[kind])
         explorer.close()
 
-    make_and_close()
     make_and_close()
     before, widgets = memory(), len(widget._instances)
     for _ in range(n_explorers):
