@@ -249,7 +249,7 @@ def test_hypernyms_are_shared(hypernyms):
     assert len(data.train) >= 50_000
     assert set(data.train.queries.texts).isdisjoint(data.test.queries.texts)
     texts, codes, counts = np.unique(data.train.targets.texts, return_inverse=True, return_counts=True)
-    assert counts[counts > 1].sum() / counts.sum() > 0.5
+    assert counts[counts > 1].sum() / counts.sum() > 0.9
     assert len(np.unique(codes * len(codes) + data.train.groups)) == len(texts) == data.train.groups.max() + 1
     with pytest.raises(ValueError, match="target must be one of 'words', 'hypernym', got 'word'"):
         pairs.bundled("word")
