@@ -34,8 +34,8 @@ def bundled(target: str = "words", tokenizer=None, max_length: int = 32) -> Pair
     ----------
     target : {"words", "hypernym"}
         What the target of a definition is: the words of its synset, then those of the synset's direct hypernyms, as in
-        "cat, true cat: feline, felid"; or only the hypernyms' words, which nine of ten definitions share with others, so
-        that batches hold many false negatives. Equal targets never lie on two sides of the split with "words"; with
+        "cat, true cat: feline, felid"; or only the hypernyms' words, which nine of ten definitions share with others,
+        so that batches hold many false negatives. Equal targets never lie on two sides of the split with "words"; with
         "hypernym" they do.
     tokenizer : str, path or transformers tokenizer, optional
         Tokenizer of both sides, as for `Sentences`; by default one trained on the training pairs, without special

@@ -1,4 +1,4 @@
-"""What is in batches: hardness, false negatives, coverage and their trade-off; what a proximity graph is like."""
+"""What is in batches: hardness, variety, false negatives, coverage and their trade-off; what a graph is like."""
 
 from toolkit.metrics.coverage import Coverage, batch_coverage
 from toolkit.metrics.false_negatives import (
@@ -18,7 +18,9 @@ from toolkit.metrics.graph import (
     worst_neighbor_ranks,
 )
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
+from toolkit.metrics.loss_gap import LossGap, loss_gap
 from toolkit.metrics.staleness import Staleness, graph_staleness
+from toolkit.metrics.variety import Variety, batch_variety
 
 __all__ = [
     "Candidates",
@@ -27,16 +29,20 @@ __all__ = [
     "Frontier",
     "Hardness",
     "InDegrees",
+    "LossGap",
     "SameLabelEdges",
     "Staleness",
+    "Variety",
     "batch_coverage",
     "batch_hardness",
+    "batch_variety",
     "class_prior",
     "false_negative_rate",
     "graph_staleness",
     "hardest_pairs",
     "hardness_frontier",
     "in_degrees",
+    "loss_gap",
     "same_label",
     "same_label_edges",
     "same_label_share",

@@ -1,0 +1,95 @@
+"""What a batch cannot see of the contrastive loss."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+from toolkit._result import Result
+
+_SCORES = 2**24  # held at once
+
+
+@dataclass(frozen=True, eq=False)
+class LossGap(Result):
+    """InfoNCE with all targets of the data set minus InfoNCE with those of the batch, in nats.
+
+    Attributes
+    ----------
+    values : float64 array, shape (n,)
+        Mean over the members of each batch: 0 if nothing outside of the batch counts, log(N / B) if all similarities
+        are equal.
+    """
+
+    column = "loss_gap"
+    row = "batch"
+
+    def __repr__(self) -> str:
+        return f"LossGap(value={self.value:.3f}, batches={len(self.values)})"
+
+
+def loss_gap(batches, queries, targets=None, temperature: float = 0.1) -> LossGap:
+    """Return by how much the loss of each batch falls short of the loss against the whole data set.
+
+    For pairs, the loss is the symmetric InfoNCE. Without targets, it is that of an instance against all others, and the
+    pull of its other view, which is the same in both losses, is left out. The smaller the gap, the more of
+    the full contrast a batch shows (in-batch against global loss: arXiv 2505.11293, theorem 1).
+
+    Parameters
+    ----------
+    batches : sequence of int sequences
+        Two or more distinct indices each.
+    queries : array or tensor, shape (N, d)
+        Embeddings of the instances, or with `targets` of their queries.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of the queries' targets.
+    temperature : float
+        That of the loss, positive.
+
+    Raises
+    ------
+    ValueError, IndexError
+        For an index out of range, a batch of fewer than two, targets of another shape, and NaN, Inf or zero embeddings.
+
+    Examples
+    --------
+    >>> points = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]]
+    >>> loss_gap([[0, 1]], points).value < loss_gap([[0, 2]], points).value
+    True
+    >>> loss_gap([[0, 1, 2, 3]], points)
+    LossGap(value=0.000, batches=1)
+    """
+    first = _checks.embeddings("queries", queries).cpu()
+    second = None if targets is None else _checks.embeddings("targets", targets).cpu()
+    if second is not None:
+        _checks.shape("targets", second, tuple(first.shape), "that of the queries")
+    batches = [torch.from_numpy(batch) for batch in _checks.batches("batches", batches, len(first))]
+    temperature = _checks.number("temperature", temperature, "(0, inf)")
+    sides = [(first, first)] if second is None else [(first, second), (second, first)]
+    return LossGap(np.mean([_gaps(batches, *side, temperature, second is not None) for side in sides], 0))
+
+
+def _gaps(
+    batches: list[torch.Tensor], anchors: torch.Tensor, others: torch.Tensor, temperature: float, paired: bool
+) -> np.ndarray:
+    """Return the mean gap of each batch's anchors, which without pairs are not compared with themselves."""
+    members = torch.unique(torch.cat(batches))
+    whole = torch.empty(len(anchors), dtype=torch.float64)
+    for rows in members.split(max(1, _SCORES // len(others))):
+        whole[rows] = _log_sums(anchors[rows], others, temperature, None if paired else rows)
+    gaps = []
+    for batch in batches:
+        own = None if paired else torch.arange(len(batch))
+        gaps.append((whole[batch] - _log_sums(anchors[batch], others[batch], temperature, own)).mean().item())
+    return np.array(gaps)
+
+
+def _log_sums(
+    anchors: torch.Tensor, others: torch.Tensor, temperature: float, own: torch.Tensor | None
+) -> torch.Tensor:
+    """Return the logarithm of each anchor's sum of exponentials, without the column that is the anchor's own."""
+    scores = anchors @ others.T / temperature
+    if own is not None:
+        scores[torch.arange(len(anchors)), own] = -torch.inf
+    return scores.logsumexp(1).double()
