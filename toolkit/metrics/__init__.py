@@ -1,6 +1,7 @@
 """What is in batches: hardness, variety, false negatives, coverage and their trade-off; what a graph is like."""
 
 from toolkit.metrics.coverage import Coverage, batch_coverage
+from toolkit.metrics.estimates import EstimatedFalseNegatives, estimate_false_negatives
 from toolkit.metrics.false_negatives import (
     FalseNegatives,
     class_prior,
@@ -25,6 +26,7 @@ from toolkit.metrics.variety import Variety, batch_variety
 __all__ = [
     "Candidates",
     "Coverage",
+    "EstimatedFalseNegatives",
     "FalseNegatives",
     "Frontier",
     "Hardness",
@@ -37,6 +39,7 @@ __all__ = [
     "batch_hardness",
     "batch_variety",
     "class_prior",
+    "estimate_false_negatives",
     "false_negative_rate",
     "graph_staleness",
     "hardest_pairs",

@@ -1,0 +1,121 @@
+"""False negatives without labels: an estimate from the embeddings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+from toolkit._result import Result
+from toolkit.metrics.false_negatives import class_prior, same_label_share
+
+CLUSTERS = (10, 30, 100, 300)
+_PER_CLUSTER = 20  # instances on average, at least
+_PAIRS = 2**16  # to estimate the share among all pairs
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatedFalseNegatives(Result):
+    """Estimated share of in-batch pairs that are false negatives.
+
+    Attributes
+    ----------
+    values : float64 array, shape (n,)
+        Share in each batch.
+    prior : float
+        Estimated share among all pairs of the data set: the mean to expect of uniform batches.
+    method : {"positives", "clusters"}
+        What the estimate was made from.
+    """
+
+    prior: float
+    method: str
+
+    column = "estimated_false_negative_rate"
+    row = "batch"
+
+    def __repr__(self) -> str:
+        return (
+            f"EstimatedFalseNegatives(value={self.value:.3f}, prior={self.prior:.3f}, batches={len(self.values)}, "
+            f"method={self.method!r})"
+        )
+
+
+def estimate_false_negatives(
+    batches, embeddings, positives=None, *, ratio: float = 0.95, seed: int = 0
+) -> EstimatedFalseNegatives:
+    """Return an estimate of the share of false negatives within each batch, for data without labels.
+
+    With positives, j is a false negative of i if it is nearly as similar to i as i's own positive: the rule by which
+    retrieval trainers filter mined negatives (NV-Retriever: arXiv 2407.15831). Without, the data are clustered four
+    times, into 10 to 300 clusters by k-means; the chance that a pair is false is the share of the clusterings that
+    put both into one cluster. That ranks batches and settings, but the level depends on how many classes there are:
+    `benchmarks/README.md` has both for data with labels.
+
+    Parameters
+    ----------
+    batches : sequence of int sequences
+        Two or more distinct indices each.
+    embeddings : array or tensor, shape (N, d)
+        Embeddings of the instances, or of the queries of pairs; 200 or more without positives.
+    positives : array or tensor, shape (N, d), optional
+        Embeddings of each one's positive: the target of a query, or another view.
+    ratio : float
+        Share of the similarity to the own positive from which on a negative counts as false; only with positives.
+    seed : int
+        Random seed of the clusters, or of the pairs that `prior` is estimated from.
+
+    Raises
+    ------
+    ValueError, IndexError
+        For an index out of range, a batch of fewer than two, too few embeddings, positives of another shape, and NaN,
+        Inf or zero embeddings.
+
+    Examples
+    --------
+    >>> points = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]
+    >>> estimate_false_negatives([[0, 1], [0, 2]], points, positives=points).values.tolist()
+    [1.0, 0.0]
+    """
+    unit = _checks.embeddings("embeddings", embeddings).cpu()
+    batches = _checks.batches("batches", batches, len(unit))
+    ratio, seed = _checks.number("ratio", ratio, "(0, inf)"), _checks.seed(seed)
+    if positives is not None:
+        others = _checks.embeddings("positives", positives).cpu()
+        _checks.shape("positives", others, tuple(unit.shape), "that of the embeddings")
+        return _by_positives(batches, unit, others, ratio, seed)
+    low = _PER_CLUSTER * CLUSTERS[0]
+    if len(unit) < low:
+        raise ValueError(
+            f"embeddings must be {low} or more to be clustered, got {len(unit)}: give positives, or count with labels "
+            "(false_negative_rate)"
+        )
+    clusterings = [_clusters(unit.numpy(), n, seed) for n in CLUSTERS if n * _PER_CLUSTER <= len(unit)]
+    shares = [[same_label_share(codes[batch]) for batch in batches] for codes in clusterings]
+    prior = float(np.mean([class_prior(codes) for codes in clusterings]))
+    return EstimatedFalseNegatives(np.mean(shares, 0), prior, "clusters")
+
+
+def _by_positives(
+    batches: list[np.ndarray], queries: torch.Tensor, targets: torch.Tensor, ratio: float, seed: int
+) -> EstimatedFalseNegatives:
+    limits = ratio * torch.linalg.vecdot(queries, targets)
+    shares = []
+    for batch in map(torch.from_numpy, batches):
+        near = queries[batch] @ targets[batch].T >= limits[batch, None]
+        shares.append(near.fill_diagonal_(False).sum().item() / (len(batch) * (len(batch) - 1)))
+    rng = np.random.default_rng(seed)
+    first = rng.integers(len(queries), size=_PAIRS)
+    second = (first + rng.integers(1, len(queries), size=_PAIRS)) % len(queries)
+    near = torch.linalg.vecdot(queries[first], targets[second]) >= limits[first]
+    return EstimatedFalseNegatives(np.array(shares), near.float().mean().item(), "positives")
+
+
+def _clusters(unit: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """Return the cluster of each row by spherical k-means."""
+    import faiss
+
+    settings = {"niter": 15, "spherical": True, "min_points_per_centroid": 1, "max_points_per_centroid": 256}
+    kmeans = faiss.Kmeans(unit.shape[1], n_clusters, seed=seed % 2**31, **settings)
+    kmeans.train(np.ascontiguousarray(unit))
+    return kmeans.index.search(np.ascontiguousarray(unit), 1)[1][:, 0]
