@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from toolkit import _checks
 from toolkit.metrics import same_label_share
@@ -34,12 +35,12 @@ class Run:
         self.coverage = RunningCoverage(sampler.n, len(sampler))
         self.low_precision = precision == "bfloat16"
 
-    def steps(self, loader: Iterable) -> Iterator[History]:
+    def steps(self, loader: DataLoader) -> Iterator[History]:
         """Train on one batch after the other, epoch after epoch; yield the history after each."""
         began = time.perf_counter()
         while True:
             epoch = self.sampler.epoch  # with workers the sampler itself is ahead
-            for batch in loader:
+            for batch in _fetched(loader):
                 index, parts = self._unpack(batch)
                 loss, *embeddings = self._descend(parts)
                 with self.batches.clock():
@@ -173,6 +174,24 @@ class TimedBatches:
         """Return the seconds counted since the last call."""
         seconds, self.seconds = self.seconds, 0.0
         return seconds
+
+
+def _fetched(loader: DataLoader) -> Iterator:
+    """Yield the batches; name the worker where only its connection is known to have broken."""
+    batches, end = iter(loader), object()
+    while True:
+        try:
+            batch = next(batches, end)
+        except (ConnectionError, EOFError) as error:
+            if not loader.num_workers:
+                raise
+            raise RuntimeError(
+                f"a DataLoader worker could not be reached ({type(error).__name__}: {error}), as when it was killed: "
+                "look for a lack of memory, or use fewer workers (num_workers)"
+            ) from error
+        if batch is end:
+            return
+        yield batch
 
 
 def _mean_cosine(*sides: Tensor) -> float:
