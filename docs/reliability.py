@@ -15,11 +15,10 @@ def tallies(report: Path) -> dict[str, Counter]:
     for case in ElementTree.parse(report).iter("testcase"):
         properties = [(each.get("name"), each.get("value")) for each in case.iter("property")]
         kinds = [value for name, value in properties if name == "tried"]
-        if kinds and case.find("failure") is None and case.find("error") is None:
-            ends = {name: int(value) for name, value in properties if name != "tried"}
-            found.setdefault(kinds[0], Counter()).update(ends)
-        elif kinds:
-            found.setdefault(kinds[0], Counter()).update({"failed": 1})
+        if kinds:
+            ends = Counter({name: int(value) for name, value in properties if name != "tried"})
+            failed = case.find("failure") is not None or case.find("error") is not None
+            found.setdefault(kinds[0], Counter()).update(ends + Counter({"failed": failed}))
     return found
 
 

@@ -52,7 +52,7 @@ def test_the_page_gets_a_line_for_each_kind_and_keeps_the_rest(report, tmp_path,
     assert [lines[0], lines[-1]] == ["Before.", "After."]
     assert "an old table" not in lines
     assert "| damaged files | 1,004 | 1,002 refused with their name, 2 same |" in lines
-    assert "| kills | 1 | 1 failed |" in lines
+    assert "| kills | 4 | 3 resumed, 1 failed |" in lines
     assert any("4 tests, of which 1 failed" in line for line in lines)
 
 

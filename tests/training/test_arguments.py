@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from toy_task import make_task
 from training_runs import BATCH, DATA, SAMPLERS, N, assert_unchanged, make_model, run, snapshot
 
 from toolkit import UniformBatchSampler
-from toolkit.training import train
+from toolkit.training import Comparison, compare, train
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,31 @@ def test_a_collate_that_drops_items_is_fine():
 
     history, _ = run(3, data=Dropping(lambda i: (i, VIEWS[i], VIEWS[i])))
     assert len(history) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"samplers": 3}, "samplers must be names of samplers, got 3"),
+        ({"losses": 1.5}, "losses must be .* got 1.5"),
+        ({"seeds": 7}, "seeds must be .* got 7"),
+        ({"out": ["results.csv"]}, r"out must be the path of a file or None, got \['results.csv'\]"),
+        ({"progress": torch.empty(0)}, "progress must be True or False"),
+    ],
+)
+def test_bad_arguments_of_a_comparison(changed, message):
+    with pytest.raises(TypeError, match=message):
+        compare(make_task([]), **changed)
+
+
+@pytest.mark.parametrize("name", ["name", "model", "settings"])
+def test_names_of_a_task_are_texts(name):
+    with pytest.raises(TypeError, match=f"{name} must be a text, got 5"):
+        make_task([], **{name: 5})
+
+
+def test_a_baseline_is_the_name_of_a_sampler():
+    result = compare(make_task([]), seeds=[0], progress=False)
+    assert isinstance(result, Comparison)
+    with pytest.raises(ValueError, match=r"baseline must be one of .*, got \['uniform'\]"):
+        result.differences(["uniform"])

@@ -136,7 +136,7 @@ class GraphViews(Dataset):
 
     def __init__(self, graphs: Graphs, augmentation: Callable | None = None) -> None:
         self.graphs = graphs
-        self.augmentation = augmentation or GraphAugmentation()
+        self.augmentation = _checks.function("augmentation", augmentation) or GraphAugmentation()
 
     @property
     def labels(self) -> np.ndarray:

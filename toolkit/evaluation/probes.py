@@ -85,7 +85,7 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    seed = _checks.seed(seed)
+    seed = _checks.seed(seed) % 2**32  # scikit-learn takes no larger ones
     train, test = finite_matrix(train_features, "train_features"), finite_matrix(test_features, "test_features")
     labels, truth = _classes(train, train_labels, test, test_labels)
     classes, counts = np.unique(labels, return_counts=True)

@@ -44,7 +44,7 @@ def svm_accuracy(features, labels, kernel: str = "rbf", seed: int = 0) -> float:
     1.0
     """
     _checks.choice("kernel", kernel, ("rbf", "linear"))
-    seed = _checks.seed(seed)
+    seed = _checks.seed(seed) % 2**32  # scikit-learn takes no larger ones
     return _cross_validated(partial(_svm, kernel, seed), features, labels, seed)
 
 
@@ -59,7 +59,7 @@ def linear_fold_accuracy(features, labels, seed: int = 0) -> float:
     >>> linear_fold_accuracy(points, labels)
     1.0
     """
-    seed = _checks.seed(seed)
+    seed = _checks.seed(seed) % 2**32  # scikit-learn takes no larger ones
     return _cross_validated(
         lambda x, y, train, test: linear_accuracy(x[train], y[train], x[test], y[test], seed), features, labels, seed
     )
@@ -92,6 +92,8 @@ def _svm(kernel: str, seed: int, x: np.ndarray, codes: np.ndarray, train: np.nda
 
     if kernel == "rbf":
         spread = x.shape[1] * x[train].var()
+        if not np.isfinite(spread):
+            raise ValueError(f"features must have finite squares, got values up to {np.abs(x).max():.3g}")
         x = rbf_kernel(x, x[train], gamma=1 / spread if spread > 0 else 1)  # once for all fits
         machine = SVC(kernel="precomputed", cache_size=1000)
     else:

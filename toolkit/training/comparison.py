@@ -1,5 +1,6 @@
 """Samplers side by side: equal steps, equal seeds, paired differences."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -122,7 +123,7 @@ class Comparison:
     def _of(self, baseline: str) -> "pd.DataFrame":
         """Return the runs of a baseline, or raise if there are none."""
         runs = self._runs[self._runs.sampler != UNTRAINED]
-        if baseline not in set(runs.sampler):
+        if not isinstance(baseline, str) or baseline not in set(runs.sampler):
             raise ValueError(f"baseline must be one of {', '.join(runs.sampler.unique())}, got {baseline!r}")
         return runs[runs.sampler == baseline]
 
@@ -212,8 +213,11 @@ def compare(
     (Comparison(runs=2), ['random_walk'], True)
     """
     tasks = [task] if isinstance(task, Task) else list(task)
-    path = None if out is None else Path(out)
-    samplers = samplers if samplers is None else list(samplers)
+    if not (out is None or isinstance(out, (str, os.PathLike))):
+        raise TypeError(f"out must be the path of a file or None, got {out!r}")
+    path, progress = None if out is None else Path(out), _checks.flag("progress", progress)
+    samplers = samplers if samplers is None else _checks.listed("samplers", samplers, "names of samplers")
+    losses, seeds = (_checks.listed(*given) for given in (("losses", losses, "names"), ("seeds", seeds, "numbers")))
     runs = [(t, key) for seed in seeds for t in tasks for key in _keys(t, samplers, losses, seed)]
     if path:
         for t in tasks:
