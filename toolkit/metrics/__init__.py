@@ -10,6 +10,7 @@ from toolkit.metrics.false_negatives import (
     same_label_share,
 )
 from toolkit.metrics.frontier import Frontier, hardness_frontier
+from toolkit.metrics.gaps import LossGap, loss_gap
 from toolkit.metrics.graph import (
     Candidates,
     InDegrees,
@@ -19,7 +20,6 @@ from toolkit.metrics.graph import (
     worst_neighbor_ranks,
 )
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
-from toolkit.metrics.loss_gap import LossGap, loss_gap
 from toolkit.metrics.staleness import Staleness, graph_staleness
 from toolkit.metrics.variety import Variety, batch_variety
 
