@@ -34,7 +34,7 @@ NEVER_IMPORTED = {
     "ruff",
     "ty",
 }
-OURS = {"toolkit", "benchmarks", "tests", "toy_sampler"}  # the last one is written by a test
+OURS = {"toolkit", "benchmarks", "tests", "toy_sampler", "docs"}  # the last one is written by a test
 IMPORTERS = ("importorskip", "find_spec")
 HEAVY = ("numba", "faiss", "umap", "networkx", "sklearn", "torchvision", "matplotlib", "ipywidgets", "pandas")
 LARGEST = 8 * 2**20
