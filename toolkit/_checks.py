@@ -66,6 +66,17 @@ def choice(name: str, value, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def text(name: str, value) -> str:
+    """Return `value`, or raise unless it is a str that can be written to a file."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text, got {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be Unicode, got half a character (a lone surrogate) in {value!r}") from None
+    return str(value)
+
+
 def flag(name: str, value) -> bool:
     """Return `value` as a bool, or raise unless it is True or False."""
     if not isinstance(value, (bool, np.bool_)):

@@ -89,10 +89,12 @@ def test_a_collate_that_drops_items_is_fine():
         ({"seeds": 7}, "seeds must be .* got 7"),
         ({"out": ["results.csv"]}, r"out must be the path of a file or None, got \['results.csv'\]"),
         ({"progress": torch.empty(0)}, "progress must be True or False"),
+        ({"out": ""}, "out must be a file, got the folder ''"),
+        ({"losses": ["half a character \ud800"]}, "losses must be Unicode, got half a character"),
     ],
 )
 def test_bad_arguments_of_a_comparison(changed, message):
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         compare(make_task([]), **changed)
 
 

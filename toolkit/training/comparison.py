@@ -215,9 +215,12 @@ def compare(
     tasks = [task] if isinstance(task, Task) else list(task)
     if not (out is None or isinstance(out, (str, os.PathLike))):
         raise TypeError(f"out must be the path of a file or None, got {out!r}")
+    if out is not None and Path(out).is_dir():
+        raise ValueError(f"out must be a file, got the folder {os.fspath(out)!r}: add a file name")
     path, progress = None if out is None else Path(out), _checks.flag("progress", progress)
     samplers = samplers if samplers is None else _checks.listed("samplers", samplers, "names of samplers")
-    losses, seeds = (_checks.listed(*given) for given in (("losses", losses, "names"), ("seeds", seeds, "numbers")))
+    losses = [_checks.text("losses", name) for name in _checks.listed("losses", losses, "names")]
+    seeds = _checks.listed("seeds", seeds, "numbers")
     runs = [(t, key) for seed in seeds for t in tasks for key in _keys(t, samplers, losses, seed)]
     if path:
         for t in tasks:

@@ -80,9 +80,7 @@ class Task:
         for name in ("steps", "batch_size", "curve_every"):
             object.__setattr__(self, name, _checks.integer(name, getattr(self, name), 1))
         for name in ("name", "model", "settings"):
-            if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a text, got {getattr(self, name)!r}")
-            object.__setattr__(self, name, str(getattr(self, name)))
+            object.__setattr__(self, name, _checks.text(name, getattr(self, name)))
         for name in ("make_optimizer", "curve"):
             _checks.function(name, getattr(self, name))
         for name in ("training", "sampler_settings", "samplers"):
