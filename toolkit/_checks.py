@@ -270,6 +270,12 @@ def embeddings(name: str, values, rows=None) -> torch.Tensor:
     return (_floating(tensor) / lengths[:, None]).float()
 
 
+def sides(name: str, first, other: str, second) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return two sides of the same shape, or one and None, as `embeddings` on the CPU."""
+    one, two = embeddings(name, first).cpu(), None if second is None else embeddings(other, second).cpu()
+    return one, None if two is None else shape(other, two, tuple(one.shape), f"that of the {name}")
+
+
 def shape(name: str, array, expected: tuple[int, ...], meaning: str):
     """Return `array`, or raise unless it has the shape `expected`, which `meaning` explains."""
     if tuple(array.shape) != expected:

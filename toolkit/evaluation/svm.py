@@ -93,7 +93,7 @@ def _svm(kernel: str, seed: int, x: np.ndarray, codes: np.ndarray, train: np.nda
     if kernel == "rbf":
         spread = x.shape[1] * x[train].var()
         if not np.isfinite(spread):
-            raise ValueError(f"features must have finite squares, got values up to {np.abs(x).max():.3g}")
+            raise ValueError(f"features must have finite squares, got values up to {np.abs(x).max():.1e}: scale them")
         x = rbf_kernel(x, x[train], gamma=1 / spread if spread > 0 else 1)  # once for all fits
         machine = SVC(kernel="precomputed", cache_size=1000)
     else:

@@ -201,9 +201,10 @@ class ProximityGraphExplorer(MapExplorer):
     def _show_instance(self) -> None:
         index = self.instance.value
         neighbors, similarities, candidates, others = self.neighborhood()
-        low, high = min(others.min(), similarities.min()), max(others.max(), similarities.max())
-        # Of instances that are all alike, the bins would have no width.
-        span = (float(low), float(high)) if high - low > 1e-6 else (float(low) - 0.01, float(high) + 0.01)
+        both = np.concatenate([others, similarities])
+        span = float(both.min()), float(both.max())
+        if span[1] - span[0] < 1e-6:  # of instances that are all alike: bins need a width
+            span = span[0] - 0.01, span[1] + 0.01
         lines = [f"in-degree {self.degrees.values[index]}, mean {self.graph.n_neighbors}"]
         same = np.zeros(len(neighbors), np.uint8)
         if self._codes is None:

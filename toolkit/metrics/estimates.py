@@ -77,12 +77,10 @@ def estimate_false_negatives(
     >>> estimate_false_negatives([[0, 1], [0, 2]], points, positives=points).values.tolist()
     [1.0, 0.0]
     """
-    unit = _checks.embeddings("embeddings", embeddings).cpu()
+    unit, others = _checks.sides("embeddings", embeddings, "positives", positives)
     batches = _checks.batches("batches", batches, len(unit))
     ratio, seed = _checks.number("ratio", ratio, "(0, inf)"), _checks.seed(seed)
-    if positives is not None:
-        others = _checks.embeddings("positives", positives).cpu()
-        _checks.shape("positives", others, tuple(unit.shape), "that of the embeddings")
+    if others is not None:
         return _by_positives(batches, unit, others, ratio, seed)
     low = _PER_CLUSTER * CLUSTERS[0]
     if len(unit) < low:

@@ -60,10 +60,7 @@ def loss_gap(batches, queries, targets=None, temperature: float = 0.1) -> LossGa
     >>> loss_gap([[0, 1, 2, 3]], points)
     LossGap(value=0.000, batches=1)
     """
-    first = _checks.embeddings("queries", queries).cpu()
-    second = None if targets is None else _checks.embeddings("targets", targets).cpu()
-    if second is not None:
-        _checks.shape("targets", second, tuple(first.shape), "that of the queries")
+    first, second = _checks.sides("queries", queries, "targets", targets)
     batches = [torch.from_numpy(batch) for batch in _checks.batches("batches", batches, len(first))]
     temperature = _checks.number("temperature", temperature, "(0, inf)")
     sides = [(first, first)] if second is None else [(first, second), (second, first)]

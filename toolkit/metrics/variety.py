@@ -53,11 +53,8 @@ def batch_variety(batches, embeddings, targets=None) -> Variety:
     >>> batch_variety([[0, 1], [2, 3]], points).values.round(3).tolist()
     [2.0, 1.0]
     """
-    vectors = _checks.embeddings("embeddings", embeddings).cpu()
-    if targets is not None:
-        others = _checks.embeddings("targets", targets).cpu()
-        _checks.shape("targets", others, tuple(vectors.shape), "that of the queries")
-        vectors = join_pairs(vectors, others)
+    vectors, others = _checks.sides("embeddings", embeddings, "targets", targets)
+    vectors = vectors if others is None else join_pairs(vectors, others)
     batches = _checks.batches("batches", batches, len(vectors))
     return Variety(np.array([_effective_rank(vectors[torch.from_numpy(batch)]) for batch in batches]))
 
