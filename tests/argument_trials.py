@@ -1,7 +1,7 @@
 """Odd arguments to all public functions, one at a time, and what became of each call.
 
 ``python -m argument_trials N SEED [quick]`` prints one JSON line a call, of N drawn at random, 0 being all. It runs
-in a separate process, because a crash of the interpreter is one of the outcomes.
+in a separate process, because a call might crash the interpreter.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 ``python -m damage_trials N KIND...`` prints a line of JSON for each of N damaged files of each kind: "refused" by an
 error that names the file, the "same" as the whole file, "other" content, or "unclear". It runs in a process of its own,
-because a crash of the interpreter is one of the outcomes.
+because reading a file might crash the interpreter.
 """
 
 import json

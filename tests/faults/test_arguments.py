@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,7 +22,10 @@ def outcomes(*arguments):
     paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     settings = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, str(TESTS / "argument_trials.py"), *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
+    with TemporaryDirectory() as folder:  # some calls write files there
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | settings, capture_output=True, text=True, check=False
+        )
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -13,7 +13,7 @@ _SCORES = 2**24  # held at once
 
 @dataclass(frozen=True, eq=False)
 class LossGap(Result):
-    """InfoNCE with all targets of the data set minus InfoNCE with those of the batch, in nats.
+    """InfoNCE against the whole data set minus InfoNCE against the batch, in nats.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ def loss_gap(batches, queries, targets=None, temperature: float = 0.1) -> LossGa
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.
     temperature : float
-        That of the loss, positive.
+        Temperature of the loss; positive.
 
     Raises
     ------
