@@ -43,7 +43,11 @@ class Pixels(nn.Module):
 
 def make_task(name: str, model: str, preset: VisionPreset, root: Path | None) -> Task:
     """Return the task of one data set and model; `name` may also be a folder of images."""
-    data = SETS[name](root) if name in SETS else vision.image_folder(name)
+    return task_of(name, SETS[name](root) if name in SETS else vision.image_folder(name), model, preset)
+
+
+def task_of(name: str, data: ImageData, model: str, preset: VisionPreset) -> Task:
+    """Return the task of images that are loaded."""
     augmentation = simclr_augmentation((preset.crop, 1.0)) if name in SETS else imagenet_augmentation()
 
     def make_optimizer(network: nn.Module):
