@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.metrics import estimate_false_negatives, false_negative_rate
-from toolkit.metrics.false_negatives import class_prior
+from toolkit.metrics import class_prior
 
 RNG = np.random.default_rng(0)
 CLASSES = RNG.integers(0, 40, 1500)

@@ -2,13 +2,7 @@
 
 from toolkit.metrics.coverage import Coverage, batch_coverage
 from toolkit.metrics.estimates import EstimatedFalseNegatives, estimate_false_negatives
-from toolkit.metrics.false_negatives import (
-    FalseNegatives,
-    class_prior,
-    false_negative_rate,
-    same_label,
-    same_label_share,
-)
+from toolkit.metrics.false_negatives import FalseNegatives, false_negative_rate, same_label
 from toolkit.metrics.frontier import Frontier, hardness_frontier
 from toolkit.metrics.gaps import LossGap, loss_gap
 from toolkit.metrics.graph import (
@@ -21,7 +15,9 @@ from toolkit.metrics.graph import (
 )
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
 from toolkit.metrics.staleness import Staleness, graph_staleness
+from toolkit.metrics.suggestion import Suggestion, suggest_settings
 from toolkit.metrics.variety import Variety, batch_variety
+from toolkit.proximity.false_negatives import class_prior, same_label_share
 
 __all__ = [
     "Candidates",
@@ -34,6 +30,7 @@ __all__ = [
     "LossGap",
     "SameLabelEdges",
     "Staleness",
+    "Suggestion",
     "Variety",
     "batch_coverage",
     "batch_hardness",
@@ -49,5 +46,6 @@ __all__ = [
     "same_label",
     "same_label_edges",
     "same_label_share",
+    "suggest_settings",
     "worst_neighbor_ranks",
 ]

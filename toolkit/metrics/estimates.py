@@ -2,16 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-
 from toolkit import _checks
 from toolkit._result import Result
-from toolkit.metrics.false_negatives import class_prior, same_label_share
-
-CLUSTERS = (10, 30, 100, 300)
-_PER_CLUSTER = 20  # instances on average, at least
-_PAIRS = 2**16  # to estimate the share among all pairs
+from toolkit.proximity.false_negatives import CLUSTERS, PER_CLUSTER, RATIO, ByClusters, ByPositives
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +35,7 @@ class EstimatedFalseNegatives(Result):
 
 
 def estimate_false_negatives(
-    batches, embeddings, positives=None, *, ratio: float = 0.95, seed: int = 0
+    batches, embeddings, positives=None, *, ratio: float = RATIO, seed: int = 0
 ) -> EstimatedFalseNegatives:
     """Return an estimate of the share of false negatives within each batch, for data without labels.
 
@@ -80,40 +73,11 @@ def estimate_false_negatives(
     unit, others = _checks.sides("embeddings", embeddings, "positives", positives)
     batches = _checks.batches("batches", batches, len(unit))
     ratio, seed = _checks.number("ratio", ratio, "(0, inf)"), _checks.seed(seed)
-    if others is not None:
-        return _by_positives(batches, unit, others, ratio, seed)
-    low = _PER_CLUSTER * CLUSTERS[0]
-    if len(unit) < low:
+    low = PER_CLUSTER * CLUSTERS[0]
+    if others is None and len(unit) < low:
         raise ValueError(
             f"embeddings must be {low} or more to be clustered, got {len(unit)}: give positives, or count with labels "
             "(false_negative_rate)"
         )
-    clusterings = [_clusters(unit.numpy(), n, seed) for n in CLUSTERS if n * _PER_CLUSTER <= len(unit)]
-    shares = [[same_label_share(codes[batch]) for batch in batches] for codes in clusterings]
-    prior = float(np.mean([class_prior(codes) for codes in clusterings]))
-    return EstimatedFalseNegatives(np.mean(shares, 0), prior, "clusters")
-
-
-def _by_positives(
-    batches: list[np.ndarray], queries: torch.Tensor, targets: torch.Tensor, ratio: float, seed: int
-) -> EstimatedFalseNegatives:
-    limits = ratio * torch.linalg.vecdot(queries, targets)
-    shares = []
-    for batch in map(torch.from_numpy, batches):
-        near = queries[batch] @ targets[batch].T >= limits[batch, None]
-        shares.append(near.fill_diagonal_(False).sum().item() / (len(batch) * (len(batch) - 1)))
-    rng = np.random.default_rng(seed)
-    first = rng.integers(len(queries), size=_PAIRS)
-    second = (first + rng.integers(1, len(queries), size=_PAIRS)) % len(queries)
-    near = torch.linalg.vecdot(queries[first], targets[second]) >= limits[first]
-    return EstimatedFalseNegatives(np.array(shares), near.float().mean().item(), "positives")
-
-
-def _clusters(unit: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    """Return the cluster of each row by spherical k-means."""
-    import faiss
-
-    settings = {"niter": 15, "spherical": True, "min_points_per_centroid": 1, "max_points_per_centroid": 256}
-    kmeans = faiss.Kmeans(unit.shape[1], n_clusters, seed=seed % 2**31, **settings)
-    kmeans.train(np.ascontiguousarray(unit))
-    return kmeans.index.search(np.ascontiguousarray(unit), 1)[1][:, 0]
+    counter = ByClusters(unit, seed) if others is None else ByPositives(unit, others, ratio, seed)
+    return EstimatedFalseNegatives(counter.rates(batches), counter.prior, counter.method)

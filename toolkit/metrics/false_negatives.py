@@ -6,6 +6,7 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit._result import Result
+from toolkit.proximity.false_negatives import ByLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +64,8 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     """
     codes = _checks.labels("labels", labels, _checks.length("labels", labels))
     batches = _checks.batches("batches", batches, len(codes))
-    shares = np.array([same_label_share(codes[batch]) for batch in batches])
-    return FalseNegatives(shares, class_prior(codes), int((codes < 0).sum()))
-
-
-def class_prior(codes: np.ndarray) -> float:
-    """Return the share of pairs with the same label among all instances, or raise if fewer than two have one."""
-    if (codes >= 0).sum() < 2:
-        raise ValueError(f"labels must be known of 2 instances or more, got {(codes >= 0).sum()} of {len(codes)}")
-    return same_label_share(codes)
-
-
-def same_label_share(codes: np.ndarray) -> float:
-    """Return the share of pairs of instances with the same code, those without a label (-1) left out; NaN of none."""
-    counts = np.bincount(codes + 1)[1:]
-    n = counts.sum()
-    return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
+    counter = ByLabels(codes)
+    return FalseNegatives(counter.rates(batches), counter.prior, int((codes < 0).sum()))
 
 
 def same_label(codes: np.ndarray, first, second) -> np.ndarray:

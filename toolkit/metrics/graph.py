@@ -7,7 +7,8 @@ import numpy as np
 from toolkit import _checks
 from toolkit._result import Result, mean_interval
 from toolkit.engine.linking import candidate_blocks
-from toolkit.metrics.false_negatives import class_prior, same_label
+from toolkit.metrics.false_negatives import same_label
+from toolkit.proximity.false_negatives import class_prior
 from toolkit.proximity.graph import ProximityGraph
 
 

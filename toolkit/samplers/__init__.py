@@ -1,6 +1,7 @@
 """Batch samplers: what goes into ``DataLoader(dataset, batch_sampler=...)``."""
 
 from toolkit.samplers.base import BatchSampler
+from toolkit.samplers.budget import Budget, Choice
 from toolkit.samplers.knn import KNNBatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.random_walk import RandomWalkBatchSampler
@@ -11,6 +12,8 @@ from toolkit.samplers.uniform import UniformBatchSampler
 __all__ = [
     "SAMPLERS",
     "BatchSampler",
+    "Budget",
+    "Choice",
     "KNNBatchSampler",
     "OnlineBatchSampler",
     "RandomWalkBatchSampler",

@@ -14,6 +14,10 @@ from toolkit.engine.walking import cut_into_batches, fill_batches, random_states
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.sizes import check_skip, fresh_candidates, graph_size
 from toolkit.proximity.walks import WalkStats
+from toolkit.samplers.budget import Budget, Choice
+from toolkit.samplers.choosing import choose
+from toolkit.samplers.ease import warn_of_ease
+from toolkit.samplers.measuring import measurer
 from toolkit.samplers.online import OnlineBatchSampler
 
 _ARRAYS = "neighbors", "similarities", "skipped"
@@ -37,9 +41,13 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     n_candidates : int, optional
         Random candidates per instance (M), capped at N - 1; by default 1,000.
     n_neighbors : int, optional
-        Candidates kept as neighbours (K), at most M; by default a tenth of them.
-    restart : float or callable
-        Probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
+        Candidates kept as neighbours (K), at most M; by default a tenth of them. If `restart` is a budget, the walk
+        uses only the most similar of them, as many as suit the budget.
+    restart : "auto", Budget, float or callable
+        ``"auto"``: after each rebuild, the restart probability and the number of neighbours are chosen anew, for the
+        hardest batches that are estimated to lose at most a tenth of a shuffle's true negatives. A
+        `toolkit.samplers.Budget` sets other limits, or counts by labels; `chosen` tells what was chosen. Otherwise the
+        probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
         epochs) such as `toolkit.proximity.LinearRestart`.
     refresh_every : int
         Batches between rebuilds of the graph (t).
@@ -104,7 +112,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         *,
         n_candidates: int | None = None,
         n_neighbors: int | None = None,
-        restart: float | Callable[[int], float] = 0.2,
+        restart: str | Budget | float | Callable[[int], float] = "auto",
         refresh_every: int = 100,
         refresh: str = "blocking",
         warmup_epochs: int = 1,
@@ -124,14 +132,26 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
         self.fresh = fresh
         fresh_candidates(fresh, skip=self.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
-        self.restart = restart if callable(restart) else _checks.restart_probability("restart", restart)
+        self.restart = _checked_restart(restart, self.n)
+        self.chosen: Choice | None = None  # what the budget led to; None without one, and before the first graph
         self.graph: ProximityGraph | None = None
         self._next_graph: Future[ProximityGraph] | None = None
         self.stats = WalkStats()
         self._warned = False
+        self._warned_of_budget = False
+        self._judged = False  # whether hardness was compared with a shuffle's
+
+    @property
+    def budget(self) -> Budget | None:
+        """What `restart` allows, None if it is a probability."""
+        if isinstance(self.restart, Budget):
+            return self.restart
+        return Budget() if self.restart == "auto" else None
 
     def restart_at(self, batch: int) -> float:
-        """Return the restart probability of batch number `batch` of this epoch."""
+        """Return the restart probability of batch number `batch` of this epoch; NaN if it is yet to be chosen."""
+        if self.budget is not None:
+            return self.chosen.restart if self.chosen else float("nan")
         step = self.epoch * len(self) + batch
         return _checks.restart_probability("restart", self.restart(step) if callable(self.restart) else self.restart)
 
@@ -149,6 +169,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
                 self._next_graph = pool.submit(self._built, self.bank.vectors.clone(), seed, n_threads=1)
                 pool.shutdown(wait=False)
         self._warn_of_rules()
+        if self.budget is not None:
+            self.chosen = self._choose(self.budget, seed)
 
     def _built(self, vectors: torch.Tensor, seed: int, n_threads: int | None = None) -> ProximityGraph:
         """Return the next graph."""
@@ -186,34 +208,65 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return self._changed or self._next_graph is not None
 
     def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
-        plan = self._plan_partition if self.coverage == "partition" else self._plan_walks
-        queue, stats = plan(planned)
+        queue, stats = self._walk(planned, self._neighbors, self.restart_at)
         self.stats += stats
-        return queue.ravel()
+        if not self._judged:
+            self._judged = True
+            warn_of_ease(self, queue)
+        return queue
 
-    def _plan_walks(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
+    def _choose(self, budget: Budget, seed: int) -> Choice:
+        """Return settings within the budget."""
+        bank, graph = self.bank, self.graph
+        assert graph is not None, "settings are chosen after a build"
+        counter = budget.counter(bank.vectors, bank.paired, seed)
+        measure = measurer(graph, bank.vectors, counter, self.batch_size, self.coverage, seed)
+        limits = budget.limits(counter.prior)
+        chosen = choose(limits, measure, self.n_neighbors, self.chosen)
+        self._warn_of_budget(chosen, limits)
+        return chosen
+
+    def _warn_of_budget(self, chosen: Choice, limits: tuple[float, float]) -> None:
+        """Warn once if no settings keep to the limits."""
+        if self._warned_of_budget or (chosen.false_negative_rate <= limits[0] and chosen.hardness <= limits[1]):
+            return
+        self._warned_of_budget = True
+        warnings.warn(
+            f"{type(self).__name__}: no settings of the walk keep to restart={self.restart!r}, which allows "
+            f"{limits[0]:.1%} false negatives and a hardness of {limits[1]:.3f}; the easiest have "
+            f"{chosen.false_negative_rate:.1%} and {chosen.hardness:.3f}: use more than n_neighbors={self.n_neighbors} "
+            f"of n_candidates={self.n_candidates}, or higher limits",
+            stacklevel=5,
+        )
+
+    def _walk(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
+        """Return the batches that are due, one after the other."""
+        plan = self._plan_partition if self.coverage == "partition" else self._plan_walks
+        queue, stats = plan(planned, neighbors, restart_at)
+        return queue.ravel(), stats
+
+    def _plan_walks(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
         chunk = self._chunk()
         starts = self._rng(1).permutation(self.n)[chunk]
         states = random_states(len(self), self.seed, self.epoch, 2)[chunk]
-        restarts = self._restarts(chunk)
-        batches, *counts = fill_batches(self._neighbors, starts, self.batch_size, restarts, states, self.groups)
+        restarts = np.array([restart_at(batch) for batch in chunk])
+        batches, *counts = fill_batches(neighbors, starts, self.batch_size, restarts, states, self.groups)
         return batches, WalkStats(len(batches), *counts)
 
-    def _plan_partition(self, planned: np.ndarray) -> tuple[np.ndarray, WalkStats]:
+    def _plan_partition(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
         first = self._position
         order = self._rng(3, first).permutation(planned[planned >= 0] if len(planned) else self.n)
-        restarts = self._restarts(range(first, first + -(-len(order) // self.batch_size)))
+        restarts = np.array([restart_at(batch) for batch in range(first, first + -(-len(order) // self.batch_size))])
         state = random_states(1, self.seed, self.epoch, 4, first)[0]
-        queue, *counts = cut_into_batches(self._neighbors, order, self.batch_size, restarts, state, self.groups)
+        queue, *counts = cut_into_batches(neighbors, order, self.batch_size, restarts, state, self.groups)
         return queue, WalkStats(len(restarts), *counts)
 
     @property
     def _neighbors(self) -> np.ndarray:
+        """The neighbours that walks go to."""
         assert self.graph is not None, "batches are planned after the first build"
-        return self.graph.neighbors
-
-    def _restarts(self, batches: range) -> np.ndarray:
-        return np.array([self.restart_at(batch) for batch in batches])
+        narrower = self.chosen is not None and self.chosen.n_neighbors < self.graph.n_neighbors
+        return (self.graph.narrow(self.chosen.n_neighbors) if narrower else self.graph).neighbors
 
     def state_dict(self) -> dict:
         """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan.
@@ -222,7 +275,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         """
         next_graph = None if self._next_graph is None else self._next_graph.result()
         graphs = {"graph": _graph_state(self.graph), "next_graph": _graph_state(next_graph)}
-        return super().state_dict() | graphs | {"stats": asdict(self.stats)}
+        chosen = None if self.chosen is None else asdict(self.chosen)
+        return super().state_dict() | graphs | {"chosen": chosen, "stats": asdict(self.stats)}
 
     def _parse(self, state: dict) -> dict:
         parts = super()._parse(state)
@@ -230,7 +284,18 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         future = None if next_graph is None else Future()
         if future is not None:
             future.set_result(next_graph)
-        return parts | {"graph": graph, "_next_graph": future, "stats": WalkStats(**state["stats"])}
+        chosen, stats = self._choice_of(state.get("chosen")), WalkStats(**state["stats"])
+        parts |= {"graph": graph, "_next_graph": future, "chosen": chosen, "stats": stats}
+        return parts | {"_judged": graph is not None}
+
+    def _choice_of(self, state: dict | None) -> Choice | None:
+        """Return the choice that a state holds, or raise unless it may be one."""
+        if state is None:
+            return None
+        choice = Choice(**state)
+        _checks.integer("n_neighbors", choice.n_neighbors, 1, self.n_neighbors)
+        _checks.restart_probability("restart", choice.restart)
+        return choice
 
     def _graph_of(self, state: dict | None, paired: bool) -> ProximityGraph | None:
         """Return the graph of `_graph_state`."""
@@ -243,6 +308,17 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return ProximityGraph(
             **arrays, **numbers, n_candidates=self.n_candidates, rules=replace(self._rules, paired=paired)
         )
+
+
+def _checked_restart(restart, n: int):
+    """Return what `restart` may be, or raise."""
+    if isinstance(restart, Budget):
+        if restart.labels is not None:
+            _checks.shape("labels", restart.labels, (n,), "one per instance")
+        return restart
+    if isinstance(restart, str) and restart != "auto":
+        raise ValueError(f'restart must be "auto", a Budget, a probability or a function of the batch, got {restart!r}')
+    return restart if callable(restart) or isinstance(restart, str) else _checks.restart_probability("restart", restart)
 
 
 def _graph_state(graph: ProximityGraph | None) -> dict | None:

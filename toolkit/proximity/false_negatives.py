@@ -1,0 +1,106 @@
+"""Three ways to tell which in-batch pairs are false negatives: by labels, or without them by positives or clusters."""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+
+CLUSTERS = (10, 30, 100, 300)
+PER_CLUSTER = 20  # instances on average, at least
+RATIO = 0.95  # of the similarity to the own positive, from which on a negative counts as false
+_PAIRS = 2**16  # to estimate the share among all pairs
+
+
+class Counter(Protocol):
+    """Counts the false negatives of batches, or estimates them.
+
+    Attributes
+    ----------
+    method : {"labels", "positives", "clusters"}
+        What it goes by.
+    prior : float
+        Share among all pairs of the data set: the mean to expect of uniform batches.
+    """
+
+    method: str
+    prior: float
+
+    def rates(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the share of false negatives among the pairs of each batch; NaN where none is known."""
+        ...
+
+
+class ByLabels:
+    """Pairs with the same label."""
+
+    method = "labels"
+
+    def __init__(self, codes: np.ndarray) -> None:
+        self.codes, self.prior = codes, class_prior(codes)
+
+    def rates(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the share of each batch."""
+        return np.array([same_label_share(self.codes[batch]) for batch in batches])
+
+
+class ByPositives:
+    """Negatives that are nearly as similar to a query as its own target (NV-Retriever: arXiv 2407.15831)."""
+
+    method = "positives"
+
+    def __init__(self, queries: torch.Tensor, targets: torch.Tensor, ratio: float = RATIO, seed: int = 0) -> None:
+        self.queries, self.targets = queries, targets
+        self.limits = ratio * torch.linalg.vecdot(queries, targets)
+        rng = np.random.default_rng(seed)
+        first = rng.integers(len(queries), size=_PAIRS)
+        second = (first + rng.integers(1, len(queries), size=_PAIRS)) % len(queries)
+        near = torch.linalg.vecdot(queries[first], targets[second]) >= self.limits[first]
+        self.prior = near.float().mean().item()
+
+    def rates(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the share of each batch."""
+        shares = []
+        for batch in map(torch.from_numpy, batches):
+            near = self.queries[batch] @ self.targets[batch].T >= self.limits[batch, None]
+            shares.append(near.fill_diagonal_(False).sum().item() / (len(batch) * (len(batch) - 1)))
+        return np.array(shares)
+
+
+class ByClusters:
+    """Pairs that share a cluster, averaged over several clusterings by spherical k-means."""
+
+    method = "clusters"
+
+    def __init__(self, unit: torch.Tensor, seed: int = 0) -> None:
+        vectors = np.ascontiguousarray(unit.numpy())
+        sizes = [n for n in CLUSTERS if n * PER_CLUSTER <= len(vectors)] or [max(len(vectors) // PER_CLUSTER, 1)]
+        self.each = [ByLabels(_clusters(vectors, n, seed)) for n in sizes]
+        self.prior = float(np.mean([each.prior for each in self.each]))
+
+    def rates(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the share of each batch."""
+        return np.mean([each.rates(batches) for each in self.each], 0)
+
+
+def class_prior(codes: np.ndarray) -> float:
+    """Return the share of pairs with the same label among all instances, or raise if fewer than two have one."""
+    if (codes >= 0).sum() < 2:
+        raise ValueError(f"labels must be known of 2 instances or more, got {(codes >= 0).sum()} of {len(codes)}")
+    return same_label_share(codes)
+
+
+def same_label_share(codes: np.ndarray) -> float:
+    """Return the share of pairs of instances with the same code, those without a label (-1) left out; NaN of none."""
+    counts = np.bincount(codes + 1)[1:]
+    n = counts.sum()
+    return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
+
+
+def _clusters(unit: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """Return the cluster of each row by spherical k-means."""
+    import faiss
+
+    settings = {"niter": 10, "spherical": True, "min_points_per_centroid": 1, "max_points_per_centroid": 64}
+    kmeans = faiss.Kmeans(unit.shape[1], n_clusters, seed=seed % 2**31, **settings)
+    kmeans.train(unit)
+    return kmeans.index.search(unit, 1)[1][:, 0]

@@ -1,0 +1,102 @@
+"""A budget for batches: how hard they may be, and with how many false negatives."""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from toolkit import _checks
+from toolkit.proximity.false_negatives import ByClusters, ByLabels, ByPositives, Counter
+
+LOST = 0.1  # share of a shuffle's true negatives that a batch may lose, by default
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """What the batches of a random walk may cost: the hardest batches within it are chosen, again at each rebuild.
+
+    Pass it as ``RandomWalkBatchSampler(..., restart=Budget(...))``; ``restart="auto"`` is ``Budget()``. False negatives
+    are counted by `labels` if given, or else estimated: for pairs by their targets, otherwise by clusters
+    (`toolkit.metrics.estimate_false_negatives`).
+
+    Parameters
+    ----------
+    false_negatives : float, optional
+        Largest share of in-batch pairs that may be false negatives, in (0, 1]. By default, a tenth of the true
+        negatives of a shuffle may be lost: chance + 0.1 (1 - chance). With `hardness` alone there is no limit.
+    hardness : float, optional
+        Mean cosine similarity of in-batch pairs to stay below, in (-1, 1].
+    labels : array, shape (N,), optional
+        Labels of one kind; None, NaN or -1 where there is none. They choose settings, never instances.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For numbers out of their ranges, and labels of several kinds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit import RandomWalkBatchSampler
+    >>> from toolkit.samplers import Budget
+    >>> labels = np.arange(2000) % 20
+    >>> points = np.random.default_rng(0).normal(size=(2000, 16)) + 2 * np.eye(20, 16)[labels]
+    >>> budget = Budget(false_negatives=0.15, labels=labels)
+    >>> sampler = RandomWalkBatchSampler.from_embeddings(points, batch_size=50, restart=budget)
+    >>> batches = list(sampler)
+    >>> 0.12 < sampler.chosen.false_negative_rate <= 0.15
+    True
+    """
+
+    false_negatives: float | None = None
+    hardness: float | None = None
+    labels: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        intervals = {"false_negatives": "(0, 1]", "hardness": "(-1, 1]"}
+        for name, interval in intervals.items():
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _checks.number(name, getattr(self, name), interval))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _checks.labels("labels", self.labels, len(self.labels)))
+
+    def __repr__(self) -> str:
+        labels = None if self.labels is None else f"{len(self.labels)} with CRC {zlib.crc32(self.labels.tobytes()):08x}"
+        return f"Budget(false_negatives={self.false_negatives}, hardness={self.hardness}, labels={labels})"
+
+    def counter(self, vectors: torch.Tensor, paired: bool, seed: int) -> Counter:
+        """Return what counts false negatives among instances with these unit rows."""
+        if self.labels is not None:
+            return ByLabels(self.labels)
+        if paired:
+            queries, targets = (torch.nn.functional.normalize(side.cpu()) for side in vectors.chunk(2, 1))
+            return ByPositives(queries, targets, seed=seed)
+        return ByClusters(vectors.cpu(), seed)
+
+    def limits(self, prior: float) -> tuple[float, float]:
+        """Return the largest false-negative rate and hardness, where `prior` is the rate of a shuffle."""
+        rate = self.false_negatives
+        if rate is None:
+            rate = 1.0 if self.hardness is not None else prior + LOST * (1 - prior)
+        return rate, 1.0 if self.hardness is None else self.hardness
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Settings of the walk, with what their batches were found to be like.
+
+    Attributes
+    ----------
+    n_neighbors : int
+    restart : float
+    hardness : float
+        Mean cosine similarity of in-batch pairs, in the embeddings that the graph was built from.
+    false_negative_rate : float
+        Share of in-batch pairs, by labels or estimated.
+    """
+
+    n_neighbors: int
+    restart: float
+    hardness: float
+    false_negative_rate: float

@@ -1,0 +1,89 @@
+"""The settings of a walk that give the hardest batches within limits."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise, product
+from operator import attrgetter
+
+import numpy as np
+
+from toolkit.samplers.budget import Choice
+
+RESTARTS = (0.1, 0.5, 0.9)
+_PARTS, _FEWEST = (1, 2, 4, 8, 20), 5
+_CROSSINGS, _HALVINGS = 3, 3
+_CLOSE_TO = 0.9  # of a limit: near enough to leave the settings as they are
+
+Measure = Callable[[int, float], Choice]
+
+
+def choose(limits: tuple[float, float], measure: Measure, n_neighbors: int, last: Choice | None) -> Choice:
+    """Return the settings of the hardest batches within the limits, of at most `n_neighbors` neighbours.
+
+    The last choice stays while it is near its limit; else only settings next to it are tried.
+    """
+    if last is None:
+        return search(limits, measure, grid(n_neighbors))[0]
+    again = measure(last.n_neighbors, last.restart)
+    shares = np.array([again.false_negative_rate, again.hardness]) / limits
+    if _CLOSE_TO < shares.max() <= 1:
+        return again
+    beside = {min(max(round(last.n_neighbors * factor), 1), n_neighbors) for factor in (0.5, 2)} - {last.n_neighbors}
+    settings = [(last.n_neighbors, restart) for restart in RESTARTS] + [(size, last.restart) for size in beside]
+    return search(limits, measure, settings)[0]
+
+
+def grid(n_neighbors: int) -> list[tuple[int, float]]:
+    """Return numbers of neighbours, from `n_neighbors` down to a twentieth, and restart probabilities to try."""
+    sizes = sorted({max(n_neighbors // part, min(n_neighbors, _FEWEST)) for part in _PARTS}, reverse=True)
+    return list(product(sizes, RESTARTS))
+
+
+def search(
+    limits: tuple[float, float], measure: Measure, settings: Sequence[tuple[int, float]]
+) -> tuple[Choice, list[Choice]]:
+    """Return the settings of the hardest batches within the limits, and all that were tried.
+
+    Where none are within them, those with the fewest false negatives are returned. First come the numbers of neighbours
+    and restart probabilities in `settings`; then the way between two that differ in one of them is halved where it
+    crosses a limit, on the ways that promise most.
+    """
+
+    def fits(choice: Choice) -> bool:
+        return choice.false_negative_rate <= limits[0] and choice.hardness <= limits[1]
+
+    tried = {setting: measure(*setting) for setting in settings}
+    crossings = [(a, b) if fits(a) else (b, a) for a, b in _neighboring(list(tried.values())) if fits(a) != fits(b)]
+    for inside, outside in sorted(crossings, key=lambda pair: -_hardness_at(limits, *pair))[:_CROSSINGS]:
+        for _ in range(_HALVINGS):
+            middle = _between(inside, outside)
+            tried[middle] = found = tried.get(middle) or measure(*middle)
+            inside, outside = (found, outside) if fits(found) else (inside, found)
+    fitting = [choice for choice in tried.values() if fits(choice)]
+    if not fitting:
+        best = min(tried.values(), key=lambda choice: (choice.false_negative_rate, choice.hardness))
+    else:
+        best = max(fitting, key=lambda choice: choice.hardness)
+    return best, list(tried.values())
+
+
+def _neighboring(choices: list[Choice]) -> list[tuple[Choice, Choice]]:
+    """Return pairs of settings next to each other: with as many neighbours, or with the same restart probability."""
+    pairs = []
+    for same, other in (("n_neighbors", "restart"), ("restart", "n_neighbors")):
+        ordered = sorted(choices, key=attrgetter(same, other))
+        pairs += [(a, b) for a, b in pairwise(ordered) if getattr(a, same) == getattr(b, same)]
+    return pairs
+
+
+def _between(a: Choice, b: Choice) -> tuple[int, float]:
+    """Return the settings half-way."""
+    return round((a.n_neighbors * b.n_neighbors) ** 0.5), (a.restart + b.restart) / 2
+
+
+def _hardness_at(limits: tuple[float, float], inside: Choice, outside: Choice) -> float:
+    """Return the hardness to expect where the way from inside to outside crosses the first limit."""
+    ends = [(each.false_negative_rate, each.hardness) for each in (inside, outside)]
+    shares = [
+        (limit - low) / (high - low) for limit, low, high in zip(limits, *ends, strict=True) if low <= limit < high
+    ]
+    return inside.hardness + min(shares) * (outside.hardness - inside.hardness)

@@ -1,0 +1,64 @@
+"""What batches of some settings are like: hardness and false negatives, in little time."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from toolkit.proximity import ProximityGraph, partition_batches, walk_batches
+from toolkit.proximity.false_negatives import Counter
+from toolkit.samplers.budget import Choice
+from toolkit.samplers.choosing import Measure
+
+_MEMBERS = 8192  # that batches are measured on, at most
+
+
+def measurer(
+    graph: ProximityGraph, vectors: torch.Tensor, counter: Counter, batch_size: int, coverage: str, seed: int
+) -> Measure:
+    """Return what measures settings of a walk on a graph of some unit rows."""
+    narrow = lru_cache(graph.narrow)
+    order = np.random.default_rng(seed).permutation(graph.n_nodes)
+
+    def measure(n_neighbors: int, restart: float) -> Choice:
+        settings = {"restart": restart, "seed": seed}
+        if coverage == "partition":
+            batches, _ = partition_batches(narrow(n_neighbors), order, batch_size, **settings)
+        else:
+            starts = order[: max(_MEMBERS // batch_size, 1)]
+            batches, _ = walk_batches(narrow(n_neighbors), starts, batch_size, **settings)
+        return Choice(
+            n_neighbors, restart, *measured(batches.ravel(), batch_size, vectors, graph.rules.paired, counter)
+        )
+
+    return measure
+
+
+def measured(
+    queue: np.ndarray, batch_size: int, vectors: torch.Tensor, paired: bool, counter: Counter
+) -> tuple[float, float]:
+    """Return hardness and false-negative rate of batches that are planned one after the other, -1 for nobody.
+
+    At most some 8,192 instances are looked at.
+    """
+    some = sample(queue, batch_size)
+    hardness = [mean_similarity(vectors[torch.from_numpy(batch)].cpu(), paired) for batch in some]
+    return float(np.mean(hardness)), float(np.nanmean(counter.rates(some)))
+
+
+def sample(queue: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Return some of the batches of a plan, evenly spread over it."""
+    starts = range(0, max(len(queue) - batch_size, 0) + 1, batch_size * max(len(queue) // _MEMBERS, 1))
+    batches = [queue[start : start + batch_size] for start in starts]
+    return [members for batch in batches if len(members := batch[batch >= 0]) > 1]
+
+
+def mean_similarity(unit: torch.Tensor, paired: bool) -> float:
+    """Return the mean similarity of two of some unit rows (n, d), in linear time."""
+    n = len(unit)
+    if paired:
+        queries, targets = unit.chunk(2, 1)
+        both = 2 * (queries.sum(0) @ targets.sum(0) - (queries * targets).sum())
+        return both.item() / (n * (n - 1))
+    total = unit.sum(0)
+    return ((total @ total).item() - n) / (n * (n - 1))
