@@ -131,12 +131,8 @@ def main(arguments: list[str] | None = None) -> None:
         for batch_size in options.batch_sizes:
             lines += judge(name, data, batch_size)
             print(pd.DataFrame(lines[-2:]).to_string(), flush=True)
-    table = pd.DataFrame(lines)
-    text = "\n".join(
-        "| " + " | ".join(map(str, row)) + " |" for row in [list(table), ["---"] * table.shape[1], *table.to_numpy()]
-    )
     if not options.sets:
-        report.refresh("estimates", text)
+        report.refresh("estimates", report.markdown(pd.DataFrame(lines)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 README = Path(__file__).parent / "README.md"
 
@@ -41,6 +42,12 @@ def interleaved(*works: Callable[[], object], repeats: int) -> np.ndarray:
     for work in works:
         work()
     return np.array([[seconds(work) for work in works] for _ in range(repeats)]).T
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a frame without its index as Markdown."""
+    rows = [list(table), ["---"] * table.shape[1], *table.to_numpy()]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
 def refresh(section: str, text: str) -> None:

@@ -68,7 +68,8 @@ def record(without: Collection[str] = ()) -> dict[str, Call]:
 
 def modules() -> list:
     """Return all modules of the toolkit."""
-    return [importlib.import_module(info.name) for info in pkgutil.walk_packages(toolkit.__path__, "toolkit.")]
+    names = [info.name for info in pkgutil.walk_packages(toolkit.__path__, "toolkit.")]
+    return [importlib.import_module(name) for name in names if name != "toolkit.__main__"]  # which would run
 
 
 @contextmanager

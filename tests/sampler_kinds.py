@@ -11,7 +11,7 @@ WALKS = ["independent", "partition"]
 
 def settings_of(kind: str, n: int) -> dict:
     """Settings that leave a sampler of this kind some choice among `n` instances."""
-    walk = {"n_candidates": max(n // 10, 10), "n_neighbors": max(n // 100, 3)}
+    walk = {"n_candidates": max(n // 10, 10), "n_neighbors": max(n // 100, 3), "restart": 0.2}
     if kind == "background":
         return walk | {"refresh": "background"}
     return walk | {"coverage": kind} if kind in WALKS else {}

@@ -5,8 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
-from toolkit.metrics import estimate_false_negatives, false_negative_rate
-from toolkit.metrics import class_prior
+from toolkit.metrics import class_prior, estimate_false_negatives, false_negative_rate
 
 RNG = np.random.default_rng(0)
 CLASSES = RNG.integers(0, 40, 1500)

@@ -53,7 +53,7 @@ class TestBadInput:
             ("independent", {"n_candidates": 500, "n_neighbors": 100}, ValueError, "between 1 and 99, got 100"),
             ("independent", {"restart": 1.0}, ValueError, "restart must be a number in [0, 1), got 1.0"),
             ("independent", {"restart": -0.1}, ValueError, "restart must be a number in [0, 1), got -0.1"),
-            ("independent", {"restart": "0.2"}, TypeError, "restart must be a number in [0, 1), got '0.2'"),
+            ("independent", {"restart": "0.2"}, ValueError, "a probability or a function of the batch, got '0.2'"),
             ("independent", {"coverage": "all"}, ValueError, "coverage must be one of 'independent', 'partition', got"),
         ],
     )

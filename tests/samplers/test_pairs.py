@@ -132,13 +132,13 @@ def test_skip_and_margin_leave_the_likeliest_false_negatives_out():
 
 def test_rules_that_leave_too_little_say_so_once():
     queries, targets = pairs(noise=3)
-    settings = {"n_candidates": 50, "n_neighbors": 40, "margin": 0.1}
+    settings = {"n_candidates": 50, "n_neighbors": 40, "restart": 0.5, "margin": 0.1}
     with pytest.warns(UserWarning, match=r"found fewer than n_neighbors=40 candidates .* of 240 instances") as caught:
         sampler = RandomWalkBatchSampler.from_embeddings(queries, 16, targets=targets, refresh_every=5, **settings)
     assert len(caught) == 1
     assert sampler.graph.lacking > 24
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", ".*found fewer")
         for batch in itertools.islice(sampler, 12):
             sampler.update(batch, queries[batch], targets[batch])
 

@@ -1,5 +1,6 @@
 """What is in batches: hardness, variety, false negatives, coverage and their trade-off; what a graph is like."""
 
+from toolkit.metrics.audits import Audit, audit
 from toolkit.metrics.coverage import Coverage, batch_coverage
 from toolkit.metrics.estimates import EstimatedFalseNegatives, estimate_false_negatives
 from toolkit.metrics.false_negatives import FalseNegatives, false_negative_rate, same_label
@@ -20,6 +21,7 @@ from toolkit.metrics.variety import Variety, batch_variety
 from toolkit.proximity.false_negatives import class_prior, same_label_share
 
 __all__ = [
+    "Audit",
     "Candidates",
     "Coverage",
     "EstimatedFalseNegatives",
@@ -32,6 +34,7 @@ __all__ = [
     "Staleness",
     "Suggestion",
     "Variety",
+    "audit",
     "batch_coverage",
     "batch_hardness",
     "batch_variety",

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from toolkit import _checks
+from toolkit._result import mean_interval
 from toolkit.metrics.gaps import loss_gap
 from toolkit.metrics.variety import batch_variety
 from toolkit.proximity import ProximityGraph, join_pairs, partition_batches
@@ -15,7 +17,7 @@ from toolkit.samplers import BatchSampler, RandomWalkBatchSampler, UniformBatchS
 from toolkit.samplers.budget import Budget, Choice
 from toolkit.samplers.choosing import grid, search
 from toolkit.samplers.ease import LEAST
-from toolkit.samplers.measuring import measured, measurer, sample
+from toolkit.samplers.measuring import mean_similarity, measured, measurer, sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,9 @@ class Suggestion:
         What false negatives were counted by; all but labels give an estimate.
     seconds : float
         Time of a rebuild: linking the instances and planning an epoch of batches.
+    batch_size : int
+    values : float64 array
+        Hardness of single batches.
     points : DataFrame
         All settings tried, the shuffle first: n_candidates, n_neighbors, restart, hardness, false_negative_rate.
     """
@@ -58,7 +63,17 @@ class Suggestion:
     method: str
     seconds: float
     batch_size: int
+    values: np.ndarray = field(repr=False)
     points: "pd.DataFrame" = field(repr=False)
+
+    @property
+    def value(self) -> float:
+        """Hardness of the suggested batches."""
+        return self.hardness
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the confidence interval of the hardness (Student's t over batches)."""
+        return mean_interval(self.values, level)
 
     @property
     def reason(self) -> str:
@@ -82,11 +97,24 @@ class Suggestion:
             "a batch."
         )
 
+    @property
+    def code(self) -> str:
+        """The suggested sampler, to copy."""
+        name = "RandomWalkBatchSampler" if self.settings else "UniformBatchSampler"
+        settings = {"batch_size": self.batch_size} | self.settings
+        return f"{name}(len(dataset), {', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
     def make(self, n, **settings) -> BatchSampler:
         """Return the suggested sampler of `n` instances, or of a data set; `settings` are added or replaced."""
-        if self.settings:
-            return RandomWalkBatchSampler(n, self.batch_size, **self.settings | settings)
-        return UniformBatchSampler(n, self.batch_size, **settings)
+        return self._cls(n, self.batch_size, **self.settings | settings)
+
+    def from_embeddings(self, embeddings, **settings) -> BatchSampler:
+        """Return the suggested sampler of known embeddings (N, d)."""
+        return self._cls.from_embeddings(embeddings, self.batch_size, **self.settings | settings)
+
+    @property
+    def _cls(self) -> type[BatchSampler]:
+        return RandomWalkBatchSampler if self.settings else UniformBatchSampler
 
     def to_frame(self) -> "pd.DataFrame":
         """Return all settings tried, a pandas frame."""
@@ -148,6 +176,8 @@ def suggest_settings(
     queries, others = _checks.sides("embeddings", embeddings, "targets", targets)
     batch_size = _checks.integer("batch_size", batch_size, 2, len(queries))
     codes = None if labels is None else _checks.labels("labels", labels, len(queries))
+    if max_false_negatives is not None:
+        max_false_negatives = _checks.number("max_false_negatives", max_false_negatives, "(0, 1]")
     seed = _checks.seed(seed)
     n, rows = len(queries), np.arange(len(queries))
     if n > _INSTANCES:
@@ -160,7 +190,7 @@ def suggest_settings(
         choice, settings, queue, seconds = trial.shuffled, {}, trial.order, 0.0
     else:
         choice, settings = best.choice, trial.settings(best, n)
-        queue, seconds = trial.rebuild(best, settings["fresh"])
+        queue, seconds = trial.planned(best.graph, choice.restart), trial.seconds(best, settings["fresh"])
     gap, variety = trial.further(queue)
     return Suggestion(
         settings=settings,
@@ -172,6 +202,7 @@ def suggest_settings(
         method=trial.counter.method,
         seconds=seconds * n / len(rows),
         batch_size=batch_size,
+        values=trial.similarities(queue),
         points=trial.frame(),
     )
 
@@ -194,8 +225,8 @@ class _Trial:
         self.counter = budget.counter(self.vectors, self.paired, seed)
         self.limits = budget.limits(self.counter.prior)
         self.order = np.random.default_rng(seed).permutation(len(queries))
-        found = measured(self.order, batch_size, self.vectors, self.paired, self.counter)
-        self.shuffled = Choice(0, float("nan"), *found)
+        hardness, rate = measured(self.order, batch_size, self.vectors, self.paired, self.counter)
+        self.shuffled = Choice(n_neighbors=0, restart=float("nan"), hardness=hardness, false_negative_rate=rate)
         self.tried: list[tuple[int, Choice]] = []  # each with its number of candidates
 
     def best(self) -> _Best | None:
@@ -242,13 +273,20 @@ class _Trial:
             "fresh": _FRESH if n_neighbors * 50 <= n_candidates else 1.0,
         }
 
-    def rebuild(self, best: _Best, fresh: float) -> tuple[np.ndarray, float]:
-        """Return batches and the seconds that it takes to rebuild the graph and to plan them."""
+    def planned(self, graph: ProximityGraph, restart: float) -> np.ndarray:
+        """Return the batches of an epoch, one after the other."""
+        return partition_batches(graph, self.order, self.batch_size, restart=restart, seed=self.seed)[0].ravel()
+
+    def seconds(self, best: _Best, fresh: float) -> float:
+        """Return how long it takes to rebuild the graph and to plan an epoch."""
         began = time.perf_counter()
-        graph = best.graph.rebuilt(self.vectors, fresh=fresh, seed=self.seed + 1)
-        restart = best.choice.restart
-        batches, _ = partition_batches(graph, self.order, self.batch_size, restart=restart, seed=self.seed)
-        return batches.ravel(), time.perf_counter() - began
+        self.planned(best.graph.rebuilt(self.vectors, fresh=fresh, seed=self.seed + 1), best.choice.restart)
+        return time.perf_counter() - began
+
+    def similarities(self, queue: np.ndarray) -> np.ndarray:
+        """Return the hardness of single batches."""
+        rows = map(torch.from_numpy, sample(queue, self.batch_size))
+        return np.array([mean_similarity(self.vectors[some], self.paired) for some in rows])
 
     def further(self, queue: np.ndarray) -> tuple[float, float]:
         """Return loss gap and variety of a few batches."""

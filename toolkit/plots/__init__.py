@@ -3,6 +3,7 @@
 Arguments that do not fit raise a TypeError or ValueError that says what is allowed.
 """
 
+from toolkit.plots.advice import suggestion
 from toolkit.plots.batches import false_negatives, false_negatives_by_ratio, frontier, hardness
 from toolkit.plots.comparisons import comparison
 from toolkit.plots.curves import gain_map, learning_curves
@@ -38,6 +39,7 @@ __all__ = [
     "pairs",
     "same_label",
     "similar_neighbors",
+    "suggestion",
     "thumbnail_grid",
     "training",
     "training_panels",

@@ -13,6 +13,7 @@ from toolkit import _checks
 from toolkit.engine.rules import Groups
 from toolkit.engine.walking import deal_into_batches
 from toolkit.proximity.rules import batch_groups
+from toolkit.samplers.budget import Budget, Choice
 
 
 class BatchSampler(Sampler):
@@ -21,7 +22,14 @@ class BatchSampler(Sampler):
     Iterating to the end moves on to the next epoch by itself; `set_epoch` goes to any other. An epoch left early
     starts again from its first batch. There is one iterator at a time: a new one ends the one before. A subclass keeps
     each argument of its constructor as an attribute of that name.
+
+    Attributes
+    ----------
+    chosen : Choice or None
+        Settings that the sampler chose by itself for the batches it is planning.
     """
+
+    chosen: Choice | None = None
 
     def __init__(self, n: int, batch_size: int, drop_last: bool, seed: int, groups=None) -> None:
         self.n = _checks.size("n", n)
@@ -179,4 +187,6 @@ class BatchSampler(Sampler):
 
 def _portable(value):
     """Return a setting, or what identifies a function in another process."""
-    return re.sub(" at 0x[0-9a-f]+", "", repr(value)) if callable(value) or isinstance(value, Groups) else value
+    return (
+        re.sub(" at 0x[0-9a-f]+", "", repr(value)) if callable(value) or isinstance(value, (Budget, Groups)) else value
+    )

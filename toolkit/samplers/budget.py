@@ -82,7 +82,7 @@ class Budget:
         return rate, 1.0 if self.hardness is None else self.hardness
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """Settings of the walk, with what their batches were found to be like.
 

@@ -16,7 +16,7 @@ _CLOSE_TO = 0.9  # of a limit: near enough to leave the settings as they are
 Measure = Callable[[int, float], Choice]
 
 
-def choose(limits: tuple[float, float], measure: Measure, n_neighbors: int, last: Choice | None) -> Choice:
+def choose(limits: tuple[float, float], measure: Measure, last: Choice | None, *, n_neighbors: int) -> Choice:
     """Return the settings of the hardest batches within the limits, of at most `n_neighbors` neighbours.
 
     The last choice stays while it is near its limit; else only settings next to it are tried.

@@ -27,9 +27,8 @@ def measurer(
         else:
             starts = order[: max(_MEMBERS // batch_size, 1)]
             batches, _ = walk_batches(narrow(n_neighbors), starts, batch_size, **settings)
-        return Choice(
-            n_neighbors, restart, *measured(batches.ravel(), batch_size, vectors, graph.rules.paired, counter)
-        )
+        hardness, rate = measured(batches.ravel(), batch_size, vectors, graph.rules.paired, counter)
+        return Choice(n_neighbors=n_neighbors, restart=restart, hardness=hardness, false_negative_rate=rate)
 
     return measure
 

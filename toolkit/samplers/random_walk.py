@@ -23,6 +23,7 @@ from toolkit.samplers.online import OnlineBatchSampler
 _ARRAYS = "neighbors", "similarities", "skipped"
 _NUMBERS = "seed", "fresh", "lacking"
 _LACKING = 0.1  # share of instances
+_SLACK = 1.1  # times a limit that is only estimated, and on some of the batches
 
 
 class RandomWalkBatchSampler(OnlineBatchSampler):
@@ -222,13 +223,14 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         counter = budget.counter(bank.vectors, bank.paired, seed)
         measure = measurer(graph, bank.vectors, counter, self.batch_size, self.coverage, seed)
         limits = budget.limits(counter.prior)
-        chosen = choose(limits, measure, self.n_neighbors, self.chosen)
+        chosen = choose(limits, measure, self.chosen, n_neighbors=self.n_neighbors)
         self._warn_of_budget(chosen, limits)
         return chosen
 
     def _warn_of_budget(self, chosen: Choice, limits: tuple[float, float]) -> None:
         """Warn once if no settings keep to the limits."""
-        if self._warned_of_budget or (chosen.false_negative_rate <= limits[0] and chosen.hardness <= limits[1]):
+        kept = chosen.false_negative_rate <= _SLACK * limits[0] and chosen.hardness <= _SLACK * limits[1]
+        if self._warned_of_budget or kept:
             return
         self._warned_of_budget = True
         warnings.warn(
@@ -313,8 +315,11 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 def _checked_restart(restart, n: int):
     """Return what `restart` may be, or raise."""
     if isinstance(restart, Budget):
-        if restart.labels is not None:
-            _checks.shape("labels", restart.labels, (n,), "one per instance")
+        if restart.labels is not None and len(restart.labels) != n:
+            raise ValueError(
+                f"restart must be a budget with labels for each instance (n, or the number of embeddings: {n}), got "
+                f"{len(restart.labels)} labels"
+            )
         return restart
     if isinstance(restart, str) and restart != "auto":
         raise ValueError(f'restart must be "auto", a Budget, a probability or a function of the batch, got {restart!r}')

@@ -43,6 +43,8 @@ COLUMNS = (
     Column("sampler_seconds", compared="sum"),
     Column("seconds", compared="sum"),
     Column("staleness", "staleness of the graph", "outdated neighbours (share)", ".0%", True, "no graph measured yet"),
+    Column("n_neighbors", sparse=True),
+    Column("restart", sparse=True),
     Column("probes", "probe accuracy", "probe accuracy", ".1%", sparse=True, missing="no probe yet"),
 )
 
@@ -73,8 +75,9 @@ class History:
         ``coverage``: share of the data set seen in the last N // B steps; ``sampler_seconds``: time spent drawing
         the batch and updating the sampler; ``seconds``: time of the whole step.
     measured : dict of lists of (step, value)
-        What is measured now and then: ``probes``, and ``staleness`` of the sampler's graph where somebody measures
-        it, as `TrainingMonitor` does.
+        What is measured now and then: ``probes``; ``staleness`` of the sampler's graph where somebody measures it, as
+        `TrainingMonitor` does; ``n_neighbors`` and ``restart`` as the sampler has chosen them for a
+        `toolkit.samplers.Budget`.
     steps : int
         Steps asked for; 0 if unknown.
     interrupted : bool
@@ -170,7 +173,9 @@ class History:
         if len({len(values) for values in lists.values()}) != 1:
             raise ValueError("columns of different lengths")
         columns = {name: [_number(v) for v in values] for name, values in lists.items()}
-        pairs = {name: [(int(n), float(_number(v))) for n, v in state["measured"][name]] for name in _empty(True)}
+        pairs = {
+            name: [(int(n), float(_number(v))) for n, v in state["measured"].get(name, [])] for name in _empty(True)
+        }
         return cls(columns, pairs, state.get("steps", 0), state.get("interrupted", False))
 
     def __len__(self) -> int:

@@ -93,6 +93,17 @@ class Run:
             "seconds": time.perf_counter() - began,
         }
         self.history.add_step(row)
+        self._record_choice()
+
+    def _record_choice(self) -> None:
+        """Note settings that the sampler has chosen, if they are new; with workers it is a few batches ahead."""
+        measured, names = self.history.measured, ("n_neighbors", "restart")
+        if self.sampler.chosen is None:
+            return
+        chosen = [float(getattr(self.sampler.chosen, name)) for name in names]
+        if chosen != [measured[name][-1][1] if measured[name] else None for name in names]:
+            for name, value in zip(names, chosen, strict=True):
+                measured[name].append((len(self.history), value))
 
     def state_dicts(self) -> dict:
         """Return the states of what is trained, by name; None for a schedule that is not there."""

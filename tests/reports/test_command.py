@@ -1,0 +1,81 @@
+"""The command line, as users call it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from toolkit.reports.command import main
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 20, 1500)
+POINTS = RNG.normal(size=(20, 16))[LABELS] + 0.7 * RNG.normal(size=(1500, 16))
+
+
+@pytest.fixture
+def files(tmp_path):
+    np.save(tmp_path / "points.npy", POINTS)
+    np.save(tmp_path / "targets.npy", POINTS + 0.1)
+    np.save(tmp_path / "labels.npy", LABELS)
+    (tmp_path / "names.txt").write_text("\n".join(f"class {label}" for label in LABELS))
+    (tmp_path / "batches.json").write_text(json.dumps(RNG.permutation(1500)[:90].reshape(3, 30).tolist()))
+    np.save(tmp_path / "objects.npy", np.array([{}, {}], object), allow_pickle=True)
+    return tmp_path
+
+
+def run(files, *words):
+    """Run the command with the names of files in place of those that end in a suffix."""
+    return main([str(files / word) if "." in word and not word[0].isdigit() else word for word in words])
+
+
+def test_suggest_prints_the_sentence_and_the_code(files, capsys):
+    assert run(files, "suggest", "points.npy", "--batch-size", "30", "--labels", "labels.npy", "--out", "s.html") == 0
+    out = capsys.readouterr().out
+    assert "most similar of" in out
+    assert "RandomWalkBatchSampler(len(dataset), batch_size=30" in out
+    assert (files / "s.html").read_text().startswith("<!doctype html>")
+
+
+def test_labels_may_be_lines_of_text(files, capsys):
+    for labels in ("labels.npy", "names.txt"):
+        run(files, "suggest", "points.npy", "--batch-size", "30", "--labels", labels, "--max-false-negatives", "0.2")
+    first, second = capsys.readouterr().out.split("Walks")[1:]
+    assert first.split("A rebuild")[0] == second.split("A rebuild")[0]
+
+
+def test_audit_of_given_batches(files, capsys):
+    words = ["audit", "points.npy", "--batches", "batches.json", "--items", "names.txt", "--out", "a.html"]
+    assert run(files, *words) == 0
+    assert "estimated false negatives" in capsys.readouterr().out
+    assert "class " in (files / "a.html").read_text()
+
+
+def test_audit_of_the_suggested_batches_of_pairs(files, capsys):
+    words = ["audit", "points.npy", "--targets", "targets.npy", "--batch-size", "30", "--out", "a.html"]
+    assert run(files, *words) == 0
+    assert "harder than a shuffle" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["suggest", "nothing.npy", "--batch-size", "30"], "nothing.npy"),
+        (["suggest", "names.txt", "--batch-size", "30"], "must be a .npy file of numbers"),
+        (["suggest", "objects.npy", "--batch-size", "30"], "must be a .npy file of numbers"),
+        (["suggest", "points.npy", "--batch-size", "1501"], "batch_size"),
+        (["audit", "points.npy"], "either --batches or --batch-size must be given"),
+        (["audit", "points.npy", "--batches", "names.txt"], "must be a .npy file or JSON"),
+    ],
+)
+def test_what_does_not_fit_is_named_in_one_line(files, capsys, words, message):
+    assert run(files, *words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_python_dash_m(files):
+    command = [sys.executable, "-m", "toolkit", "suggest", str(files / "points.npy"), "--batch-size", "30"]
+    assert "RandomWalkBatchSampler" in subprocess.run(command, capture_output=True, text=True, check=True).stdout

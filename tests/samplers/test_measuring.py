@@ -1,0 +1,49 @@
+"""Quick measurements of batches against the metrics that users see."""
+
+import numpy as np
+import pytest
+import torch
+
+from toolkit import ProximityGraph
+from toolkit.metrics import batch_hardness, false_negative_rate
+from toolkit.proximity import join_pairs, partition_batches, walk_batches
+from toolkit.proximity.false_negatives import ByLabels
+from toolkit.samplers.measuring import mean_similarity, measured, measurer, sample
+
+RNG = np.random.default_rng(0)
+POINTS, TARGETS = RNG.normal(size=(2, 600, 12)).astype(np.float32)
+LABELS = RNG.integers(0, 5, 600)
+UNIT = torch.nn.functional.normalize(torch.from_numpy(POINTS))
+
+
+def test_the_mean_similarity_is_the_hardness():
+    batch = RNG.permutation(600)[:50]
+    assert mean_similarity(UNIT[batch], False) == pytest.approx(batch_hardness([batch], POINTS).value, abs=1e-6)
+    joined = join_pairs(POINTS, TARGETS)[batch]
+    assert mean_similarity(joined, True) == pytest.approx(batch_hardness([batch], POINTS, TARGETS).value, abs=1e-6)
+
+
+def test_empty_places_are_left_out():
+    queue = np.concatenate([np.arange(10), [-1, -1], np.arange(10, 18), [-1] * 10])
+    assert [len(batch) for batch in sample(queue, 10)] == [10, 8]
+    some = measured(queue, 10, UNIT, False, ByLabels(LABELS))
+    batches = [range(10), range(10, 18)]
+    expected = batch_hardness(batches, POINTS).value, false_negative_rate(batches, LABELS).value
+    assert some == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_long_plan_is_sampled_all_over():
+    some = sample(np.arange(100_000), 100)
+    assert 70 < len(some) < 110
+    assert some[-1][0] > 90_000
+
+
+@pytest.mark.parametrize("coverage", ["independent", "partition"])
+def test_settings_are_measured_on_their_batches(coverage):
+    graph = ProximityGraph.build(POINTS, n_candidates=100, n_neighbors=20, seed=3)
+    found = measurer(graph, UNIT, ByLabels(LABELS), 30, coverage, 7)(5, 0.4)
+    order = np.random.default_rng(7).permutation(600)
+    draw = partition_batches if coverage == "partition" else walk_batches
+    batches = draw(graph.narrow(5), order, 30, restart=0.4, seed=7)[0].reshape(-1, 30)
+    assert found.hardness == pytest.approx(batch_hardness(batches, POINTS).value, abs=0.02)
+    assert found.false_negative_rate == pytest.approx(false_negative_rate(batches, LABELS).value, abs=0.02)
