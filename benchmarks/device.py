@@ -31,7 +31,7 @@ import torch
 from benchmarks import report, retrieval, vision
 from benchmarks.engine import DIM, IMAGENET, K, M
 from benchmarks.modality import RESULTS, sampler_settings
-from benchmarks.presets import CHOSEN, VISION, VisionPreset, walk_settings
+from benchmarks.presets import CHOSEN, VISION, VisionPreset
 from benchmarks.retrieval_models import MODELS
 from benchmarks.vision import DEVICE
 from toolkit import ProximityGraph
@@ -125,7 +125,9 @@ def share_figures(sampler: str, preset: VisionPreset, n: int, steps: int) -> dic
     """Train SimCLR on n random images for an epoch and `steps` steps; return figures of the latter."""
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8)
-    batches = SAMPLERS[sampler].make(n, preset.batch_size, **sampler_settings(**walk_settings(preset))[sampler])
+    batches = SAMPLERS[sampler].make(
+        n, preset.batch_size, **sampler_settings(refresh_every=preset.refresh_every)[sampler]
+    )
     model = SimCLR(preset.encoder, 3, temperature=preset.temperature).to(DEVICE)
     settings = {"augmentation": simclr_augmentation(), "precision": preset.precision, "progress": False}
     peak_gib(reset=True)

@@ -47,7 +47,7 @@ def doses(n: int, batch_size: int, steps: int) -> dict[str, SamplerKind]:
         "walk_10_5000": walk(10, 5000),
         "walk_5_20000": walk(5, 20_000),
         "knn": renewed,
-        "warm_up": walk(10, 5000, warmup_epochs=max(steps // (2 * epoch), 1)),
+        "warm_up": walk(10, 5000, warmup_epochs=max(round(steps / (2 * epoch)), 2)),
         "easy_to_hard": walk(10, 5000, LinearRestart(easy, hard, steps)),
         "hard_to_easy": walk(10, 5000, LinearRestart(hard, easy, steps)),
     }

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.modality import LOSSES, Modality, main, points, sampler_name, sampler_settings
-from benchmarks.presets import GRAPHS, GraphPreset, graph_walk
+from benchmarks.presets import GRAPHS, GraphPreset
 from benchmarks.published_graphs import PUBLISHED
 from toolkit import UniformBatchSampler
 from toolkit.datasets import graphs
@@ -45,7 +45,6 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
     data = graphs.tu(name, root, degrees=mvgrl)
     run = preset.mvgrl if mvgrl else preset.graphcl
     n, per_epoch = len(data), -(-len(data) // run.batch_size)
-    walk = graph_walk(data.labels)
     if mvgrl:
         data = data.diffused()
 
@@ -67,9 +66,8 @@ def make_task(name: str, model: str, preset: GraphPreset, root: Path | None) -> 
         make_model=make_model,
         evaluate=partial(evaluate, data, "linear" if mvgrl else "rbf"),
         make_optimizer=lambda network: (torch.optim.Adam(network.parameters(), lr=run.learning_rate), None),
-        settings=f"{run.n_layers}x{run.width}, B={run.batch_size}, M={walk['n_candidates']}, "
-        f"K={walk['n_neighbors']}, restart={walk['restart']}",
-        sampler_settings=sampler_settings(refresh_every=max(n // run.batch_size, 1), **walk),
+        settings=f"{run.n_layers}x{run.width}, B={run.batch_size}, restart=auto",
+        sampler_settings=sampler_settings(refresh_every=max(n // run.batch_size, 1)),
         samplers=SAMPLERS | MORE_SAMPLERS,
     )
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_settings
-from benchmarks.presets import LANGUAGE, LanguagePreset, walk_settings
+from benchmarks.presets import LANGUAGE, LanguagePreset
 from toolkit.datasets._files import data_root
 from toolkit.datasets.sts import ScoredPairs, sts
 from toolkit.datasets.text import Sentences, text_file
@@ -55,9 +55,8 @@ def make_task(name: str, model: str, preset: LanguagePreset, root: Path | None) 
         make_optimizer=make_optimizer,
         training={"precision": preset.precision},
         settings=f"{start}, {preset.pooling} pooling, {len(sentences)} sentences of up to {preset.max_length} tokens, "
-        f"B={preset.batch_size}, t={preset.temperature}, M={preset.n_candidates}, K={preset.n_neighbors}, "
-        f"restart={preset.restart}",
-        sampler_settings=sampler_settings(**walk_settings(preset)),
+        f"B={preset.batch_size}, t={preset.temperature}, restart=auto",
+        sampler_settings=sampler_settings(refresh_every=preset.refresh_every),
     )
 
 

@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from toolkit import _checks
-from toolkit.metrics import class_prior
-
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings of one training run.
+    """Settings of one training run; the random walk chooses its own.
 
-    In `QUICKSTART`, `n_neighbors` over `n_candidates` is twice the class prior (ten balanced classes), so that an
-    instance's neighbours reach beyond its own class. All its settings were tried on a part of the training images set
-    aside, the model's with uniform batches only; none was chosen on test images. Those of `MOLECULES` are GraphCL's.
+    Those of `QUICKSTART` were tried with uniform batches on a part of the training images set aside; none was chosen on
+    test images. Those of `MOLECULES` are GraphCL's.
     """
 
     width: int
@@ -21,9 +17,6 @@ class Preset:
     steps: int
     learning_rate: float
     temperature: float
-    n_candidates: int
-    n_neighbors: int
-    restart: float
     seeds: tuple[int, ...]
 
 
@@ -33,19 +26,15 @@ QUICKSTART = Preset(
     steps=186,
     learning_rate=1e-3,
     temperature=0.2,
-    n_candidates=500,
-    n_neighbors=100,
-    restart=0.1,
     seeds=(0, 1, 2),
 )
 
 
 @dataclass(frozen=True)
 class VisionPreset:
-    """Settings of the comparison on image data sets.
+    """Settings of the comparison on image data sets; the random walk chooses its own.
 
-    The rule for the sampler is the quickstart's: `n_neighbors` over `n_candidates` is twice the class prior of ten
-    balanced classes. Temperature and learning rate were tried with uniform batches on training images set aside.
+    Temperature and learning rate were tried with uniform batches on training images set aside.
     """
 
     encoder: str
@@ -54,9 +43,6 @@ class VisionPreset:
     learning_rate: float
     temperature: float
     crop: float
-    n_candidates: int
-    n_neighbors: int
-    restart: float
     refresh_every: int = 100
     weight_decay: float = 1e-4
     precision: str = "float32"
@@ -64,22 +50,15 @@ class VisionPreset:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
-_WALK = {"n_candidates": 500, "n_neighbors": 100, "restart": 0.1}
-
 VISION = {
-    "cpu-minute": VisionPreset("tiny", 256, 600, 1e-3, 0.2, 0.2, **_WALK),
-    "cpu-hour": VisionPreset("small", 256, 8_000, 1e-3, 0.2, 0.2, **_WALK),
-    "gpu": VisionPreset("resnet18", 512, 20_000, 1e-3, 0.2, 0.2, **_WALK, precision="bfloat16"),
+    "cpu-minute": VisionPreset("tiny", 256, 600, 1e-3, 0.2, 0.2),
+    "cpu-hour": VisionPreset("small", 256, 8_000, 1e-3, 0.2, 0.2),
+    "gpu": VisionPreset("resnet18", 512, 20_000, 1e-3, 0.2, 0.2, precision="bfloat16"),
     # A pair of runs on CIFAR-10 takes at most 4 minutes on an H100: a step has 1,024 views of 3.3 GFLOP, 0.1 s at 33
     # TFLOP/s (4 % of what bfloat16 products reach there); 900 steps take 90 s, and 30 s are left for the probes.
-    "device": VisionPreset("resnet18", 512, 900, 1e-3, 0.2, 0.2, **_WALK, precision="bfloat16", seeds=tuple(range(20))),
-    "notebook": VisionPreset("tiny", 128, 124, 1e-3, 0.2, 0.2, **_WALK, seeds=(0, 1)),
+    "device": VisionPreset("resnet18", 512, 900, 1e-3, 0.2, 0.2, precision="bfloat16", seeds=tuple(range(20))),
+    "notebook": VisionPreset("tiny", 128, 124, 1e-3, 0.2, 0.2, seeds=(0, 1)),
 }
-
-
-def walk_settings(preset) -> dict[str, int | float]:
-    """Return the sampler's settings of a preset for images or sentences."""
-    return {name: getattr(preset, name) for name in ("n_candidates", "n_neighbors", "restart", "refresh_every")}
 
 
 @dataclass(frozen=True)
@@ -109,9 +88,6 @@ MOLECULES = Preset(
     steps=120,
     learning_rate=0.01,
     temperature=0.2,
-    n_candidates=1000,
-    n_neighbors=363,  # by `graph_walk`
-    restart=0.1,
     seeds=(0,),
 )
 
@@ -125,30 +101,12 @@ GRAPHS = {
 }
 
 
-def graph_walk(labels) -> dict[str, int | float]:
-    """Return the sampler's settings for a graph data set, by rule from its size and its class prior.
-
-    The published vision runs have K / M = 100 / 1000 on ten classes, which is the class prior: the neighbours are then
-    as many as an instance's own class would hold of the candidates. So M = 1000, or N - 1 if that is less, and
-    K = M times the prior. The restart probability is the quickstart's.
-
-    Examples
-    --------
-    >>> graph_walk([0] * 63 + [1] * 125)
-    {'n_candidates': 187, 'n_neighbors': 103, 'restart': 0.1}
-    """
-    n_candidates = min(len(labels) - 1, 1000)
-    prior = class_prior(_checks.labels("labels", labels, len(labels)))
-    return {"n_candidates": n_candidates, "n_neighbors": max(round(n_candidates * prior), 1), "restart": 0.1}
-
-
 @dataclass(frozen=True)
 class LanguagePreset:
     """Settings of the comparison on sentences, and of the language notebook.
 
-    The encoder has random weights, or is a given one (`encoder`), and the results say which. Sentences have no labels,
-    hence no class prior to set the sampler by: its settings are the library's own. The model's were tried on
-    STS-Benchmark's dev pairs, with uniform batches only.
+    The encoder has random weights, or is a given one (`encoder`), and the results say which. The model's settings were
+    tried on STS-Benchmark's dev pairs, with uniform batches only; the random walk chooses its own.
     """
 
     encoder: str | None
@@ -163,9 +121,6 @@ class LanguagePreset:
     learning_rate: float
     dropout: float = 0.1
     temperature: float = 0.05
-    n_candidates: int = 1000
-    n_neighbors: int = 100
-    restart: float = 0.2
     refresh_every: int = 100
     precision: str = "float32"
     seeds: tuple[int, ...] = (0, 1, 2)

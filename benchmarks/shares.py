@@ -32,12 +32,10 @@ def shares(repeats: int) -> Iterator[Figure]:
 def of_images(repeats: int) -> Figure:
     """Train as the quickstart does."""
     data = vision.bundled()
-    names = ("n_candidates", "n_neighbors", "restart")
     shares = []
     for seed in range(1 + repeats // 2):
         torch.manual_seed(seed)
-        settings = {name: getattr(QUICKSTART, name) for name in names}
-        sampler = RandomWalkBatchSampler(len(data.views), QUICKSTART.batch_size, seed=seed, **settings)
+        sampler = RandomWalkBatchSampler(len(data.views), QUICKSTART.batch_size, seed=seed)
         model = SimCLR(SmallConvNet(in_channels=1, width=QUICKSTART.width), temperature=QUICKSTART.temperature)
         # The first run warms up.
         steps = QUICKSTART.steps if seed else len(sampler) + 1

@@ -26,7 +26,7 @@ from toolkit.training.task import Task
 RESULTS = modality.RESULTS / "study.csv"
 DEVELOPMENT = "development"
 IMAGES, HELD_OUT = 20_000, 5000
-IMAGE_RUN = VisionPreset("tiny", 128, 800, 1e-3, 0.2, 0.2, n_candidates=1000, n_neighbors=100, restart=0.2)
+IMAGE_RUN = VisionPreset("tiny", 128, 800, 1e-3, 0.2, 0.2)
 GRAPH_RUN = GraphPreset(graphcl=GraphRun(epochs=20, batch_size=32, learning_rate=0.01, width=32, n_layers=3))
 PAIR_STEPS = 6000
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.modality import Modality, main, sampler_settings
-from benchmarks.presets import VISION, VisionPreset, walk_settings
+from benchmarks.presets import VISION, VisionPreset
 from toolkit.datasets import vision
 from toolkit.datasets.image_views import imagenet_augmentation, simclr_augmentation
 from toolkit.datasets.vision import ImageData, IndexedPixels
@@ -69,9 +69,8 @@ def task_of(name: str, data: ImageData, model: str, preset: VisionPreset) -> Tas
         evaluate=partial(evaluate, data, preset.labelled),
         make_optimizer=make_optimizer,
         training={"augmentation": augmentation, "precision": preset.precision},
-        settings=f"{preset.encoder}, B={preset.batch_size}, t={preset.temperature}, "
-        f"M={preset.n_candidates}, K={preset.n_neighbors}, restart={preset.restart}",
-        sampler_settings=sampler_settings(**walk_settings(preset)),
+        settings=f"{preset.encoder}, B={preset.batch_size}, t={preset.temperature}, restart=auto",
+        sampler_settings=sampler_settings(refresh_every=preset.refresh_every),
     )
 
 

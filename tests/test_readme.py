@@ -28,7 +28,7 @@ def calls(code):
 
 
 @pytest.mark.parametrize(
-    "code", [code for language, code in BLOCKS if language == "python"], ids=["loop", "pairs", "dashboard"]
+    "code", [code for language, code in BLOCKS if language == "python"], ids=["loop", "pairs", "settings", "dashboard"]
 )
 def test_code_runs(code):
     rng = np.random.default_rng(0)
@@ -36,6 +36,7 @@ def test_code_runs(code):
         "small": lambda views: Subset(views, range(256)),
         "embeddings": rng.normal(size=(128, 8)).astype(np.float32),
         "labels": rng.integers(3, size=128),
+        "dataset": range(128),
         "images": rng.integers(256, size=(128, 1, 8, 8)).astype(np.uint8),
     }
     torch.manual_seed(0)
@@ -49,6 +50,9 @@ def test_code_runs(code):
             assert 0 <= shown.value <= 1
         else:
             shown.close()
+    elif "found" in names:
+        exec(ast.unparse(last), names)
+        assert names["sampler"].n == 128
     else:
         exec(ast.unparse(last), names)
         assert not names["sampler"].warming_up

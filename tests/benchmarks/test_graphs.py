@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import graphs as benchmark
 from benchmarks import modality, report
-from benchmarks.presets import GRAPHS, MOLECULES, GraphPreset, GraphRun, graph_walk
+from benchmarks.presets import GRAPHS, GraphPreset, GraphRun
 from benchmarks.published_graphs import PUBLISHED, SETS
 from toolkit.datasets import graphs
 from toolkit.evaluation import svm
@@ -111,19 +111,6 @@ def test_fixed_batches_are_the_same_in_every_epoch():
     assert sorted(index for batch in first for index in batch) == list(range(40))
     assert list(benchmark.FixedBatchSampler(40, 16, seed=4)) != first
     assert [len(batch) for batch in benchmark.FixedBatchSampler(33, 16)] == [16, 16], "a graph alone has no negatives"
-
-
-@pytest.mark.parametrize("n_classes", [2, 5, 10])
-def test_the_walks_settings_follow_the_rule(n_classes):
-    for n in (100, 5000):
-        found = graph_walk(np.arange(n) % n_classes)
-        assert found["n_candidates"] == min(n - 1, 1000)
-        assert found["n_neighbors"] / found["n_candidates"] == pytest.approx(1 / n_classes, abs=0.02)
-
-
-def test_the_notebooks_preset_follows_the_rule_too():
-    found = graph_walk(graphs.bundled().labels)
-    assert found == {name: getattr(MOLECULES, name) for name in found}
 
 
 def test_published_figures_are_complete():

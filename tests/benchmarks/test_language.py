@@ -52,7 +52,7 @@ def test_a_text_file_of_ones_own(root):
     task = language.make_task(str(own), "simcse", language.LANGUAGE["cpu-minute"], root)
     assert (task.name, len(task.dataset)) == ("own", 200)
     assert task.batch_size == 64
-    assert task.sampler_settings["random_walk"]["n_candidates"] == 1000
+    assert task.sampler_settings["random_walk"] == {"refresh_every": 100}
 
 
 def test_presets_name_what_they_start_from(root):

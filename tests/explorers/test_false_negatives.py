@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 import toolkit
 from toolkit import plots
 from toolkit.explorers import FalseNegativeExplorer
-from toolkit.metrics import hardest_pairs, hardness_frontier
+from toolkit.metrics import estimate_false_negatives, hardest_pairs, hardness_frontier
 from toolkit.proximity.graph import ProximityGraph
 
 RNG = np.random.default_rng(0)
@@ -119,15 +119,37 @@ def test_there_is_no_batch_beyond_the_last(explorer):
     assert explorer.message.value == ""
 
 
-def test_without_labels_the_panels_say_so():
+def test_without_labels_the_panels_show_an_estimate():
     explorer = FalseNegativeExplorer(POINTS[:200])
     explorer.restart.value = 0.8
-    assert (explorer.frontier, explorer.false_negatives) == (None, None)
-    assert "No labels given" in explorer.pairs.value
-    assert any("No labels given" in text.get_text() for text in explorer._axes.texts)
-    assert "hardness" in explorer.numbers.value
-    assert "false negatives" not in explorer.numbers.value
+    assert explorer.frontier.estimated
+    expected = estimate_false_negatives(explorer.batches, POINTS[:200]).value
+    assert explorer.false_negatives.value == pytest.approx(expected)
+    assert "No labels given: false negatives are estimated" in explorer.pairs.value
+    assert explorer._axes.get_ylabel() == "estimated false negatives (share of pairs)"
+    assert "estimated false negatives" in explorer.numbers.value
     assert repr(explorer) == "FalseNegativeExplorer(n=200, labels=False)"
+
+
+def test_the_star_is_the_hardest_setting_within_the_budget(explorer):
+    walks = explorer.frontier.walks
+    assert explorer.budget.value == pytest.approx(0.1 + 0.1 * 0.9, abs=0.011), "a tenth of the true negatives is lost"
+    for limit in (0.15, 0.3, 0.6):
+        explorer.budget.value = limit
+        best = walks[walks.false_negative_rate <= limit].sort_values("hardness").iloc[-1]
+        x, y = (float(values[0]) for values in explorer._star.get_data())
+        assert (x, y) == (best.hardness, best.false_negative_rate)
+        assert explorer._limit.get_ydata()[0] == limit
+        explorer.use.click()
+        settings = {name: getattr(explorer, name).value for name in ("n_candidates", "n_neighbors", "restart")}
+        assert settings == explorer.suggested
+        found = (float(values[0]) for values in explorer._point.get_data())
+        assert tuple(found) == pytest.approx((best.hardness, best.false_negative_rate))
+    explorer.budget.value = 0.01
+    assert explorer.suggested == {}
+    assert not explorer._star.get_visible()
+    assert explorer.use.disabled
+    explorer.budget.value = 0.19
 
 
 def test_without_items_instances_are_numbers():

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from toolkit.explorers import HardnessExplorer
-from toolkit.metrics import hardness_frontier
+from toolkit.metrics import estimate_false_negatives, hardness_frontier
 from toolkit.plots.batches import density
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.samplers import registry
@@ -181,12 +181,13 @@ def test_picture_shows_the_results(explorer):
     assert f"chance {rates['kNN'].prior:.1%}" in [text.get_text() for text in bottom.texts]
 
 
-def test_without_labels_the_panel_says_so():
+def test_without_labels_the_panel_shows_an_estimate():
     explorer = HardnessExplorer(DATA.points)
-    assert explorer.false_negatives == {}
-    assert "false negatives" not in explorer.numbers.value
-    written = [text.get_text() for text in explorer._picture.canvas.figure.axes[1].texts]
-    assert any("No labels given" in text for text in written)
+    batches = explorer._samples.references(explorer.batch_size.value)["kNN"]
+    expected = estimate_false_negatives(batches, DATA.points).value
+    assert explorer.false_negatives["kNN"].value == pytest.approx(expected)
+    assert "estimated false negatives" in explorer.numbers.value
+    assert explorer._picture.canvas.figure.axes[1].get_xlabel().startswith("estimated false negatives")
     explorer.restart.value = 0.8
     explorer.batch_size.value = 64
     assert explorer.message.value == ""

@@ -17,8 +17,9 @@ def table(clusters):
 
 
 def test_frontier_has_a_row_per_setting(table):
-    columns = "sampler n_neighbors n_candidates restart hardness false_negative_rate false_negative_half prior"
-    assert sorted(table) == sorted(columns.split())
+    settings = "sampler n_neighbors n_candidates restart prior"
+    measured = "hardness false_negative_rate false_negative_half variety loss_gap"
+    assert sorted(table) == sorted(settings.split() + measured.split())
     assert table.sampler.tolist() == ["Uniform", "kNN"] + ["Random walk"] * 6
     settings = table[["n_candidates", "n_neighbors", "restart"]]
     assert settings[:2].isna().all(axis=None)

@@ -6,18 +6,20 @@ import ipywidgets as widgets
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.slider_base import NO_LABELS, SliderExplorer
+from toolkit.explorers.controls import control_layout
+from toolkit.explorers.slider_base import ESTIMATED, SliderExplorer
 from toolkit.metrics import (
+    EstimatedFalseNegatives,
     FalseNegatives,
     Frontier,
     Hardness,
     batch_hardness,
-    false_negative_rate,
     hardest_pairs,
     hardness_frontier,
 )
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import INK, RANDOM_WALK, color_of
+from toolkit.samplers import Budget
 
 N_PAIRS = 5
 SHARES = (1 / 2, 1 / 5, 1 / 10, 1 / 50)  # K / M of the frontier's lines
@@ -28,8 +30,9 @@ class FalseNegativeExplorer(SliderExplorer):
     """The frontier of hardness against false negatives, with the present setting as a point that moves on it.
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
-    95 % intervals. Below it are the most similar false negatives of one of these batches, and the code of a sampler
-    with the setting.
+    95 % intervals. The star is the hardest setting of the picture within the budget of false negatives, a line that
+    `budget` moves; `use` goes there. Without labels, false negatives are estimated by clusters. Below the picture are
+    the most similar false negatives of one of these batches, and the code of a sampler with the setting.
 
     Parameters
     ----------
@@ -46,11 +49,15 @@ class FalseNegativeExplorer(SliderExplorer):
     ----------
     restart, n_neighbors, n_candidates, batch_size, batch : widgets
         The sliders; set their ``value`` from code as well. `batch` chooses whose false negatives are shown.
+    budget, use : widgets
+        The largest share of false negatives, and the button that sets the sliders to the star.
+    suggested : dict
+        Settings of the star; empty if there is none within the budget.
     batches : int64 array, shape (n, B)
     hardness : Hardness
-    false_negatives : FalseNegatives or None
+    false_negatives : FalseNegatives or EstimatedFalseNegatives
         Results of the random-walk batches at the present setting.
-    frontier : Frontier or None
+    frontier : Frontier
         What the picture shows.
     code : str
         A sampler with the present setting.
@@ -75,17 +82,31 @@ class FalseNegativeExplorer(SliderExplorer):
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
         super().__init__(embeddings, labels, items, **settings)
         self.hardness: Hardness
-        self.false_negatives: FalseNegatives | None = None
-        self.frontier: Frontier | None = None
+        self.false_negatives: FalseNegatives | EstimatedFalseNegatives
+        self.frontier: Frontier
+        self.suggested: dict = {}
         self._frontiers: dict[int, Frontier] = {}
+        self._budgeted = False
         (self._axes,) = self._new_axes(left=0.12, right=0.9, top=0.9, bottom=0.125)
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
+        self.budget = widgets.FloatSlider(
+            min=0.01,
+            max=1,
+            step=0.01,
+            description="budget",
+            readout_format=".0%",
+            tooltip="The largest share of false negatives: the star is the hardest setting within it",
+            **control_layout(),
+        )
+        self.use = widgets.Button(description="Use the star", tooltip="Set the sliders to the suggested setting")
+        self.budget.observe(lambda change: self._attempt(self._show_setting), "value")
+        self.use.on_click(lambda _: self._attempt(self._use))
         self.text = widgets.Text(
             description="as code",
             tooltip="A sampler with this setting, to copy",
             layout=widgets.Layout(width="820px", max_width="99%"),
         )
-        self._start([self.controls, self.batch], [self._image], [self.text, self._new_pairs()])
+        self._start([self.controls, self.budget, self.use, self.batch], [self._image], [self.text, self._new_pairs()])
 
     @property
     def code(self) -> str:
@@ -97,14 +118,7 @@ class FalseNegativeExplorer(SliderExplorer):
 
     def _show_fixed(self) -> None:
         self._axes.clear()
-        if self._codes is None:
-            self._axes.set_axis_off()
-            self._axes.text(0.5, 0.5, NO_LABELS, ha="center", transform=self._axes.transAxes)
-            self._moving = []
-        else:
-            self._draw_frontier(self.batch_size.value)
-
-    def _draw_frontier(self, size: int) -> None:
+        size = self.batch_size.value
         if size not in self._frontiers:
             widest = min(1000, self._samples.n - 1)
             graphs = [(widest, max(int(widest * share), 2)) for share in SHARES]
@@ -121,7 +135,13 @@ class FalseNegativeExplorer(SliderExplorer):
         self._name = self._axes.text(
             0.02, 0.9, "", transform=self._axes.transAxes, va="top", weight="bold", fontsize=10, linespacing=1.4, **blue
         )
-        self._moving = [self._across, self._along, self._name, self._point]
+        self._limit = self._axes.axhline(0, color=INK, linestyle=(0, (4, 3)), linewidth=1, animated=True)
+        (self._star,) = self._axes.plot([0], [0], "*", markersize=16, markeredgecolor=INK, **blue)
+        self._moving = [self._limit, self._across, self._along, self._name, self._point, self._star]
+        if not self._budgeted:
+            self._budgeted = True
+            prior = self.frontier.walks.prior.iloc[0]
+            self.budget.value = round(Budget().limits(prior)[0], 2)
 
     def _show_setting(self) -> None:
         began = time.perf_counter()
@@ -129,19 +149,37 @@ class FalseNegativeExplorer(SliderExplorer):
         seconds = time.perf_counter() - began
         self.hardness = batch_hardness(self.batches, self._samples.vectors)
         words = [f"hardness <b>{self.hardness.value:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
-        if self._codes is not None:
-            found = self.false_negatives = false_negative_rate(self.batches, self._codes)
-            self._move_point(found)
-            words.append(
-                f"false negatives <b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
-            )
+        found = self.false_negatives = self._rates(self.batches)
+        self._move_point(found)
+        self._suggest()
+        rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
+        words.append(f"{self._estimated}false negatives {rate}")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._show_frame(self._moving, words)
         self.text.value = self.code
         self.batch.max = len(self.batches)
         self._show_batch()
 
-    def _move_point(self, found: FalseNegatives) -> None:
+    def _suggest(self) -> None:
+        """Move the star to the hardest setting of the picture within the budget."""
+        walks = self.frontier.walks
+        within = walks[walks.false_negative_rate <= self.budget.value]
+        self.suggested = {}
+        self._star.set_visible(len(within) > 0)
+        self.use.disabled = len(within) == 0
+        self._limit.set_ydata([self.budget.value] * 2)
+        if len(within):
+            best = within.loc[within.hardness.idxmax()]
+            self._star.set_data([best.hardness], [best.false_negative_rate])
+            sizes = {name: int(best[name]) for name in ("n_candidates", "n_neighbors")}
+            self.suggested = sizes | {"restart": float(best.restart)}
+
+    def _use(self) -> None:
+        """Set the sliders to the star."""
+        for name, value in self.suggested.items():
+            getattr(self, name).value = value
+
+    def _move_point(self, found: FalseNegatives | EstimatedFalseNegatives) -> None:
         x, y = self.hardness.value, found.value
         self._point.set_data([x], [y])
         self._along.set_data(self.hardness.interval(), [y, y])
@@ -151,18 +189,19 @@ class FalseNegativeExplorer(SliderExplorer):
 
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""
-        if self.false_negatives is None:
-            self.pairs.value = NO_LABELS
-            return
         number = self.batch.value
         batch, rate = self.batches[number - 1], self.false_negatives.values[number - 1]
         n_pairs = len(batch) * (len(batch) - 1) // 2
+        if self._codes is None:
+            heading = f"{ESTIMATED} Batch {number}: {rate:.1%} of {n_pairs:,} pairs. The most similar pairs:"
+            self._show_pairs(heading, hardest_pairs([batch], self._samples.vectors, N_PAIRS))
+            return
         pairs = hardest_pairs([batch], self._samples.vectors, N_PAIRS, self._codes, only_false=True)
         heading = f"Batch {number}: {round(rate * n_pairs):,} of {n_pairs:,} pairs are false negatives ({rate:.1%})"
         self._show_pairs(heading + (". The most similar of them:" if len(pairs) else "."), pairs)
 
 
-def _plus_minus(result: Hardness | FalseNegatives, form: str) -> str:
+def _plus_minus(result: Hardness | FalseNegatives | EstimatedFalseNegatives, form: str) -> str:
     """Return half the 95 % interval in words; nothing for a single batch, which has none."""
     half = result.interval()[1] - result.value
     return f" ± {half:{form}}" if np.isfinite(half) else ""

@@ -5,8 +5,8 @@ import time
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.slider_base import NO_LABELS, SliderExplorer
-from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, hardest_pairs
+from toolkit.explorers.slider_base import SliderExplorer
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness, hardest_pairs
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
 from toolkit.samplers.registry import labels
@@ -35,7 +35,7 @@ class HardnessExplorer(SliderExplorer):
     restart, n_neighbors, n_candidates, batch_size : widgets
         The sliders; set their ``value`` from code as well.
     hardness, false_negatives : dict of name to result
-        What is shown now.
+        What is shown now; without labels, false negatives are estimated by clusters.
 
     Raises
     ------
@@ -57,14 +57,13 @@ class HardnessExplorer(SliderExplorer):
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
         super().__init__(embeddings, labels, items, **settings)
         self.hardness: dict[str, Hardness] = {}
-        self.false_negatives: dict[str, FalseNegatives] = {}
+        self.false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
         self._axes = self._new_axes((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
         self._start([self.controls], [self._image], [] if items is None else [self._new_pairs()])
 
     def _measure(self, name: str, batches) -> None:
         self.hardness[name] = batch_hardness(batches, self._samples.vectors)
-        if self._codes is not None:
-            self.false_negatives[name] = false_negative_rate(batches, self._codes)
+        self.false_negatives[name] = self._rates(batches)
 
     def _show_fixed(self) -> None:
         """Draw the batches of the other samplers, of the present size."""
@@ -92,10 +91,6 @@ class HardnessExplorer(SliderExplorer):
         self._show_reference_rates(bottom, names)
 
     def _show_reference_rates(self, ax, names: list[str]) -> None:
-        if self._codes is None:
-            ax.set_axis_off()
-            ax.text(0, 0.5, NO_LABELS, va="center")
-            return
         for i, name in enumerate(names):
             if name != RANDOM_WALK:
                 ax.barh(i, self.false_negatives[name].value, color=color_of(name, i), height=0.6)
@@ -107,7 +102,8 @@ class HardnessExplorer(SliderExplorer):
         ax.set(
             xlim=(0, 1),
             ylim=(len(names) - 0.5, -0.5),
-            xlabel="false negatives: share of in-batch pairs with the same label",
+            xlabel=f"{self._estimated}false negatives: share of in-batch pairs "
+            + ("with the same label" if self._codes is not None else "in one cluster"),
         )
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
 
@@ -126,10 +122,9 @@ class HardnessExplorer(SliderExplorer):
         self._mean.set_xdata([result.value] * 2)
         self._name.set_text(f"{RANDOM_WALK}\nmean {result.value:.2f}")
         words = [f"hardness <b>{result.value:.3f}</b>"]
-        if self._codes is not None:
-            found = self.false_negatives[RANDOM_WALK]
-            self._bar.set_width(found.value)
-            words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
+        found = self.false_negatives[RANDOM_WALK]
+        self._bar.set_width(found.value)
+        words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._show_frame(self._moving, words)

@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from toolkit.explorers.base import PICTURE_WIDTH, DataExplorer
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.picture import Picture
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives
+from toolkit.metrics.frontier import rates_of
 from toolkit.plots.style import FALSE_NEGATIVE, style
 
-NO_LABELS = "No labels given: false negatives can't be counted."
+ESTIMATED = "No labels given: false negatives are estimated by clusters of the embeddings."
 
 
 class SliderExplorer(DataExplorer):
@@ -52,6 +54,15 @@ class SliderExplorer(DataExplorer):
         slider = widgets.IntSlider(min=1, max=most, description="batch", tooltip=tooltip, **control_layout())
         slider.observe(lambda change: self._attempt(show), "value")
         return slider
+
+    def _rates(self, batches) -> FalseNegatives | EstimatedFalseNegatives:
+        """Return the false negatives of batches, estimated if there are no labels."""
+        return rates_of(batches, self._codes, self._samples)
+
+    @property
+    def _estimated(self) -> str:
+        """What to write before false negatives."""
+        return "" if self._codes is not None else "estimated "
 
     def _respond(self, moved=None) -> None:
         if self._shown_size != self.batch_size.value:

@@ -120,7 +120,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
     >>> import numpy as np
     >>> points = np.random.default_rng(0).normal(size=(400, 8))
     >>> found = audit(np.argsort(points[:, 0]).reshape(20, 20), points, labels=np.arange(400) % 10)
-    >>> found.table.batches["hardness"] > found.table.shuffle["hardness"] + 0.05
+    >>> bool(found.table.batches["hardness"] > found.table.shuffle["hardness"] + 0.05)
     True
     """
     import pandas as pd

@@ -27,6 +27,11 @@ class EstimatedFalseNegatives(Result):
     column = "estimated_false_negative_rate"
     row = "batch"
 
+    @property
+    def over_chance(self) -> float:
+        """Rate over the prior; NaN if that is 0."""
+        return self.value / self.prior if self.prior > 0 else float("nan")
+
     def __repr__(self) -> str:
         return (
             f"EstimatedFalseNegatives(value={self.value:.3f}, prior={self.prior:.3f}, batches={len(self.values)}, "

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit import _checks
-from toolkit.metrics.false_negatives import false_negative_rate
+from toolkit.metrics.estimates import EstimatedFalseNegatives
+from toolkit.metrics.false_negatives import FalseNegatives, false_negative_rate
+from toolkit.metrics.gaps import loss_gap
 from toolkit.metrics.hardness import batch_hardness
+from toolkit.metrics.variety import batch_variety
 from toolkit.samplers.registry import SAMPLERS
 from toolkit.samplers.side_by_side import WALK, SideBySide
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FEW = 256  # instances that variety and loss gap are measured on, or one batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +30,14 @@ class Frontier:
     ----------
     points : DataFrame
         One row per setting: sampler (its label), n_candidates, n_neighbors, restart, hardness, false_negative_rate,
-        false_negative_half (half the 95 % interval), prior. Samplers other than the walk come without settings.
+        false_negative_half (half the 95 % interval), prior, variety and loss_gap (both of some of the batches).
+        Samplers other than the walk come without settings.
+    estimated : bool
+        Whether false negatives were estimated.
     """
 
     points: "pd.DataFrame" = field(repr=False)
+    estimated: bool = False
 
     @property
     def value(self) -> float:
@@ -68,7 +77,7 @@ class Frontier:
 
 def hardness_frontier(
     embeddings,
-    labels,
+    labels=None,
     batch_size: int = 256,
     *,
     graphs: Sequence[tuple[int, int]] = ((200, 100), (500, 100), (1000, 100), (1000, 20)),
@@ -78,10 +87,12 @@ def hardness_frontier(
 ) -> Frontier:
     """Return hardness and false-negative rate of the random walk over its settings, and of the other samplers.
 
+    Without labels, false negatives are estimated by clusters (`estimate_false_negatives`).
+
     Parameters
     ----------
     embeddings : array or tensor, shape (N, d)
-    labels : array, shape (N,)
+    labels : array, shape (N,), optional
         Labels of one kind; None, NaN or -1 where there is none.
     batch_size : int
     graphs : sequence of (n_candidates, n_neighbors)
@@ -106,14 +117,14 @@ def hardness_frontier(
     import pandas as pd
 
     some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
-    codes = _checks.labels("labels", labels, some.n)
+    codes = None if labels is None else _checks.labels("labels", labels, some.n)
     batch_size = _checks.integer("batch_size", batch_size, 2, some.n)
     sizes = [_pair(each) for each in _checks.listed("graphs", graphs, "pairs of n_candidates and n_neighbors")]
     restarts = _checks.listed("restarts", restarts, "restart probabilities")
     restarts = [_checks.restart_probability("restarts", each) for each in restarts]
 
     def measure(sampler: str, batches, n_candidates=np.nan, n_neighbors=np.nan, restart=np.nan) -> dict:
-        rates = false_negative_rate(batches, codes)
+        rates, few = rates_of(batches, codes, some), batches[: max(_FEW // batch_size, 1)]
         return {
             "sampler": sampler,
             "n_candidates": n_candidates,
@@ -123,6 +134,8 @@ def hardness_frontier(
             "false_negative_rate": rates.value,
             "false_negative_half": rates.interval()[1] - rates.value,
             "prior": rates.prior,
+            "variety": batch_variety(few, some.vectors).value,
+            "loss_gap": loss_gap(few, some.vectors).value,
         }
 
     rows = [measure(label, batches) for label, batches in some.references(batch_size).items()]
@@ -132,7 +145,17 @@ def hardness_frontier(
             walks, _ = some.walks(batch_size, **settings)
             settings["n_candidates"] = min(n_candidates, some.n - 1)
             rows.append(measure(SAMPLERS[WALK].label, walks, **settings))
-    return Frontier(pd.DataFrame(rows))
+    return Frontier(pd.DataFrame(rows), codes is None)
+
+
+def rates_of(batches, codes: np.ndarray | None, some: SideBySide) -> FalseNegatives | EstimatedFalseNegatives:
+    """Return the false negatives of batches, without labels estimated by the clusters of `some`."""
+    if codes is not None:
+        return false_negative_rate(batches, codes)
+    counter = some.clusters
+    return EstimatedFalseNegatives(
+        counter.rates([np.asarray(batch) for batch in batches]), counter.prior, counter.method
+    )
 
 
 def _pair(sizes) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from toolkit.metrics import FalseNegatives, Frontier, Hardness, SameLabelEdges
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Frontier, Hardness, SameLabelEdges
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, note, percent, side_labels, styled
 
 
@@ -113,10 +113,11 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
         note(ax, point.sampler, at, (0, offset), ha="center", va=side, color=color, fontsize=None)
     draw_prior(ax, walks.prior.iloc[0], vertical=False)
     percent(ax.yaxis)
+    estimated = "estimated " if result.estimated else ""
     ax.margins(x=0.12, y=0.12)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
-    ax.set_ylabel("false negatives (share of pairs)")
+    ax.set_ylabel(f"{estimated}false negatives (share of pairs)")
     ax.set_title(f"Harder batches hold {'more' if result.value > 0 else 'no more'} false negatives")
     restarts = f"marks: restart {walks.restart.min():g} to {walks.restart.max():g}"
     ax.text(0.02, 0.97, restarts, transform=ax.transAxes, va="top", fontsize=9)
@@ -151,7 +152,7 @@ def false_negatives_by_ratio(result: Frontier, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def times_chance(result: FalseNegatives | SameLabelEdges, form: str = "{}") -> str:
+def times_chance(result: FalseNegatives | EstimatedFalseNegatives | SameLabelEdges, form: str = "{}") -> str:
     """Return the rate as a multiple of the prior, filled into `form`; nothing if no label occurs twice."""
     return form.format(f"{result.over_chance:.1f} × chance") if result.prior > 0 else ""
 

@@ -1,11 +1,12 @@
 """Batches of all samplers side by side: same embeddings, same starts, only the settings differ."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
 
 from toolkit import _checks
+from toolkit.proximity.false_negatives import ByClusters
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import WalkStats, walk_batches
 from toolkit.samplers.registry import SAMPLERS
@@ -60,6 +61,11 @@ class SideBySide:
     def of(cls, embeddings, seed: int = 0) -> "SideBySide":
         """Return `embeddings` themselves if they are such an object already, which explorers then share."""
         return embeddings if isinstance(embeddings, cls) else cls(embeddings, seed=seed)
+
+    @cached_property
+    def clusters(self) -> ByClusters:
+        """What false negatives are estimated by where there are no labels."""
+        return ByClusters(self.vectors, self.seed)
 
     def references(self, batch_size: int) -> dict[str, list[list[int]]]:
         """Return batches of each sampler other than the random walk, by label, with its default settings."""
