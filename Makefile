@@ -15,7 +15,7 @@ PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m py
 PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint faults bench notebooks clean
+.PHONY: help lab test lint faults bench study notebooks clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,11 @@ faults: $(INSTALLED) ## break everything that can break, long, and refresh docs/
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine
+
+study: $(INSTALLED) ## run the study of dose and response where it stopped (some ten hours), and its tables and pictures
+	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.forecast
+	$(BIN)/python -m benchmarks.study_tables
 
 notebooks: $(INSTALLED) ## run all notebooks and store their outputs
 	$(BIN)/python notebooks/execute.py

@@ -35,8 +35,9 @@ def doses(n: int, batch_size: int, steps: int) -> dict[str, SamplerKind]:
     easy, hard = _EXTREMES
 
     def walk(n_neighbors: int, n_candidates: int, restart=0.5, **settings) -> dict:
-        sizes = {"n_candidates": min(n_candidates, n - 1), "n_neighbors": n_neighbors}
-        return sizes | {"restart": restart, "coverage": "partition", "fresh": 0.2} | renewed | settings
+        sizes = {"n_candidates": min(n_candidates, n - 1), "n_neighbors": min(n_neighbors, n - 1)}
+        fresh = 0.2 if n > n_candidates else 1.0  # small sets have no candidates to spare
+        return sizes | {"restart": restart, "coverage": "partition", "fresh": fresh} | renewed | settings
 
     published = {"n_candidates": min(1000, n - 1), "n_neighbors": min(100, n - 1)} | renewed
     settings = {

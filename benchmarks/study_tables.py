@@ -1,0 +1,176 @@
+"""The study's tables and pictures: gain against hardness, and what predicts it before a training.
+
+usage: python -m benchmarks.study_tables
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks import forecast, report, study
+from benchmarks.doses import LABELS
+from toolkit.plots.style import FAINT, color_of, note, style
+from toolkit.training.comparison import Comparison
+
+FIGURES = Path(__file__).parents[1] / "docs" / "study"
+# Known before a training: what a dose adds to a shuffle's figure, or takes from it, and what the task is like.
+FEATURES = {
+    "hardness": "hardness over a shuffle's",
+    "estimated_false_negatives": "estimated false negatives over a shuffle's",
+    "loss_gap": "loss gap below a shuffle's",
+    "chance": "a shuffle's estimated false negatives",
+}
+
+
+def gains(result: Comparison, known: pd.DataFrame) -> pd.DataFrame:
+    """Return the doses of all trials: their gain in percent of a shuffle's result, and what was known before."""
+    summary = result.summary()
+    found = summary.merge(result.differences(), "left").assign(trial=lambda rows: rows.apply(trial_of, axis=1))
+    found = found.merge(known, "left", ["trial", "sampler"], suffixes=("_in_training", ""))
+    found["order"] = found.sampler.map({name: place for place, name in enumerate(LABELS)})
+    found["place"] = found.trial.map({name: place for place, name in enumerate(study.TRIALS)})
+    return found.sort_values(["place", "order"], ignore_index=True)
+
+
+def trial_of(row: pd.Series) -> str:
+    """Return the name of the trial that a row of results is of."""
+    return row["set"] if row["set"] in study.TRIALS else f"{row['set']} {row.model}"
+
+
+def table(doses: pd.DataFrame) -> str:
+    """Return the doses as Markdown, a table for each trial."""
+    parts = []
+    for trial, rows in doses.groupby("trial", sort=False):
+        first = rows.iloc[0]
+        lines = {
+            "batches": rows.sampler.map(LABELS),
+            "hardness": rows.hardness.map(_number("{:.3f}")),
+            "false negatives": [
+                f"{row.false_negative_rate:.1%}"
+                if pd.notna(row.false_negative_rate)
+                else _number("{:.1%} (estimated)")(row.estimated_false_negatives)
+                for row in rows.itertuples()
+            ],
+            "loss gap": rows.loss_gap.map(_number("{:.2f}")),
+            "variety": rows.variety.map(_number("{:.1f}")),
+            "runs": rows.runs_x if "runs_x" in rows else rows.runs,
+            first.metric: rows["mean"].map(lambda value: f"{100 * value:.2f}"),
+            "gain over a shuffle": [_gain(row) for _, row in rows.iterrows()],
+        }
+        parts.append(f"**{trial}** ({first.settings}, {first.steps:,} steps)\n\n{report.markdown(pd.DataFrame(lines))}")
+    return "\n\n".join(parts)
+
+
+def _number(form: str):
+    return lambda value: "" if pd.isna(value) else form.format(value)
+
+
+def _gain(row: pd.Series) -> str:
+    if pd.isna(row.percent):
+        return ""
+    interval = "" if pd.isna(row.percent_low) else f" ({row.percent_low:+.1f} to {row.percent_high:+.1f})"
+    return f"{row.percent:+.1f} %{interval}"
+
+
+def draw(trial: str, rows: pd.DataFrame) -> Figure:
+    """Draw the results of one trial against hardness, coloured by false negatives; a shuffle's interval is a band."""
+    with style():
+        figure = Figure(figsize=(6.4, 3.8))
+        ax = figure.subplots()
+        some = rows.dropna(subset="hardness").sort_values("hardness")
+        shuffle = some[some.sampler == "uniform"].iloc[0]
+        half = 1.96 * shuffle.deviation / max(shuffle.runs_shown, 1) ** 0.5
+        ax.axhline(100 * shuffle["mean"], color=FAINT, linewidth=1)
+        if np.isfinite(half):
+            ax.axhspan(
+                100 * (shuffle["mean"] - half), 100 * (shuffle["mean"] + half), color=FAINT, alpha=0.2, linewidth=0
+            )
+        rates = some.false_negative_rate.fillna(some.estimated_false_negatives)
+        ax.plot(some.hardness, 100 * some["mean"], color=color_of("Random walk"), linewidth=1, zorder=1)
+        dots = ax.scatter(some.hardness, 100 * some["mean"], c=100 * rates, cmap="viridis", s=46, zorder=2)
+        for row in some.itertuples():
+            note(ax, LABELS[row.sampler], (row.hardness, 100 * row.mean), (0, 8), ha="center", fontsize=7.5)
+        figure.colorbar(dots, label="false negatives, %", pad=0.02)
+        ax.margins(x=0.12, y=0.2)
+        ax.set_xlabel("hardness (mean cosine similarity, before the training)")
+        ax.set_ylabel(f"{shuffle.metric[:28]}, in points")
+        best = some.loc[some["mean"].idxmax()]
+        gain = best["mean"] / shuffle["mean"] - 1
+        ax.set_title(f"{trial}: best at {LABELS[best.sampler]} ({gain:+.1%})")
+    return figure
+
+
+def known_before(doses: pd.DataFrame) -> pd.DataFrame:
+    """Return the doses with a gain and what could be known of it before."""
+    some = doses.dropna(subset=["percent", "hardness"]).copy()
+    shuffles = doses[doses.sampler == "uniform"].set_index("trial")
+    for name in ("hardness", "estimated_false_negatives", "loss_gap"):
+        some[name] -= some.trial.map(shuffles[name])
+    some["loss_gap"] *= -1
+    some["chance"] = some.trial.map(shuffles.estimated_false_negatives)
+    return some
+
+
+def leave_one_out(some: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """Return the gain of each dose as predicted from all other trials."""
+    predicted = np.empty(len(some))
+    for trial in some.trial.unique():
+        own = (some.trial == trial).to_numpy()
+        machine = make_pipeline(StandardScaler(), Ridge(1.0)).fit(some[names][~own], some.percent[~own])
+        predicted[own] = machine.predict(some[names][own])
+    return predicted
+
+
+def prediction(doses: pd.DataFrame) -> str:
+    """Return how often the sign of a gain is right, predicted from all other trials, as Markdown."""
+    some = known_before(doses)
+    if some.trial.nunique() < 3:
+        return ""
+    clear = (some.percent_low > 0) | (some.percent_high < 0)
+    ways = {label: [name] for name, label in FEATURES.items()} | {"all four": list(FEATURES)}
+    lines = [
+        {
+            "predicted from": "always a gain",
+            "right": np.mean(some.percent > 0),
+            "clear": _share(some.percent > 0, clear),
+        }
+    ]
+    for label, names in ways.items():
+        right = (leave_one_out(some, names) > 0) == (some.percent > 0)
+        lines.append({"predicted from": label, "right": right.mean(), "clear": _share(right, clear)})
+    shown = pd.DataFrame(lines)
+    shown["right"] = shown.right.map("{:.0%}".format)
+    shown.columns = [
+        "predicted from",
+        f"sign right, {len(some)} doses",
+        f"of {clear.sum()} whose interval excludes zero",
+    ]
+    return f"Leave one training out ({some.trial.nunique()} trainings):\n\n{report.markdown(shown)}"
+
+
+def _share(right: pd.Series, clear: pd.Series) -> str:
+    return f"{right[clear].mean():.0%}" if clear.any() else ""
+
+
+def main() -> None:
+    """Write the tables into the README and the pictures into docs."""
+    doses = gains(Comparison.read(study.RESULTS), pd.read_csv(forecast.RESULTS))
+    doses["runs_shown"] = doses.runs
+    whole = sum(trial.seeds * len(trial.doses) for trial in study.TRIALS.values())
+    progress = f"{int(doses.runs_shown.sum())} of {whole} runs so far."
+    text = "\n\n".join(filter(None, (progress, table(doses), prediction(doses))))
+    print(text)
+    report.refresh("study", text)
+    FIGURES.mkdir(exist_ok=True)
+    for trial, rows in doses.groupby("trial", sort=False):
+        if rows.hardness.notna().sum() > 2:
+            draw(trial, rows).savefig(FIGURES / f"{trial.replace(' ', '_')}.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
