@@ -16,7 +16,7 @@ from toolkit import RandomWalkBatchSampler
 from toolkit.samplers import Budget
 from toolkit.training import train
 
-BUDGETS = {"fashion_mnist simclr": (0.13, 0.16, 0.2, 0.3), "dictionary": (0.002, 0.005, 0.01)}
+BUDGETS = {"fashion_mnist simclr": (0.13, 0.2, 0.3), "dictionary": (0.002, 0.005)}
 COVERAGES = ("independent", "partition")
 
 

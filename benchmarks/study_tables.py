@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks import forecast, report, study
 from benchmarks.doses import LABELS
-from toolkit.plots.style import FAINT, color_of, note, style
+from toolkit.plots.style import FAINT, note, style
 from toolkit.training.comparison import Comparison
 
 FIGURES = Path(__file__).parents[1] / "docs" / "study"
@@ -91,10 +91,10 @@ def draw(trial: str, rows: pd.DataFrame) -> Figure:
                 100 * (shuffle["mean"] - half), 100 * (shuffle["mean"] + half), color=FAINT, alpha=0.2, linewidth=0
             )
         rates = some.false_negative_rate.fillna(some.estimated_false_negatives)
-        ax.plot(some.hardness, 100 * some["mean"], color=color_of("Random walk"), linewidth=1, zorder=1)
         dots = ax.scatter(some.hardness, 100 * some["mean"], c=100 * rates, cmap="viridis", s=46, zorder=2)
-        for row in some.itertuples():
-            note(ax, LABELS[row.sampler], (row.hardness, 100 * row.mean), (0, 8), ha="center", fontsize=7.5)
+        for place, row in enumerate(some.itertuples()):
+            offset, side = ((0, 8), "bottom") if place % 2 else ((0, -8), "top")
+            note(ax, LABELS[row.sampler], (row.hardness, 100 * row.mean), offset, ha="center", va=side, fontsize=7.5)
         figure.colorbar(dots, label="false negatives, %", pad=0.02)
         ax.margins(x=0.12, y=0.2)
         ax.set_xlabel("hardness (mean cosine similarity, before the training)")

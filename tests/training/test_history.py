@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from toy_task import LABELS, N, Rows, Toy
 
-from toolkit import UniformBatchSampler
+from toolkit import RandomWalkBatchSampler, UniformBatchSampler, plots
 from toolkit.training import train
 from toolkit.training.history import History
 
@@ -103,3 +104,28 @@ def test_files_that_are_something_else_are_named(tmp_path):
     torch.save({"format": "other"}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match="damaged or something else"):
         History.load(tmp_path / "other.pt")
+
+
+def test_what_the_sampler_chose_is_recorded_and_kept(tmp_path):
+    sampler = RandomWalkBatchSampler(N, 8, n_candidates=30, n_neighbors=20, refresh_every=3, seed=0)
+    history = train(Toy("square"), Rows(), sampler, steps=4 * len(sampler), progress=False)
+    for name in ("n_neighbors", "restart"):
+        steps, values = history.series(name)
+        assert steps[0] == len(sampler) + 1, "the first graph"
+        assert values[-1] == getattr(sampler.chosen, name)
+    assert history.series("estimated_false_negatives")[1][-1] == sampler.chosen.false_negative_rate
+    ax = plots.training({"Random walk": history}, "false_negative_rate")
+    assert ax.get_ylabel() == "estimated false negatives (share of pairs)"
+    history.save(tmp_path / "history.json")
+    assert History.load(tmp_path / "history.json").measured == history.measured
+    with_labels = train(Toy("square"), Rows(), sampler, steps=len(sampler), labels=LABELS, progress=False)
+    assert with_labels.measured["estimated_false_negatives"] == []
+
+
+def test_a_file_without_the_newer_columns_can_be_read(tmp_path):
+    history = History()
+    for values in history.columns.values():
+        values.append(0.5)
+    del history.measured["restart"]
+    history.save(tmp_path / "history.json")
+    assert History.load(tmp_path / "history.json").measured["restart"] == []

@@ -48,6 +48,14 @@ def test_samplers_get_both_sides_and_hardness_is_between_them(monkeypatch):
         assert hardness == pytest.approx(negatives.mean().item(), abs=1e-6)
 
 
+def test_false_negatives_of_pairs_are_estimated_where_there_are_no_labels():
+    history = train(make_model(), DATA, make_sampler("uniform"), 20, progress=False)
+    steps, values = history.series("estimated_false_negatives")
+    assert steps.tolist() == [10, 20]
+    assert ((values >= 0) & (values <= 1)).all()
+    assert run(20)[0].measured["estimated_false_negatives"] == []
+
+
 def test_a_model_of_pairs_learns_with_the_walk():
     model = make_model()
     history, _ = run(200, model, optimizer=torch.optim.SparseAdam(model.parameters(), lr=0.03))

@@ -29,7 +29,8 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     _draw_curves(histories, shown, window, ax)
     side_labels(ax, {name: color_of(name, i) for i, name in enumerate(histories)})
     ax.set_xlabel("training step")
-    ax.set_ylabel(shown.label)
+    estimated = any(is_estimated(history, shown) for history in histories.values())
+    ax.set_ylabel(f"{'estimated ' * estimated}{shown.label}")
     return ax
 
 
@@ -71,7 +72,8 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
         ax.remove()
     for ax, column in zip(axes.flat, columns, strict=False):
         _draw_curves(histories, column, window, ax)
-        ax.set_title(column.title, fontsize=10.5, pad=5)
+        estimated = any(is_estimated(history, column) for history in histories.values())
+        ax.set_title(f"{'estimated ' * estimated}{column.title}", fontsize=10.5, pad=5)
         ax.tick_params(labelsize=9)
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(5))
@@ -100,6 +102,8 @@ def _draw_curves(histories: Mapping, column: Column, window: int, ax: Axes) -> N
 
 def curve(history, column: Column, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return steps and values of a column, as a running mean where it has a value in each step."""
+    if is_estimated(history, column):
+        return history.series(column.estimate)
     steps, values = history.series(column.name)
     if not column.sparse:
         import pandas as pd
@@ -107,6 +111,15 @@ def curve(history, column: Column, window: int) -> tuple[np.ndarray, np.ndarray]
         values = pd.Series(values).rolling(window, min_periods=1).mean().to_numpy()
     known = np.isfinite(values)
     return steps[known], values[known]
+
+
+def is_estimated(history, column: Column) -> bool:
+    """Return whether a column has no values but an estimate of them."""
+    return (
+        bool(column.estimate)
+        and not np.isfinite(history.series(column.name)[1]).any()
+        and len(history.series(column.estimate)[1]) > 0
+    )
 
 
 @styled

@@ -1,5 +1,6 @@
 """Three ways to tell which in-batch pairs are false negatives: by labels, or without them by positives or clusters."""
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,9 @@ class Counter(Protocol):
     """
 
     method: str
-    prior: float
+
+    @property
+    def prior(self) -> float: ...
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of false negatives among the pairs of each batch; NaN where none is known."""
@@ -50,12 +53,16 @@ class ByPositives:
 
     def __init__(self, queries: torch.Tensor, targets: torch.Tensor, ratio: float = RATIO, seed: int = 0) -> None:
         self.queries, self.targets = queries, targets
-        self.limits = ratio * torch.linalg.vecdot(queries, targets)
-        rng = np.random.default_rng(seed)
-        first = rng.integers(len(queries), size=_PAIRS)
-        second = (first + rng.integers(1, len(queries), size=_PAIRS)) % len(queries)
-        near = torch.linalg.vecdot(queries[first], targets[second]) >= self.limits[first]
-        self.prior = near.float().mean().item()
+        self.limits, self.seed = ratio * torch.linalg.vecdot(queries, targets), seed
+
+    @cached_property
+    def prior(self) -> float:
+        """Share among all pairs, estimated from some."""
+        rng, n = np.random.default_rng(self.seed), len(self.queries)
+        first = rng.integers(n, size=_PAIRS)
+        second = (first + rng.integers(1, n, size=_PAIRS)) % n
+        near = torch.linalg.vecdot(self.queries[first], self.targets[second]) >= self.limits[first]
+        return near.float().mean().item()
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of each batch."""

@@ -1,6 +1,7 @@
 """The settings of a walk that give the hardest batches within limits."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise, product
 from operator import attrgetter
 
@@ -11,6 +12,7 @@ from toolkit.samplers.budget import Choice
 RESTARTS = (0.1, 0.5, 0.9)
 _PARTS, _FEWEST = (1, 2, 4, 8, 20), 5
 _CROSSINGS, _HALVINGS = 3, 3
+_STEPS = 4  # from the last choice, at most
 _CLOSE_TO = 0.9  # of a limit: near enough to leave the settings as they are
 
 Measure = Callable[[int, float], Choice]
@@ -19,17 +21,29 @@ Measure = Callable[[int, float], Choice]
 def choose(limits: tuple[float, float], measure: Measure, last: Choice | None, *, n_neighbors: int) -> Choice:
     """Return the settings of the hardest batches within the limits, of at most `n_neighbors` neighbours.
 
-    The last choice stays while it is near its limit; else only settings next to it are tried.
+    The last choice stays while it is near its limit; else the search goes from it to settings next to it, step by step.
     """
     if last is None:
         return search(limits, measure, grid(n_neighbors))[0]
-    again = measure(last.n_neighbors, last.restart)
-    shares = np.array([again.false_negative_rate, again.hardness]) / limits
-    if _CLOSE_TO < shares.max() <= 1:
-        return again
-    beside = {min(max(round(last.n_neighbors * factor), 1), n_neighbors) for factor in (0.5, 2)} - {last.n_neighbors}
-    settings = [(last.n_neighbors, restart) for restart in RESTARTS] + [(size, last.restart) for size in beside]
-    return search(limits, measure, settings)[0]
+    measure = cache(measure)
+    chosen = measure(last.n_neighbors, last.restart)
+    for _ in range(_STEPS):
+        shares = np.array([chosen.false_negative_rate, chosen.hardness]) / limits
+        if _CLOSE_TO < shares.max() <= 1:
+            break
+        best = search(limits, measure, _beside(chosen, n_neighbors))[0]
+        if best == chosen:
+            break
+        chosen = best
+    return chosen
+
+
+def _beside(choice: Choice, n_neighbors: int) -> list[tuple[int, float]]:
+    """Return settings next to some: half and twice the neighbours, other restart probabilities, and they themselves."""
+    size, restart = choice.n_neighbors, choice.restart
+    sizes = [min(max(round(size * factor), 1), n_neighbors) for factor in (0.5, 1, 2)]
+    settings = [(other, restart) for other in sizes] + [(size, other) for other in RESTARTS]
+    return list(dict.fromkeys(settings))
 
 
 def grid(n_neighbors: int) -> list[tuple[int, float]]:

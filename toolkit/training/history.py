@@ -23,6 +23,7 @@ class Column:
     form: str = ".3f"  # format of a value
     sparse: bool = False  # whether it is measured now and then, not in each step
     missing: str = ""  # text of its panel while there are no values
+    estimate: str = ""  # column to draw instead where there are no values
     compared: str = ""  # what comparisons report of a run: the "mean" over the second half of the steps, or the "sum"
 
 
@@ -37,12 +38,14 @@ COLUMNS = (
         ".1%",
         False,
         "no labels given",
+        "estimated_false_negatives",
         "mean",
     ),
     Column("coverage", "coverage", "share of data seen in an epoch's steps", ".0%"),
     Column("sampler_seconds", compared="sum"),
     Column("seconds", compared="sum"),
     Column("staleness", "staleness of the graph", "outdated neighbours (share)", ".0%", True, "no graph measured yet"),
+    Column("estimated_false_negatives", form=".1%", sparse=True),
     Column("n_neighbors", sparse=True),
     Column("restart", sparse=True),
     Column("probes", "probe accuracy", "probe accuracy", ".1%", sparse=True, missing="no probe yet"),
@@ -76,8 +79,9 @@ class History:
         the batch and updating the sampler; ``seconds``: time of the whole step.
     measured : dict of lists of (step, value)
         What is measured now and then: ``probes``; ``staleness`` of the sampler's graph where somebody measures it, as
-        `TrainingMonitor` does; ``n_neighbors`` and ``restart`` as the sampler has chosen them for a
-        `toolkit.samplers.Budget`.
+        `TrainingMonitor` does; ``estimated_false_negatives`` where there are no labels, of pairs by their targets, else
+        of the batches that the sampler has chosen its settings by; ``n_neighbors`` and ``restart`` as the sampler
+        has chosen them (`toolkit.samplers.Budget`).
     steps : int
         Steps asked for; 0 if unknown.
     interrupted : bool

@@ -15,10 +15,13 @@ from torch.utils.data import DataLoader
 
 from toolkit import _checks
 from toolkit.metrics import same_label_share
+from toolkit.proximity.false_negatives import ByPositives
 from toolkit.samplers.base import BatchSampler
 from toolkit.training import checkpoint as checkpoints
 from toolkit.training.coverage import RunningCoverage
 from toolkit.training.history import History
+
+_EVERY = 10  # steps between estimates of false negatives
 
 
 class Run:
@@ -93,9 +96,13 @@ class Run:
             "seconds": time.perf_counter() - began,
         }
         self.history.add_step(row)
-        self._record_choice()
+        self._record_choice(len(embeddings) > 1)
+        if self.codes is None and len(embeddings) > 1 and len(self.history) % _EVERY == 0:
+            queries, targets = (F.normalize(side.detach().float().cpu(), dim=1) for side in embeddings)
+            rate = ByPositives(queries, targets).rates([np.arange(len(queries))])[0]
+            self.history.measured["estimated_false_negatives"].append((len(self.history), float(rate)))
 
-    def _record_choice(self) -> None:
+    def _record_choice(self, paired: bool) -> None:
         """Note settings that the sampler has chosen, if they are new; with workers it is a few batches ahead."""
         measured, names = self.history.measured, ("n_neighbors", "restart")
         if self.sampler.chosen is None:
@@ -104,6 +111,9 @@ class Run:
         if chosen != [measured[name][-1][1] if measured[name] else None for name in names]:
             for name, value in zip(names, chosen, strict=True):
                 measured[name].append((len(self.history), value))
+            if self.codes is None and not paired:
+                rate = self.sampler.chosen.false_negative_rate
+                measured["estimated_false_negatives"].append((len(self.history), rate))
 
     def state_dicts(self) -> dict:
         """Return the states of what is trained, by name; None for a schedule that is not there."""
