@@ -5,10 +5,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 
 CLUSTERS = (10, 30, 100, 300)
 PER_CLUSTER = 20  # instances on average, at least
 RATIO = 0.95  # of the similarity to the own positive, from which on a negative counts as false
+_PER_CENTRE, _ROUNDS, _ROWS = 64, 10, 2**16
 _PAIRS = 2**16  # to estimate the share among all pairs
 
 
@@ -26,7 +28,9 @@ class Counter(Protocol):
     method: str
 
     @property
-    def prior(self) -> float: ...
+    def prior(self) -> float:
+        """Share among all pairs."""
+        ...
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of false negatives among the pairs of each batch; NaN where none is known."""
@@ -79,9 +83,8 @@ class ByClusters:
     method = "clusters"
 
     def __init__(self, unit: torch.Tensor, seed: int = 0) -> None:
-        vectors = np.ascontiguousarray(unit.numpy())
-        sizes = [n for n in CLUSTERS if n * PER_CLUSTER <= len(vectors)] or [max(len(vectors) // PER_CLUSTER, 1)]
-        self.each = [ByLabels(_clusters(vectors, n, seed)) for n in sizes]
+        sizes = [n for n in CLUSTERS if n * PER_CLUSTER <= len(unit)] or [max(len(unit) // PER_CLUSTER, 1)]
+        self.each = [ByLabels(_clusters(unit, n, seed)) for n in sizes]
         self.prior = float(np.mean([each.prior for each in self.each]))
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
@@ -103,11 +106,12 @@ def same_label_share(codes: np.ndarray) -> float:
     return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
 
 
-def _clusters(unit: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    """Return the cluster of each row by spherical k-means."""
-    import faiss
-
-    settings = {"niter": 10, "spherical": True, "min_points_per_centroid": 1, "max_points_per_centroid": 64}
-    kmeans = faiss.Kmeans(unit.shape[1], n_clusters, seed=seed % 2**31, **settings)
-    kmeans.train(unit)
-    return kmeans.index.search(unit, 1)[1][:, 0]
+def _clusters(unit: torch.Tensor, n_clusters: int, seed: int) -> np.ndarray:
+    """Return the cluster of each unit row by spherical k-means, whose centres are learnt from some of the rows."""
+    chosen = np.random.default_rng(seed).permutation(len(unit))[: _PER_CENTRE * n_clusters]
+    some = unit[torch.from_numpy(chosen).to(unit.device)]
+    centres = some[:n_clusters]
+    for _ in range(_ROUNDS):
+        sums = torch.zeros_like(centres).index_add_(0, (some @ centres.T).argmax(1), some)
+        centres = torch.where(sums.any(1, keepdim=True), normalize(sums), centres)  # one that is empty stays
+    return torch.cat([(rows @ centres.T).argmax(1) for rows in unit.split(_ROWS)]).cpu().numpy()

@@ -72,7 +72,7 @@ class Budget:
         if paired:
             queries, targets = (torch.nn.functional.normalize(side.cpu()) for side in vectors.chunk(2, 1))
             return ByPositives(queries, targets, seed=seed)
-        return ByClusters(vectors.cpu(), seed)
+        return ByClusters(vectors, seed)
 
     def limits(self, prior: float) -> tuple[float, float]:
         """Return the largest false-negative rate and hardness, where `prior` is the rate of a shuffle."""

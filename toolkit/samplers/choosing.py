@@ -39,11 +39,9 @@ def choose(limits: tuple[float, float], measure: Measure, last: Choice | None, *
 
 
 def _beside(choice: Choice, n_neighbors: int) -> list[tuple[int, float]]:
-    """Return settings next to some: half and twice the neighbours, other restart probabilities, and they themselves."""
-    size, restart = choice.n_neighbors, choice.restart
-    sizes = [min(max(round(size * factor), 1), n_neighbors) for factor in (0.5, 1, 2)]
-    settings = [(other, restart) for other in sizes] + [(size, other) for other in RESTARTS]
-    return list(dict.fromkeys(settings))
+    """Return settings near some: half to twice the neighbours, any restart probability."""
+    sizes = {min(max(round(choice.n_neighbors * factor), 1), n_neighbors) for factor in (0.5, 1, 2)}
+    return list(product(sorted(sizes), sorted({*RESTARTS, choice.restart})))
 
 
 def grid(n_neighbors: int) -> list[tuple[int, float]]:
