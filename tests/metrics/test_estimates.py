@@ -49,9 +49,9 @@ def test_clusters_apart_from_each_other_are_found_at_any_number():
     classes = np.arange(600) % 10
     points = 10 * np.eye(10)[classes] + 0.01 * RNG.normal(size=(600, 10))
     found = estimate_false_negatives([range(10), range(0, 100, 10), range(20)], points)
-    # Ten clusters are the classes; thirty are parts of them.
+    # Ten clusters are nearly the classes; thirty are parts of them, or the same.
     assert found.values[0] < 0.05
-    assert 0.5 < found.values[1] < 1
+    assert 0.5 < found.values[1] <= 1
     assert found.values[2] > 0
     assert 0.5 * class_prior(classes) < found.prior <= class_prior(classes)
 
