@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 CLUSTERS = (10, 30, 100, 300)
 PER_CLUSTER = 20  # instances on average, at least
 RATIO = 0.95  # of the similarity to the own positive, from which on a negative counts as false
-_PER_CENTRE, _ROUNDS, _ROWS = 64, 10, 2**16
+_PER_CENTRE, _ROUNDS, _ROWS = 16, 4, 2**16
 _PAIRS = 2**16  # to estimate the share among all pairs
 
 
