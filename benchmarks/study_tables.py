@@ -30,7 +30,8 @@ FEATURES = {
 def gains(result: Comparison, known: pd.DataFrame) -> pd.DataFrame:
     """Return the doses of all trials: their gain in percent of a shuffle's result, and what was known before."""
     summary = result.summary()
-    found = summary.merge(result.differences(), "left").assign(trial=lambda rows: rows.apply(trial_of, axis=1))
+    differences = result.differences().drop(columns="runs")
+    found = summary.merge(differences, "left").assign(trial=lambda rows: rows.apply(trial_of, axis=1))
     found = found.merge(known, "left", ["trial", "sampler"], suffixes=("_in_training", ""))
     found["order"] = found.sampler.map({name: place for place, name in enumerate(LABELS)})
     found["place"] = found.trial.map({name: place for place, name in enumerate(study.TRIALS)})
@@ -58,12 +59,24 @@ def table(doses: pd.DataFrame) -> str:
             ],
             "loss gap": rows.loss_gap.map(_number("{:.2f}")),
             "variety": rows.variety.map(_number("{:.1f}")),
-            "runs": rows.runs_x if "runs_x" in rows else rows.runs,
+            "runs": rows.runs,
             first.metric: rows["mean"].map(lambda value: f"{100 * value:.2f}"),
             "gain over a shuffle": [_gain(row) for _, row in rows.iterrows()],
         }
-        parts.append(f"**{trial}** ({first.settings}, {first.steps:,} steps)\n\n{report.markdown(pd.DataFrame(lines))}")
+        parts += [f"**{trial}** ({first.settings}, {first.steps:,} steps)", report.markdown(pd.DataFrame(lines))]
+        if is_drawn(rows):
+            parts.append(f"![{trial}: {first.metric} against hardness](../docs/study/{picture(trial)})")
     return "\n\n".join(parts)
+
+
+def is_drawn(rows: pd.DataFrame) -> bool:
+    """Return whether enough is known of a trial's doses for a picture."""
+    return rows.hardness.notna().sum() > 2
+
+
+def picture(trial: str) -> str:
+    """Return the name of a trial's picture."""
+    return f"{trial.replace(' ', '_')}.png"
 
 
 def _number(form: str):
@@ -84,7 +97,7 @@ def draw(trial: str, rows: pd.DataFrame) -> Figure:
         ax = figure.subplots()
         some = rows.dropna(subset="hardness").sort_values("hardness")
         shuffle = some[some.sampler == "uniform"].iloc[0]
-        half = 1.96 * shuffle.deviation / max(shuffle.runs_shown, 1) ** 0.5
+        half = 1.96 * shuffle.deviation / shuffle.runs ** 0.5
         ax.axhline(100 * shuffle["mean"], color=FAINT, linewidth=1)
         if np.isfinite(half):
             ax.axhspan(
@@ -160,16 +173,15 @@ def _share(right: pd.Series, clear: pd.Series) -> str:
 def main() -> None:
     """Write the tables into the README and the pictures into docs."""
     doses = gains(Comparison.read(study.RESULTS), pd.read_csv(forecast.RESULTS))
-    doses["runs_shown"] = doses.runs
     whole = sum(trial.seeds * len(trial.doses) for trial in study.TRIALS.values())
-    progress = f"{int(doses.runs_shown.sum())} of {whole} runs so far."
+    progress = f"{int(doses.runs.sum())} of {whole} runs so far."
     text = "\n\n".join(filter(None, (progress, table(doses), prediction(doses))))
     print(text)
     report.refresh("study", text)
     FIGURES.mkdir(exist_ok=True)
     for trial, rows in doses.groupby("trial", sort=False):
-        if rows.hardness.notna().sum() > 2:
-            draw(trial, rows).savefig(FIGURES / f"{trial.replace(' ', '_')}.png", dpi=110)
+        if is_drawn(rows):
+            draw(trial, rows).savefig(FIGURES / picture(trial), dpi=110)
 
 
 if __name__ == "__main__":
