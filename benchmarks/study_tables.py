@@ -97,7 +97,7 @@ def draw(trial: str, rows: pd.DataFrame) -> Figure:
         ax = figure.subplots()
         some = rows.dropna(subset="hardness").sort_values("hardness")
         shuffle = some[some.sampler == "uniform"].iloc[0]
-        half = 1.96 * shuffle.deviation / shuffle.runs ** 0.5
+        half = 1.96 * shuffle.deviation / shuffle.runs**0.5
         ax.axhline(100 * shuffle["mean"], color=FAINT, linewidth=1)
         if np.isfinite(half):
             ax.axhspan(

@@ -20,7 +20,7 @@ from toolkit.training import train
 
 data = vision.bundled()
 model = SimCLR(SmallConvNet(in_channels=1, width=4))
-sampler = RandomWalkBatchSampler(len(data.views), 32, n_candidates=100, n_neighbors=10, refresh_every=50)
+sampler = RandomWalkBatchSampler(len(data.views), 32, n_candidates=100, n_neighbors=10, restart=0.2, refresh_every=50)
 monitor = TrainingMonitor()
 monitor""",
     f"""history = train(

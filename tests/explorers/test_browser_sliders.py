@@ -89,7 +89,12 @@ def test_keyboard_and_mouse_drive_the_false_negative_explorer(lab, open_notebook
     assert "restart=0.95" in code.input_value(), "the burst ended on the newest value"
     after = picture.get_attribute("src"), numbers.text_content(), pairs.text_content()
     assert all(old != new for old, new in zip(before, after, strict=True))
-    base = widget.locator(".noUi-base").nth(4).bounding_box()  # batch
+    assert pairs.text_content() != before[2]
+    widget.get_by_role("button", name="Use the star").click()  # the hardest setting within the budget
+    notebook.page.wait_for_function("e => !e.value.includes('restart=0.95')", arg=code.element_handle(), timeout=60_000)
+    settled(notebook, numbers)
+    after = picture.get_attribute("src"), numbers.text_content(), pairs.text_content()
+    base = widget.locator(".noUi-base").nth(5).bounding_box()  # batch
     notebook.page.mouse.click(base["x"] + 0.5 * base["width"], base["y"] + base["height"] / 2)
     notebook.wait_for_change(pairs, after[2])
     assert not pairs.text_content().startswith("Batch 1:")

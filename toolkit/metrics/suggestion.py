@@ -231,10 +231,8 @@ class _Trial:
 
     def best(self) -> _Best | None:
         """Return the best settings, None if a shuffle is as good."""
-        few = self._with(_CANDIDATES[0])
-        found = [few]
-        # Pickier graphs are of use only while false negatives leave room.
-        if few.choice.false_negative_rate < _ENOUGH * self.limits[0] and few.graph.n_candidates == _CANDIDATES[0]:
+        found = [self._with(_CANDIDATES[0])]
+        if found[0].graph.n_candidates == _CANDIDATES[0]:  # there are more
             found.append(self._with(_CANDIDATES[1]))
         gains = [self._gain(each) for each in found]
         allowed = [each.choice.false_negative_rate <= self.limits[0] for each in found]

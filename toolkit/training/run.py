@@ -104,16 +104,15 @@ class Run:
 
     def _record_choice(self, paired: bool) -> None:
         """Note settings that the sampler has chosen, if they are new; with workers it is a few batches ahead."""
-        measured, names = self.history.measured, ("n_neighbors", "restart")
-        if self.sampler.chosen is None:
+        chosen, measured = self.sampler.chosen, self.history.measured
+        if chosen is None:
             return
-        chosen = [float(getattr(self.sampler.chosen, name)) for name in names]
-        if chosen != [measured[name][-1][1] if measured[name] else None for name in names]:
-            for name, value in zip(names, chosen, strict=True):
+        found = {"n_neighbors": float(chosen.n_neighbors), "restart": chosen.restart}
+        if self.codes is None and not paired:
+            found["estimated_false_negatives"] = chosen.false_negative_rate
+        if any(not measured[name] or measured[name][-1][1] != value for name, value in found.items()):
+            for name, value in found.items():
                 measured[name].append((len(self.history), value))
-            if self.codes is None and not paired:
-                rate = self.sampler.chosen.false_negative_rate
-                measured["estimated_false_negatives"].append((len(self.history), rate))
 
     def state_dicts(self) -> dict:
         """Return the states of what is trained, by name; None for a schedule that is not there."""
