@@ -98,7 +98,11 @@ class FalseNegativeExplorer(SliderExplorer):
             tooltip="The largest share of false negatives: the star is the hardest setting within it",
             **control_layout(),
         )
-        self.use = widgets.Button(description="Use the star", tooltip="Set the sliders to the suggested setting")
+        self.use = widgets.Button(
+            description="Use the star",
+            tooltip="Set the sliders to the suggested setting",
+            layout=control_layout()["layout"],
+        )
         self.budget.observe(lambda change: self._attempt(self._show_setting), "value")
         self.use.on_click(lambda _: self._attempt(self._use))
         self.text = widgets.Text(
