@@ -103,7 +103,7 @@ class FalseNegativeExplorer(SliderExplorer):
             tooltip="Set the sliders to the suggested setting",
             layout=control_layout()["layout"],
         )
-        self.budget.observe(lambda change: self._attempt(self._show_setting), "value")
+        self.budget.observe(lambda change: self._attempt(self._budget_moved), "value")
         self.use.on_click(lambda _: self._attempt(self._use))
         self.text = widgets.Text(
             description="as code",
@@ -127,7 +127,7 @@ class FalseNegativeExplorer(SliderExplorer):
             widest = min(1000, self._samples.n - 1)
             graphs = [(widest, max(int(widest * share), 2)) for share in SHARES]
             self._frontiers[size] = hardness_frontier(
-                self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS
+                self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS, loss_gaps=False
             )
         self.frontier = self._frontiers[size]
         plots.frontier(self.frontier, self._axes)
@@ -177,6 +177,11 @@ class FalseNegativeExplorer(SliderExplorer):
             self._star.set_data([best.hardness], [best.false_negative_rate])
             sizes = {name: int(best[name]) for name in ("n_candidates", "n_neighbors")}
             self.suggested = sizes | {"restart": float(best.restart)}
+
+    def _budget_moved(self) -> None:
+        """Show the star of another budget; the first budget is set while the picture is being made, and needs none."""
+        if self._shown_size == self.batch_size.value:
+            self._show_setting()
 
     def _use(self) -> None:
         """Set the sliders to the star."""

@@ -84,6 +84,7 @@ def hardness_frontier(
     restarts: Sequence[float] = (0.05, 0.2, 0.5, 0.8),
     n_batches: int = 20,
     seed: int = 0,
+    loss_gaps: bool = True,
 ) -> Frontier:
     """Return hardness and false-negative rate of the random walk over its settings, and of the other samplers.
 
@@ -100,6 +101,8 @@ def hardness_frontier(
     n_batches : int
         Batches per setting, at most N // B. All settings use the same seeds.
     seed : int
+    loss_gaps : bool
+        Measure variety and loss gap as well, which takes time in proportion to N for each setting.
 
     Raises
     ------
@@ -119,6 +122,7 @@ def hardness_frontier(
     some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
     codes = None if labels is None else _checks.labels("labels", labels, some.n)
     batch_size = _checks.integer("batch_size", batch_size, 2, some.n)
+    loss_gaps = _checks.flag("loss_gaps", loss_gaps)
     sizes = [_pair(each) for each in _checks.listed("graphs", graphs, "pairs of n_candidates and n_neighbors")]
     restarts = _checks.listed("restarts", restarts, "restart probabilities")
     restarts = [_checks.restart_probability("restarts", each) for each in restarts]
@@ -134,9 +138,11 @@ def hardness_frontier(
             "false_negative_rate": rates.value,
             "false_negative_half": rates.interval()[1] - rates.value,
             "prior": rates.prior,
-            "variety": batch_variety(few, some.vectors).value,
-            "loss_gap": loss_gap(few, some.vectors).value,
-        }
+        } | (
+            {"variety": batch_variety(few, some.vectors).value, "loss_gap": loss_gap(few, some.vectors).value}
+            if loss_gaps
+            else {}
+        )
 
     rows = [measure(label, batches) for label, batches in some.references(batch_size).items()]
     for n_candidates, n_neighbors in sizes:
