@@ -138,6 +138,7 @@ def test_without_a_budget_nothing_is_chosen():
         ({"false_negatives": 0}, r"false_negatives must be a number in \(0, 1\], got 0"),
         ({"hardness": 2}, r"hardness must be a number in \(-1, 1\], got 2"),
         ({"labels": ["a", 1]}, "labels must"),
+        ({"labels": ["a", None]}, "labels must be known of 2 instances or more"),
     ],
 )
 def test_limits_out_of_range_are_refused(settings, message):

@@ -33,6 +33,17 @@ def test_without_any_that_fit_the_fewest_false_negatives_are_left():
     assert best.false_negative_rate == min(one.false_negative_rate for one in tried)
 
 
+def test_a_rate_that_is_not_known_is_not_within_the_limits():
+    def measure(n_neighbors, restart):
+        found = made_up(n_neighbors, restart)
+        rate = float("nan") if restart > 0.5 else found.false_negative_rate
+        return Choice(**vars(found) | {"false_negative_rate": rate})
+
+    best, _ = search(LIMITS, measure, grid(100))
+    assert best.restart <= 0.5
+    assert best.false_negative_rate <= 0.2
+
+
 def test_no_setting_is_measured_twice():
     seen = []
 

@@ -243,7 +243,10 @@ class _Trial:
         return None
 
     def _gain(self, best: _Best) -> float:
-        """Return how far batches are on the way from a shuffle to nearest neighbours, the same scale for all."""
+        """Return how far batches are on the way from a shuffle to the nearest candidates of their own graph.
+
+        More candidates have nearer ones, so that they are chosen only if their batches gain in proportion.
+        """
         nearest = float(best.graph.similarities.max(1).mean())
         gain = best.choice.hardness - self.shuffled.hardness
         return gain / max(nearest - self.shuffled.hardness, 1e-12) if nearest > self.shuffled.hardness else 0.0

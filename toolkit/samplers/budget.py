@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from toolkit import _checks
-from toolkit.proximity.false_negatives import ByClusters, ByLabels, ByPositives, Counter
+from toolkit.proximity.false_negatives import ByClusters, ByLabels, ByPositives, Counter, class_prior
 
 LOST = 0.1  # share of a shuffle's true negatives that a batch may lose, by default
 
@@ -33,7 +33,7 @@ class Budget:
     Raises
     ------
     ValueError, TypeError
-        For numbers out of their ranges, and labels of several kinds.
+        For numbers out of their ranges, labels of several kinds, and fewer than two known labels.
 
     Examples
     --------
@@ -60,6 +60,7 @@ class Budget:
                 object.__setattr__(self, name, _checks.number(name, getattr(self, name), interval))
         if self.labels is not None:
             object.__setattr__(self, "labels", _checks.labels("labels", self.labels, len(self.labels)))
+            class_prior(self.labels)  # raises here, not in the middle of a training
 
     def __repr__(self) -> str:
         labels = None if self.labels is None else f"{len(self.labels)} with CRC {zlib.crc32(self.labels.tobytes()):08x}"

@@ -93,9 +93,12 @@ def _between(a: Choice, b: Choice) -> tuple[int, float]:
 
 
 def _hardness_at(limits: tuple[float, float], inside: Choice, outside: Choice) -> float:
-    """Return the hardness to expect where the way from inside to outside crosses the first limit."""
+    """Return the hardness to expect where the way from inside to outside crosses the first limit.
+
+    That is the one inside if the rate outside is not known (NaN), because no pair there has labels.
+    """
     ends = [(each.false_negative_rate, each.hardness) for each in (inside, outside)]
     shares = [
         (limit - low) / (high - low) for limit, low, high in zip(limits, *ends, strict=True) if low <= limit < high
     ]
-    return inside.hardness + min(shares) * (outside.hardness - inside.hardness)
+    return inside.hardness + min(shares, default=0) * (outside.hardness - inside.hardness)

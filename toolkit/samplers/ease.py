@@ -13,7 +13,7 @@ def warn_of_ease(sampler, queue: np.ndarray) -> None:
     """Warn if the batches that a sampler has planned are as easy as a shuffle."""
     bank, graph = sampler.bank, sampler.graph
     batches = sample(queue, sampler.batch_size)
-    shuffled = mean_similarity(bank.vectors.cpu(), bank.paired)
+    shuffled = mean_similarity(bank.vectors, bank.paired)
     planned = float(np.mean([mean_similarity(bank.vectors[batch].cpu(), bank.paired) for batch in batches]))
     nearest = float(graph.similarities.max(1).mean())
     if planned - shuffled >= LEAST * (nearest - shuffled):
