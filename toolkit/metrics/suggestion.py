@@ -106,6 +106,7 @@ class Suggestion:
 
     def make(self, n, **settings) -> BatchSampler:
         """Return the suggested sampler of `n` instances, or of a data set; `settings` are added or replaced."""
+        _checks.integer("n", _checks.size("n", n), self.batch_size, remedy="a batch holds distinct instances")
         return self._cls(n, self.batch_size, **self.settings | settings)
 
     def from_embeddings(self, embeddings, **settings) -> BatchSampler:

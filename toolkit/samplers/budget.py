@@ -59,7 +59,9 @@ class Budget:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _checks.number(name, getattr(self, name), interval))
         if self.labels is not None:
-            object.__setattr__(self, "labels", _checks.labels("labels", self.labels, len(self.labels)))
+            object.__setattr__(
+                self, "labels", _checks.labels("labels", self.labels, _checks.length("labels", self.labels))
+            )
             class_prior(self.labels)  # raises here, not in the middle of a training
 
     def __repr__(self) -> str:
