@@ -34,7 +34,9 @@ class TestBadInput:
             sampler.update(indices, embeddings)
         assert all(part in str(error.value) for part in parts)
         after = sampler.state_dict()
-        assert all(torch.equal(before["bank"][name], after["bank"][name]) for name in ("vectors", "known"))
+        assert all(
+            torch.equal(before["shared"]["bank"][name], after["shared"]["bank"][name]) for name in ("vectors", "known")
+        )
 
     @pytest.mark.parametrize(
         ("kind", "changes", "exception", "message"),

@@ -21,11 +21,10 @@ class TestBackground:
         if build is not None:
             monkeypatch.setattr(ProximityGraph, "build", build)
         batches, graphs, vectors = [], [], []
+        drawing = itertools.chain.from_iterable(itertools.repeat(sampler))
         for step in range(n_batches):
-            if step % 10 == 0:
-                epoch = iter(sampler)
             vectors.append(sampler.bank.vectors.clone())
-            batch = next(epoch)
+            batch = next(drawing)
             sampler.update(batch, points[batch] + normal(10, 8, step))
             batches.append(batch)
             graphs.append(sampler.graph)

@@ -96,7 +96,7 @@ def test_a_state_of_another_budget_is_refused():
     state = sampler(Budget(0.1, labels=LABELS)).state_dict()
     with pytest.raises(ValueError, match=r"its restart is 'Budget\(false_negatives=0\.1"):
         sampler(Budget(0.1, labels=LABELS[::-1].copy())).load_state_dict(state)
-    state["chosen"]["n_neighbors"] = 1000
+    state["shared"]["chosen"]["n_neighbors"] = 1000
     with pytest.raises(ValueError, match="state is damaged: n_neighbors must be between"):
         sampler(Budget(0.1, labels=LABELS)).load_state_dict(state)
 

@@ -1,5 +1,6 @@
 """A sampler that stays uniform when it should not says so; nothing else does."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -119,3 +120,36 @@ def test_update_without_the_index_says_that_the_data_set_must_return_it(index, e
         sampler().update(index, torch.ones(BATCH, 4))
     assert what in str(raised.value)
     assert "the data set's items must begin with their index" in str(raised.value)
+
+
+def cut_epochs(one, rounds=5, set_epoch=False):
+    """Train on the first batches of each epoch; return the warnings."""
+    points = normal(N)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        for number in range(rounds):
+            if set_epoch:
+                one.set_epoch(number)
+            for batch in itertools.islice(one, 4):
+                one.update(batch, points[batch])
+    return [str(one.message) for one in record]
+
+
+@pytest.mark.parametrize("kind", ONLINE)
+def test_an_epoch_cut_off_again_and_again_is_noticed_once(kind):
+    (said,) = cut_epochs(new(kind, N, BATCH))
+    assert "epoch 0 was left after 4 of" in said
+    assert "set_epoch" in said
+
+
+def test_short_epochs_with_numbers_of_their_own_are_not_cut_off():
+    one = new("independent", N, BATCH)
+    assert not any("was left after" in words for words in cut_epochs(one, set_epoch=True))
+
+
+def test_looking_at_a_first_batch_now_and_then_is_no_training():
+    one = RandomWalkBatchSampler.from_embeddings(normal(N), BATCH)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            next(iter(one))

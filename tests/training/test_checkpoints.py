@@ -9,7 +9,7 @@ from training_runs import BATCH, WALK, N, assert_same_course, assert_unchanged, 
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.training import train, warmup_cosine
-from toolkit.training.checkpoint import FORMAT
+from toolkit.training.checkpoint import FORMAT, load
 
 
 def random_bytes(path):
@@ -168,3 +168,21 @@ def test_a_flipped_bit_is_refused_or_harmless(n_flips, tmp_path):
             assert_same_course(resumed, whole)
             outcomes.append("harmless")
     assert outcomes.count("refused") > n_flips / 2, outcomes
+
+
+def test_a_flipped_bit_in_the_directory_of_records_is_refused_or_harmless(tmp_path):
+    path = tmp_path / "tensors.pt"
+    tensors = {"first": torch.ones(20, dtype=torch.bool), "second": torch.ones(20, dtype=torch.bool)}
+    torch.save(tensors, path)
+    content, outcomes = path.read_bytes(), []
+    for bit in range(8 * content.index(b"PK\x01\x02"), 8 * len(content)):
+        path.write_bytes(flipped(content, bit))
+        try:
+            found = load(path)
+        except Exception:  # `read` makes one kind of error of all of them
+            outcomes.append("refused")
+        else:
+            assert found.keys() == tensors.keys(), bit
+            assert all(torch.equal(found[name], tensors[name]) for name in tensors), bit
+            outcomes.append("harmless")
+    assert outcomes.count("refused") > len(outcomes) / 4, outcomes

@@ -32,7 +32,7 @@ def test_resume_is_exact(kind, at_end, tmp_path):
     assert_same_course(second, whole)
     assert second[0].columns["seconds"][:half] == pytest.approx(first.columns["seconds"])
     if "uniform" not in kind:
-        assert sampler.state_dict()["builds"] > 2, "the index is rebuilt before and after"
+        assert sampler.state_dict()["shared"]["builds"] > 2, "the index is rebuilt before and after"
 
 
 def test_resume_of_moco_is_exact(tmp_path):

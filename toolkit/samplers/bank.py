@@ -94,15 +94,14 @@ class EmbeddingBank:
         return bool(self.known.all())
 
     def state_dict(self) -> dict:
-        """Return the vectors, which of them are known, and whether they are of pairs."""
-        vectors, known = self.vectors.to("cpu", copy=True), torch.from_numpy(self.known.copy())
-        return {"vectors": vectors, "known": known, "paired": self.paired}
+        """Return the vectors, which of them are known, and whether they are of pairs; both arrays are shared."""
+        return {"vectors": self.vectors, "known": torch.from_numpy(self.known), "paired": self.paired}
 
     @classmethod
     def from_state(cls, n: int, state: dict) -> "EmbeddingBank":
         """Return the bank of `state_dict`, or raise unless it is of `n` instances."""
         bank = cls(n)
-        vectors, known = state["vectors"].clone(), state["known"].numpy().copy()
+        vectors, known = state["vectors"].to("cpu", copy=True), state["known"].numpy().copy()
         _checks.shape("vectors", vectors, (n, vectors.shape[1]), "one row per instance")
         _checks.shape("known", known, (n,), "one per instance")
         if vectors.dtype != torch.float32 or known.dtype != bool or not vectors.isfinite().all():

@@ -14,6 +14,7 @@ from toolkit.engine.rules import Groups
 from toolkit.engine.walking import deal_into_batches
 from toolkit.proximity.rules import batch_groups
 from toolkit.samplers.budget import Budget, Choice
+from toolkit.samplers.drawn import DrawnBatches
 
 
 class BatchSampler(Sampler):
@@ -41,9 +42,13 @@ class BatchSampler(Sampler):
         self.seed = _checks.seed(seed)
         self.epoch = 0
         self._position = 0  # batches of this epoch yielded so far
+        self._drawn = DrawnBatches(
+            0, len(self), self.batch_size
+        )  # of this epoch; of the one before until the first batch
         self._resumed = False
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
         self._iterators = 0  # begun so far
+        self._shared: dict = {}  # the part of its states that follows the sampler, empty until there is one
 
     @classmethod
     def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "BatchSampler":
@@ -76,9 +81,7 @@ class BatchSampler(Sampler):
         return self.n // self.batch_size if self.drop_last else -(-self.n // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        if not self._resumed:
-            self.set_epoch(self.epoch)
-        self._resumed = False
+        self._begin()
         self._iterators += 1
         mine = self._iterators
         while self._position < len(self):
@@ -87,14 +90,28 @@ class BatchSampler(Sampler):
                     "this iterator of the sampler was replaced by a newer one, and both would share one epoch: iterate "
                     "to the end first, or make a sampler for each"
                 )
-            self._plan()
-            batch, self._queue = np.split(self._queue, [self.batch_size])
-            if self.groups is not None:
-                batch = batch[batch >= 0]
+            if self._position == self._drawn.count:
+                self._draw()
+            batch = self._drawn[self._position]
             self._position += 1
             self._note(batch)
+            self._share()
             yield batch.tolist()
         self.set_epoch(self.epoch + 1)
+
+    def _begin(self) -> None:
+        """Go to the first batch of the epoch, or to where `load_state_dict` left it."""
+        if not self._resumed:
+            self.set_epoch(self.epoch)
+        if not self._resumed or self._drawn.epoch != self.epoch:
+            self._drawn = DrawnBatches(self.epoch, len(self), self.batch_size)
+        self._resumed = False
+
+    def _draw(self) -> None:
+        """Draw the next batch."""
+        self._plan()
+        batch, self._queue = np.split(self._queue, [self.batch_size])
+        self._drawn.append(batch[batch >= 0])
 
     def _note(self, batch: np.ndarray) -> None:
         """Take note of a batch that is about to be yielded."""
@@ -119,21 +136,59 @@ class BatchSampler(Sampler):
 
         Right after `load_state_dict`, the loaded epoch keeps its place: frameworks call this before every epoch.
         """
-        if self._resumed and epoch == self.epoch:
+        epoch = _checks.integer("epoch", epoch, 0)
+        if self._resumed and epoch in (self.epoch, self._drawn.epoch):
+            if epoch != self.epoch:  # one that was drawn to its end, but not trained to it
+                self.epoch, self._position = epoch, 0
             return
-        self.epoch = _checks.integer("epoch", epoch, 0)
+        self.epoch = epoch
         self._position = 0
         self._resumed = False
         self._queue = np.empty(0, np.int64)
 
-    def state_dict(self) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches (numbers and tensors only)."""
-        return {
-            "config": self._config(),
-            "epoch": self.epoch,
-            "position": self._position,
-            "queue": torch.from_numpy(self._queue.copy()),
-        }
+    def state_dict(self, trained: int | None = None) -> dict:
+        """Return what is needed to go on in mid-epoch with the same batches (numbers and tensors only).
+
+        The state shares memory with the sampler, as those of modules do: save it at once, or `copy.deepcopy` it.
+
+        Parameters
+        ----------
+        trained : int, optional
+            Number of batches of the present epoch that the training has seen, after which a resume goes on. A loader
+            with workers draws more. By default all that were drawn. 0 for a framework that itself skips what it has
+            trained.
+
+        Raises
+        ------
+        ValueError
+            For more batches than were drawn.
+
+        Examples
+        --------
+        >>> from toolkit import UniformBatchSampler
+        >>> sampler, resumed = (UniformBatchSampler(100, batch_size=10) for _ in range(2))
+        >>> epoch = list(sampler)  # a loader has drawn all of them
+        >>> resumed.load_state_dict(sampler.state_dict(trained=3))
+        >>> list(resumed) == epoch[3:]
+        True
+        """
+        epoch, position = self.epoch, self._position
+        if trained is not None:
+            if self._position == 0 and trained:
+                epoch = self._drawn.epoch
+            drawn = self._drawn.count if self._drawn.epoch == epoch else 0
+            position = _checks.integer("trained", trained, 0, drawn, "the number of batches that were drawn")
+        self._shared |= self._state()
+        return {"config": self._config(), "epoch": epoch, "position": position, "shared": self._shared}
+
+    def _share(self) -> None:
+        """Let the states that were handed out follow."""
+        if self._shared:
+            self._shared |= self._state()
+
+    def _state(self) -> dict:
+        """Return what a state holds besides its place in the epoch; arrays are shared."""
+        return {"epoch": self.epoch, "drawn": self._drawn.state_dict(), "queue": torch.from_numpy(self._queue)}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken: the next iteration continues that epoch.
@@ -144,8 +199,8 @@ class BatchSampler(Sampler):
         Raises
         ------
         ValueError
-            If the state is of another kind of sampler or of other settings (the first that differs is named), or
-            damaged. The sampler is then as before.
+            If the state is of another kind of sampler or of other settings (the first that differs is named), is
+            damaged, or shares memory with a sampler that has gone on to a later epoch. The sampler is then as before.
         """
         theirs = state.get("config", {})
         for name, value in self._config().items():
@@ -155,19 +210,38 @@ class BatchSampler(Sampler):
                     "build the sampler with the settings of the run to resume"
                 )
         try:
-            parts = self._parse(state)
+            parts = self._parse(state["shared"])
+            epoch, position = self._place(state["epoch"], state["position"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ValueError(f"state is damaged: {error or type(error).__name__}; start again without it") from error
-        vars(self).update(parts, _resumed=True)
+        drawn = parts["_drawn"]
+        ended = drawn.count == len(self)
+        if epoch not in (parts["epoch"], drawn.epoch, drawn.epoch + ended):
+            raise ValueError(
+                f"state is of epoch {epoch}, but what it shares with its sampler has gone on to epoch "
+                f"{parts['epoch']}: save it, or copy.deepcopy it, when it is taken"
+            )
+        if position > (drawn.count if drawn.epoch == epoch else 0):
+            raise ValueError(
+                f"state is damaged: it lacks batches before the {position} trained; start again without it"
+            )
+        if epoch != parts["epoch"]:
+            parts["_queue"] = parts["_queue"][:0]  # planned for the other epoch
+        vars(self).update(parts, epoch=epoch, _position=position, _resumed=True, _shared={})
+
+    def _place(self, epoch, position) -> tuple[int, int]:
+        """Return an epoch and the number of its batches that were trained; the end of one is the start of the next."""
+        epoch, position = _checks.integer("epoch", epoch, 0), _checks.integer("position", position, 0, len(self))
+        return (epoch + 1, 0) if position == len(self) else (epoch, position)
 
     def _parse(self, state: dict) -> dict:
-        """Return the attributes that a state holds, or raise unless each may be what it is."""
+        """Return the attributes that `_state` holds, copied, or raise unless each may be what it is."""
         queue = state["queue"].numpy().copy()
         placed = queue if self.groups is None else queue[queue != -1]
         _checks.indices("queue", placed, self.n)
         return {
             "epoch": _checks.integer("epoch", state["epoch"], 0),
-            "_position": _checks.integer("position", state["position"], 0, len(self)),
+            "_drawn": DrawnBatches.from_state(state["drawn"], self.n, len(self), self.batch_size),
             "_queue": queue,
         }
 

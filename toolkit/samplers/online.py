@@ -10,6 +10,7 @@ from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.base import BatchSampler
 
 _CHUNK = 65_536
+_CUTS = 2
 _WRAP = "wrap the outermost data set in toolkit.datasets.Indexed, and hand the indices of each batch to `update`"
 _NO_INDEX = f"the data set's items must begin with their index: {_WRAP}"
 
@@ -46,10 +47,12 @@ class OnlineBatchSampler(BatchSampler):
         self.margin = None if margin is None else _checks.number("margin", margin, "(0, inf)")
         self.bank = EmbeddingBank(self.n)
         self._changed = False  # embeddings came in since the index was built
-        self._age = 0  # batches yielded since then
+        self._built_at = 0  # number of the batch that it was built for, counted over all epochs
         self._builds = 0
         self._yielded: np.ndarray | None = np.zeros(self.n, bool)  # None once a warning was given
         self._awaiting = False  # a batch was yielded since the last update
+        self._trained = False  # there were updates since the epoch was begun
+        self._cuts = 0  # times that this epoch was left early and begun again
 
     @classmethod
     def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "OnlineBatchSampler":
@@ -79,6 +82,20 @@ class OnlineBatchSampler(BatchSampler):
     def warming_up(self) -> bool:
         """Whether batches are still uniform."""
         return self._builds == 0 or self.epoch < self.warmup_epochs
+
+    def _begin(self) -> None:
+        left = self._trained and not self._resumed and self._drawn.epoch == self.epoch
+        self._cuts = self._cuts + 1 if left and 0 < self._drawn.count < len(self) else 0
+        self._trained = False
+        if self._cuts == _CUTS:
+            warnings.warn(
+                f"{type(self).__name__}: epoch {self.epoch} was left after {self._drawn.count} of {len(self)} batches "
+                "and begun again, not for the first time: it has the same first batches each time, and refresh_every "
+                "and warmup_epochs count from its start. Iterate to its end, keep one iterator, or call "
+                "sampler.set_epoch with another number before each round",
+                stacklevel=3,
+            )
+        super()._begin()
 
     def _note(self, batch: np.ndarray) -> None:
         if self._yielded is not None:
@@ -121,16 +138,22 @@ class OnlineBatchSampler(BatchSampler):
                 stacklevel=2,
             )
         self._awaiting = False
-        self._changed = True
+        self._changed = self._trained = True
+        self._share()
 
     def _plan(self) -> None:
-        due = self._builds == 0 or (self._outdated and self._age >= self.refresh_every)
+        age = abs(self._batch_number - self._built_at)  # it may go back, as by `set_epoch(0)`
+        due = self._builds == 0 or (self._outdated and age >= self.refresh_every)
         if due and self.epoch >= self.warmup_epochs and self.bank.complete:
             self._refresh()
             self._queue = self._plan_batches(self._queue)
         elif len(self._queue) == 0:
             self._queue = self._plan_uniform() if self.warming_up else self._plan_batches(self._queue)
-        self._age += 1
+
+    @property
+    def _batch_number(self) -> int:
+        """Number of the next batch, counted over all epochs."""
+        return self.epoch * len(self) + self._position
 
     @property
     def _outdated(self) -> bool:
@@ -142,7 +165,7 @@ class OnlineBatchSampler(BatchSampler):
         self._build()
         self._builds += 1
         self._changed = False
-        self._age = 0
+        self._built_at = self._batch_number
 
     def _plan_uniform(self) -> np.ndarray:
         """Plan the whole epoch uniformly, instances without an embedding first."""
@@ -162,7 +185,7 @@ class OnlineBatchSampler(BatchSampler):
             f"{missing[:3].tolist()}, so batches stay uniform in epoch {self.epoch}. Usual causes: no call of "
             "sampler.update(indices, embeddings) in each training step; a data set that returns other indices (Subset, "
             f"ConcatDataset) or a collate_fn that drops items; epochs that end early. {_WRAP}",
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _chunk(self) -> range:
@@ -176,12 +199,11 @@ class OnlineBatchSampler(BatchSampler):
     def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
         """Return planned batches, one after the other; `planned` are those to replace (none at an epoch's start)."""
 
-    def state_dict(self) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches, the embeddings included."""
-        return super().state_dict() | {
+    def _state(self) -> dict:
+        return super()._state() | {
             "bank": self.bank.state_dict(),
             "changed": self._changed,
-            "age": self._age,
+            "built_at": self._built_at,
             "builds": self._builds,
         }
 
@@ -189,6 +211,6 @@ class OnlineBatchSampler(BatchSampler):
         return super()._parse(state) | {
             "bank": EmbeddingBank.from_state(self.n, state["bank"]),
             "_changed": bool(state["changed"]),
-            "_age": _checks.integer("age", state["age"], 0),
+            "_built_at": _checks.integer("built_at", state["built_at"], 0),
             "_builds": _checks.integer("builds", state["builds"], 0),
         }

@@ -2,8 +2,8 @@
 
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,11 +14,13 @@ from toolkit.engine.walking import cut_into_batches, fill_batches, random_states
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.sizes import check_skip, fresh_candidates, graph_size
 from toolkit.proximity.walks import WalkStats
+from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.budget import Budget, Choice
 from toolkit.samplers.choosing import choose
 from toolkit.samplers.ease import warn_of_ease
 from toolkit.samplers.measuring import measurer
 from toolkit.samplers.online import OnlineBatchSampler
+from toolkit.samplers.pending import PendingGraph
 
 _ARRAYS = "neighbors", "similarities", "skipped"
 _NUMBERS = "seed", "fresh", "lacking"
@@ -136,7 +138,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.restart = _checked_restart(restart, self.n)
         self.chosen: Choice | None = None  # what the budget led to; None without one, and before the first graph
         self.graph: ProximityGraph | None = None
-        self._next_graph: Future[ProximityGraph] | None = None
+        self._next_graph: PendingGraph | None = None
         self.stats = WalkStats()
         self._warned = False
         self._warned_of_budget = False
@@ -159,24 +161,28 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def _build(self) -> None:
         seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
         if self.refresh == "blocking" or self.graph is None:
-            self.graph = self._built(self.bank.vectors, seed)
+            self.graph = self._built(self.graph, self.bank.vectors, seed)
         else:
             ready, self._next_graph = self._next_graph, None
             if ready is not None:
                 self.graph = ready.result()
             if self._changed:
-                # One thread, so that training keeps the other cores; it ends with the build, so that forks find none.
-                pool = ThreadPoolExecutor(1)
-                self._next_graph = pool.submit(self._built, self.bank.vectors.clone(), seed, n_threads=1)
-                pool.shutdown(wait=False)
+                self._next_graph = self._pending(self.graph, self.bank.vectors.clone(), seed)
+                self._next_graph.start()
         self._warn_of_rules()
         if self.budget is not None:
             self.chosen = self._choose(self.budget, seed)
 
-    def _built(self, vectors: torch.Tensor, seed: int, n_threads: int | None = None) -> ProximityGraph:
-        """Return the next graph."""
-        if self.graph is not None and self.fresh < 1:
-            return self.graph.rebuilt(vectors, fresh=self.fresh, seed=seed, n_threads=n_threads)
+    def _pending(self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int) -> PendingGraph:
+        """Return the graph that follows `graph`, not yet built; on one thread, so that training keeps the others."""
+        return PendingGraph(partial(self._built, graph, n_threads=1), vectors, seed)
+
+    def _built(
+        self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int, n_threads: int | None = None
+    ) -> ProximityGraph:
+        """Return the graph that follows `graph`."""
+        if graph is not None and self.fresh < 1:
+            return graph.rebuilt(vectors, fresh=self.fresh, seed=seed, n_threads=n_threads)
         return ProximityGraph.build(
             vectors,
             n_candidates=self.n_candidates,
@@ -201,7 +207,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             f"for {graph.lacking} of {self.n} instances (groups={self.groups}, skip={self.skip}, "
             f"margin={self.margin}), so their walks go on from random seeds and their batches are easier: use a larger "
             "margin, fewer neighbours or more candidates",
-            stacklevel=5,
+            stacklevel=6,
         )
 
     @property
@@ -238,7 +244,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             f"{limits[0]:.1%} false negatives and a hardness of {limits[1]:.3f}; the easiest have "
             f"{chosen.false_negative_rate:.1%} and {chosen.hardness:.3f}: use more than n_neighbors={self.n_neighbors} "
             f"of n_candidates={self.n_candidates}, or higher limits",
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _walk(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
@@ -270,25 +276,32 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         narrower = self.chosen is not None and self.chosen.n_neighbors < self.graph.n_neighbors
         return (self.graph.narrow(self.chosen.n_neighbors) if narrower else self.graph).neighbors
 
-    def state_dict(self) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches: embeddings, graph, plan.
-
-        Waits for a graph that is being built in the background.
-        """
-        next_graph = None if self._next_graph is None else self._next_graph.result()
-        graphs = {"graph": _graph_state(self.graph), "next_graph": _graph_state(next_graph)}
+    def _state(self) -> dict:
+        graphs = {"graph": _graph_state(self.graph), "next_graph": self._next_graph and self._next_graph.state_dict()}
         chosen = None if self.chosen is None else asdict(self.chosen)
-        return super().state_dict() | graphs | {"chosen": chosen, "stats": asdict(self.stats)}
+        return super()._state() | graphs | {"chosen": chosen, "stats": asdict(self.stats)}
 
     def _parse(self, state: dict) -> dict:
         parts = super()._parse(state)
-        graph, next_graph = (self._graph_of(state[name], parts["bank"].paired) for name in ("graph", "next_graph"))
-        future = None if next_graph is None else Future()
-        if future is not None:
-            future.set_result(next_graph)
+        graph = self._graph_of(state["graph"], parts["bank"].paired)
+        pending = state["next_graph"]
+        if pending is not None:
+            pending = self._pending(graph, *self._checked_pending(pending, parts["bank"]))
         chosen, stats = self._choice_of(state.get("chosen")), WalkStats(**state["stats"])
-        parts |= {"graph": graph, "_next_graph": future, "chosen": chosen, "stats": stats}
-        return parts | {"_judged": graph is not None}
+        return parts | {
+            "graph": graph,
+            "_next_graph": pending,
+            "chosen": chosen,
+            "stats": stats,
+            "_judged": graph is not None,
+        }
+
+    def _checked_pending(self, state: dict, bank: EmbeddingBank) -> tuple[torch.Tensor, int]:
+        """Return what a pending graph is built from, or raise unless it may be so."""
+        known = torch.ones(self.n, dtype=torch.bool)
+        copy = EmbeddingBank.from_state(self.n, {"vectors": state["vectors"], "known": known})
+        _checks.shape("vectors of the next graph", copy.vectors, tuple(bank.vectors.shape), "those of the bank")
+        return copy.vectors, _checks.seed(state["seed"])
 
     def _choice_of(self, state: dict | None) -> Choice | None:
         """Return the choice that a state holds, or raise unless it may be one."""

@@ -11,11 +11,12 @@ import torch
 from toolkit._files import write_whole
 
 MAKER = "batchsampler-toolkit"
-FORMAT = f"{MAKER} 3"
+FORMAT = f"{MAKER} 4"
 PARTS = {
     *("format", "model", "optimizer", "scheduler", "sampler"),
     *("rng", "cuda_rng", "columns", "measured", "last_seen"),
 }
+_FOLDER = 0x10  # the attribute with which torch would take a record for a folder, and leave its tensor unread
 
 
 def write(path: Path, state: dict) -> None:
@@ -47,7 +48,8 @@ def load(path: Path) -> dict:
     """Read a file of `torch.save`, tensors and plain values only, or raise if it is damaged."""
     # torch itself does not look at the checksums.
     with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
+        folders = (info.filename for info in archive.infolist() if info.external_attr & _FOLDER)
+        damaged = archive.testzip() or next(folders, None)
     if damaged is not None:
         raise ValueError(f"its record {damaged!r} is not as it was written")
     return torch.load(path, map_location="cpu", weights_only=True)

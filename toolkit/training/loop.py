@@ -84,7 +84,7 @@ def train(
         Called with the history after each step. If it returns true, training ends there as after Ctrl-C.
     num_workers : int
         Number of processes that load data. With 0, a resumed run repeats the uninterrupted one exactly on a CPU; with
-        more, they draw batches ahead, and a resume skips those.
+        more, its batches, while random views that the processes make are others.
     progress : bool
         Whether to show a progress bar.
 

@@ -34,6 +34,7 @@ class Run:
         self.augmentation, self.codes = augmentation, codes
         self.batches = TimedBatches(sampler)
         self.history = History()
+        self.trained = 0  # batches of this epoch
         self.device = next(model.parameters()).device
         self.coverage = RunningCoverage(sampler.n, len(sampler))
         self.low_precision = precision == "bfloat16"
@@ -44,6 +45,7 @@ class Run:
         while True:
             epoch = self.sampler.epoch  # with workers the sampler itself is ahead
             for batch in _fetched(loader):
+                self.trained += 1
                 index, parts = self._unpack(batch)
                 loss, *embeddings = self._descend(parts)
                 with self.batches.clock():
@@ -51,6 +53,7 @@ class Run:
                 self._record(epoch, index, loss, embeddings, began)
                 yield self.history
                 began = time.perf_counter()
+            self.trained = 0
 
     def _unpack(self, batch) -> tuple[np.ndarray, list[Tensor]]:
         """Return the index of a batch and what follows it, or raise unless a batch that was drawn begins with it."""
@@ -136,7 +139,7 @@ class Run:
     def _state(self) -> dict:
         return {
             **self.state_dicts(),
-            "sampler": self.sampler.state_dict(),
+            "sampler": self.sampler.state_dict(self.trained),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
@@ -159,6 +162,7 @@ class Run:
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         self.history = History.from_state(state)
+        self.trained = state["sampler"]["position"] % len(self.sampler)
         self.coverage.load(state["last_seen"].numpy().copy(), len(self.history))
 
 
