@@ -6,8 +6,10 @@ Views that differ in shape or are fewer than two, and settings out of range, rai
 """
 
 import math
+from functools import partial
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -117,6 +119,62 @@ def hcl(
     debiased = debiased.clamp_min(torch.finfo(debiased.dtype).tiny).log() + top
     floor = math.log(n) - 1 / temperature
     return F.softplus(debiased.clamp_min(floor) - positive, threshold=50).mean()
+
+
+def gathered(loss):
+    """Return a loss over the embeddings of all processes of a training, with gradient; itself in a single one.
+
+    In every process it is the loss of the whole batch, the first process's rows first. The gradient of the gathering
+    sums over the processes and `DistributedDataParallel` takes their mean, so that a step is that of one process with
+    the whole batch. All processes give the same number of rows. Batches have to be shared too
+    (`toolkit.samplers.DistributedBatches`).
+
+    Parameters
+    ----------
+    loss : callable
+        One of `nt_xent`, `dcl` and `hcl`, or a partial of one, or any function that begins with two views.
+
+    Raises
+    ------
+    TypeError
+        For what can't be called.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from toolkit.models import SimCLR
+    >>> model = SimCLR("small", loss=gathered(nt_xent))
+    """
+    if not callable(loss):
+        raise TypeError(f"loss must be a function of two views, got {loss!r}")
+    return partial(_over_all, loss)
+
+
+def _over_all(loss, view1: Tensor, view2: Tensor, *arguments, **settings) -> Tensor:
+    return loss(_of_all(view1), _of_all(view2), *arguments, **settings)
+
+
+def _of_all(rows: Tensor) -> Tensor:
+    """Return the rows of all processes, with gradient."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return rows
+    return _AllRows.apply(rows)
+
+
+class _AllRows(torch.autograd.Function):
+    """The rows of all processes; each row's gradient is the sum of what they found."""
+
+    @staticmethod
+    def forward(ctx, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)
+        return total.chunk(dist.get_world_size())[dist.get_rank()]
 
 
 def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.budget import Budget, Choice
+from toolkit.samplers.distributed import DistributedBatches
 from toolkit.samplers.knn import KNNBatchSampler
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.random_walk import RandomWalkBatchSampler
@@ -14,6 +15,7 @@ __all__ = [
     "BatchSampler",
     "Budget",
     "Choice",
+    "DistributedBatches",
     "KNNBatchSampler",
     "OnlineBatchSampler",
     "RandomWalkBatchSampler",

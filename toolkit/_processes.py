@@ -1,0 +1,50 @@
+"""What the processes of one training exchange (torch.distributed), over a group of their own."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class Peers:
+    """The processes of a training; this one alone where torch.distributed is not set up.
+
+    All of them make it, and call its methods in the same order. The group is of gloo, whatever the training uses, since
+    batches and their indices lie in memory.
+
+    Attributes
+    ----------
+    rank, size : int
+        This process's number, and how many there are.
+    """
+
+    def __init__(self) -> None:
+        several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        group = dist.new_group(backend="gloo") if several else None
+        self._group = group if isinstance(group, dist.ProcessGroup) else None
+        self.rank, self.size = (dist.get_rank(), dist.get_world_size()) if several else (0, 1)
+
+    def sent(self, tensor: Tensor) -> Tensor:
+        """Return what the first process holds in `tensor`, which has the same shape and dtype everywhere."""
+        if self.size > 1:
+            dist.broadcast(tensor, 0, group=self._group)
+        return tensor
+
+    def any(self, flag: bool) -> bool:
+        """Return whether any process says so."""
+        return bool(self.joined(torch.tensor([flag], dtype=torch.uint8)).any())
+
+    def joined(self, rows: Tensor) -> Tensor:
+        """Return the rows of all processes, the first one's first; there are as many of one shape everywhere."""
+        if self.size == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.size)]
+        dist.all_gather(parts, rows, group=self._group)
+        return torch.cat(parts)
+
+    def joined_at_first(self, rows: Tensor) -> Tensor | None:
+        """Return the rows of all processes in the first one, None in the others."""
+        if self.size == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.size)] if self.rank == 0 else None
+        dist.gather(rows, parts, 0, group=self._group)
+        return None if parts is None else torch.cat(parts)
