@@ -129,5 +129,5 @@ def refusals():
         "other widths": failing(lambda: batches.update(index, wide[index])),
         "other numbers": failing(lambda: batches.update(index[: 9 + rank], wide[index[: 9 + rank], :8])),
         "other plans": failing(lambda: next(iter(everywhere))),
-        "state of a follower": failing(lambda: batches.load_state_dict({"shared": {"planner": None}})),
+        "state of a follower": failing(lambda: batches.load_state_dict({"shared": {"planner": None}, "config": {}})),
     }

@@ -1,7 +1,7 @@
-"""``python -m toolkit``: settings for a data set, and reports of batches."""
+"""``python -m toolkit``: settings for a data set, reports of batches, trainings."""
 
 import sys
 
-from toolkit.reports.command import main
+from toolkit.commands import main
 
 sys.exit(main())

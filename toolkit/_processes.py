@@ -1,8 +1,15 @@
 """What the processes of one training exchange (torch.distributed), over a group of their own."""
 
+import os
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+
+def world_size() -> int:
+    """Return the number of processes of torch.distributed; 1 where it is not set up."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 class Peers:
@@ -15,10 +22,21 @@ class Peers:
     ----------
     rank, size : int
         This process's number, and how many there are.
+
+    Raises
+    ------
+    RuntimeError
+        If a launcher has started several processes, and torch.distributed is not set up.
     """
 
     def __init__(self) -> None:
-        several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        several = world_size() > 1
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        if started > 1 and not several:
+            raise RuntimeError(
+                f"the launcher has started {started} processes (WORLD_SIZE), but torch.distributed is not set up, so "
+                "each would train alone: call torch.distributed.init_process_group() first"
+            )
         group = dist.new_group(backend="gloo") if several else None
         self._group = group if isinstance(group, dist.ProcessGroup) else None
         self.rank, self.size = (dist.get_rank(), dist.get_world_size()) if several else (0, 1)
@@ -31,7 +49,7 @@ class Peers:
 
     def any(self, flag: bool) -> bool:
         """Return whether any process says so."""
-        return bool(self.joined(torch.tensor([flag], dtype=torch.uint8)).any())
+        return flag if self.size == 1 else bool(self.joined(torch.tensor([flag], dtype=torch.uint8)).any())
 
     def joined(self, rows: Tensor) -> Tensor:
         """Return the rows of all processes, the first one's first; there are as many of one shape everywhere."""

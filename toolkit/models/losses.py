@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from toolkit import _checks
+from toolkit._processes import world_size
 
 
 def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True) -> Tensor:
@@ -147,7 +148,8 @@ def gathered(loss):
     """
     if not callable(loss):
         raise TypeError(f"loss must be a function of two views, got {loss!r}")
-    return partial(_over_all, loss)
+    already = isinstance(loss, partial) and loss.func is _over_all
+    return loss if already else partial(_over_all, loss)
 
 
 def _over_all(loss, view1: Tensor, view2: Tensor, *arguments, **settings) -> Tensor:
@@ -156,9 +158,7 @@ def _over_all(loss, view1: Tensor, view2: Tensor, *arguments, **settings) -> Ten
 
 def _of_all(rows: Tensor) -> Tensor:
     """Return the rows of all processes, with gradient."""
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return rows
-    return _AllRows.apply(rows)
+    return rows if world_size() == 1 else _AllRows.apply(rows)
 
 
 class _AllRows(torch.autograd.Function):

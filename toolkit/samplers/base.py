@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import torch
 from torch.utils.data import Sampler
 
 from toolkit import _checks
+from toolkit._processes import world_size
 from toolkit.engine.rules import Groups
 from toolkit.engine.walking import deal_into_batches
 from toolkit.proximity.rules import batch_groups
@@ -48,6 +50,7 @@ class BatchSampler(Sampler):
         self._resumed = False
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
         self._iterators = 0  # begun so far
+        self._alone = True  # no DistributedBatches shares its batches among processes
         self._shared: dict = {}  # the part of its states that follows the sampler, empty until there is one
 
     @classmethod
@@ -101,11 +104,23 @@ class BatchSampler(Sampler):
 
     def _begin(self) -> None:
         """Go to the first batch of the epoch, or to where `load_state_dict` left it."""
+        self._warn_of_peers()
         if not self._resumed:
             self.set_epoch(self.epoch)
         if not self._resumed or self._drawn.epoch != self.epoch:
             self._drawn = DrawnBatches(self.epoch, len(self), self.batch_size)
         self._resumed = False
+
+    def _warn_of_peers(self) -> None:
+        """Warn once if several processes draw batches without knowing of each other."""
+        if self._alone and world_size() > 1:
+            self._alone = False
+            warnings.warn(
+                f"{type(self).__name__} is used by {world_size()} processes that do not share it: all would draw the "
+                "same batches, or plan from their own embeddings only. Wrap it: "
+                "toolkit.samplers.DistributedBatches(sampler), with sliced=False where the framework slices batches",
+                stacklevel=4,
+            )
 
     def _draw(self) -> None:
         """Draw the next batch."""
@@ -202,6 +217,7 @@ class BatchSampler(Sampler):
             If the state is of another kind of sampler or of other settings (the first that differs is named), is
             damaged, or shares memory with a sampler that has gone on to a later epoch. The sampler is then as before.
         """
+        state = self._own(state)
         theirs = state.get("config", {})
         for name, value in self._config().items():
             if theirs.get(name) != value:
@@ -228,6 +244,11 @@ class BatchSampler(Sampler):
         if epoch != parts["epoch"]:
             parts["_queue"] = parts["_queue"][:0]  # planned for the other epoch
         vars(self).update(parts, epoch=epoch, _position=position, _resumed=True, _shared={})
+
+    def _own(self, state: dict) -> dict:
+        """Return a state of this sampler: one of DistributedBatches holds that of the sampler that plans for all."""
+        planner = state.get("shared", {}).get("planner")
+        return {**planner, "epoch": state["epoch"], "position": state["position"]} if planner else state
 
     def _place(self, epoch, position) -> tuple[int, int]:
         """Return an epoch and the number of its batches that were trained; the end of one is the start of the next."""

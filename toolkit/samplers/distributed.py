@@ -58,6 +58,7 @@ class DistributedBatches(BatchSampler):
             raise ValueError("sampler must leave out the last, smaller batch, got drop_last=False: pass drop_last=True")
         super().__init__(sampler.n, sampler.batch_size, True, sampler.seed)
         self.planner = sampler
+        self._alone = sampler._alone = False
         self.everywhere, self.sliced = _checks.flag("everywhere", everywhere), _checks.flag("sliced", sliced)
         self.peers = Peers()
         if sampler.batch_size % self.peers.size:
@@ -152,17 +153,31 @@ class DistributedBatches(BatchSampler):
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
 
-        Those that do not plan read only the place.
+        A state of the sampler alone will do. Processes that do not plan read only the place.
         """
-        planner = state.get("shared", {}).get("planner")
-        if self._plans and planner is None:
+        state = self._own(state)
+        if self._plans and state["shared"]["planner"] is None:
             raise ValueError("state is of a process that does not plan batches: load that of the first process")
         super().load_state_dict(state)
         if self._plans:
-            self.planner.load_state_dict(planner)
+            self.planner.load_state_dict(state["shared"]["planner"])
+
+    def _own(self, state: dict) -> dict:
+        shared = state["shared"]
+        if "planner" in shared:
+            return state
+        drawn = shared["drawn"]
+        position = drawn["count"] if drawn["epoch"] == shared["epoch"] else 0
+        planner = {**state, "epoch": shared["epoch"], "position": position}
+        whole = {"epoch": shared["epoch"], "drawn": drawn, "queue": shared["queue"][:0], "planner": planner}
+        return {**state, "config": self._config_of(state["config"]), "shared": whole}
 
     def _config(self) -> dict:
-        return {**self.planner._config(), "sampler": f"DistributedBatches of {type(self.planner).__name__}"}
+        return self._config_of(self.planner._config())
+
+    @staticmethod
+    def _config_of(planner: dict) -> dict:
+        return {**planner, "sampler": f"DistributedBatches of {planner['sampler']}"}
 
 
 def _sendable(rows: Tensor) -> Tensor:

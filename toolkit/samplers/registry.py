@@ -36,8 +36,8 @@ class SamplerKind:
         """Return whether the class's constructor has an argument of this name."""
         return setting in inspect.signature(self.cls).parameters
 
-    def make(self, n: int, batch_size: int, **settings) -> BatchSampler:
-        """Return a sampler of `n` instances."""
+    def make(self, n, batch_size: int, **settings) -> BatchSampler:
+        """Return a sampler of `n` instances, or of a data set."""
         return self.cls(n, batch_size, **self.settings | settings)
 
     def from_embeddings(self, embeddings, batch_size: int, **settings) -> BatchSampler:

@@ -13,9 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from toolkit import _checks
+from toolkit._processes import world_size
 from toolkit.samplers.base import BatchSampler
 from toolkit.training.checkpoint import check_writable
 from toolkit.training.history import History
+from toolkit.training.processes import whole_losses
 from toolkit.training.run import Run
 
 PRECISIONS = ("float32", "bfloat16")
@@ -48,6 +50,11 @@ def train(
 
     Ctrl-C, or the stop button of a notebook, ends the training after the current step: the model keeps what it
     learned and the history is returned. A second one raises `KeyboardInterrupt` at once.
+
+    Under ``torchrun``, after ``torch.distributed.init_process_group()``, every process calls this with the same
+    arguments and trains on its slice of each batch of the sampler, whose size is that of the whole batch; the models'
+    losses are those of the whole batch (`toolkit.models.losses.gathered`), the history is the same in all processes,
+    and the first one shows the progress and writes the checkpoint.
 
     Parameters
     ----------
@@ -122,7 +129,7 @@ def train(
     optimizer = optimizer or _default_optimizer(model)
     run = Run(model, sampler, optimizer, scheduler, precision, augmentation, codes)
     path = None if checkpoint is None else Path(checkpoint)
-    if path and path.exists():
+    if path and run.peers.any(path.exists()):
         run.load(path)
     if path:
         check_writable(path)
@@ -131,17 +138,20 @@ def train(
     if len(history) >= steps:
         return history
     model.train()
-    with _interrupts() as interrupted, tqdm(total=steps, initial=len(history), disable=not progress) as bar:
+    bar = tqdm(total=steps, initial=len(history), disable=not progress or run.peers.rank > 0)
+    with _interrupts() as interrupted, whole_losses(model), bar:
         try:
             for n, _ in enumerate(run.steps(_loader(dataset, run, num_workers)), len(history) + 1):
                 bar.set_postfix(loss=f"{history.columns['loss'][-1]:.3f}", refresh=False)
                 bar.update()
-                if probe is not None and (n >= steps or interrupted.is_set() or n % probe_every == 0):
+                last = n >= steps or run.peers.any(interrupted.is_set())
+                if probe is not None and (last or n % probe_every == 0):
                     history.probes.append((n, _probed(probe, run, path)))
                     model.train()  # whatever mode the probe left it in
                 if on_step is not None and on_step(history):
                     interrupted.set()
-                last = n >= steps or interrupted.is_set()
+                if on_step is not None:
+                    last = last or run.peers.any(interrupted.is_set())
                 history.interrupted = n < steps and last
                 if path and (last or n % checkpoint_every == 0):
                     run.save(path)
@@ -171,17 +181,25 @@ class DivergedError(FloatingPointError):
 
 
 def _probed(probe: Callable[[nn.Module], float], run: Run, path: Path | None) -> float:
-    """Return what the probe returns; if it raises, keep the steps so far."""
-    try:
-        found = probe(run.model)
+    """Return what the probe returns, in the first of several processes; if it raises, keep the steps so far."""
+    value, failure = float("nan"), None
+    if run.peers.rank == 0:
         try:
-            return float(found)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"probe must return a number, got {found!r}") from error
-    except BaseException:
+            value = _number(probe(run.model))
+        except BaseException as error:
+            failure = error
+    if run.peers.any(failure is not None):
         if path:
             run.save(path)
-        raise
+        raise failure or RuntimeError("the probe has failed in the first process")
+    return run.peers.sent(torch.tensor(value, dtype=torch.float64)).item()
+
+
+def _number(found) -> float:
+    try:
+        return float(found)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"probe must return a number, got {found!r}") from error
 
 
 def _default_optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -201,7 +219,8 @@ def _default_optimizer(model: nn.Module) -> torch.optim.Optimizer:
 
 def _loader(dataset: Dataset, run: Run, num_workers: int) -> DataLoader:
     # A generator of its own: starting an epoch must not advance the one that augmentation draws from.
-    generator = torch.Generator().manual_seed(torch.initial_seed() + len(run.history))
+    seed = torch.initial_seed() + len(run.history) + (run.peers.rank << 40)
+    generator = torch.Generator().manual_seed(seed % 2**63)
     collate = getattr(dataset, "collate", None)
     return DataLoader(
         dataset,
@@ -220,7 +239,10 @@ def _ignore_interrupts(worker: int) -> None:
 
 @contextmanager
 def _interrupts() -> Generator[threading.Event]:
-    """Turn the first Ctrl-C into an event; signals reach the main thread only, elsewhere nothing changes."""
+    """Turn the first Ctrl-C into an event; signals reach the main thread only, elsewhere nothing changes.
+
+    Launchers of several processes end them by SIGTERM, which then does the same.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -231,11 +253,13 @@ def _interrupts() -> Generator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    before = signal.signal(signal.SIGINT, handle)
+    numbers = [signal.SIGINT, signal.SIGTERM] if world_size() > 1 else [signal.SIGINT]
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:

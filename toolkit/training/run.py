@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from toolkit import _checks
+from toolkit._processes import Peers
 from toolkit.metrics import same_label_share
 from toolkit.proximity.false_negatives import ByPositives
-from toolkit.samplers.base import BatchSampler
+from toolkit.samplers import BatchSampler, DistributedBatches
 from toolkit.training import checkpoint as checkpoints
 from toolkit.training.coverage import RunningCoverage
 from toolkit.training.history import History
@@ -32,7 +34,11 @@ class Run:
     ) -> None:
         self.model, self.sampler, self.optimizer, self.scheduler = model, sampler, optimizer, scheduler
         self.augmentation, self.codes = augmentation, codes
-        self.batches = TimedBatches(sampler)
+        self.peers = Peers()
+        if self.peers.size > 1 and not isinstance(sampler, DistributedBatches):
+            self.sampler = DistributedBatches(sampler)
+        self.network = DistributedDataParallel(model) if self.peers.size > 1 else model
+        self.batches = TimedBatches(self.sampler)
         self.history = History()
         self.trained = 0  # batches of this epoch
         self.device = next(model.parameters()).device
@@ -49,11 +55,20 @@ class Run:
                 index, parts = self._unpack(batch)
                 loss, *embeddings = self._descend(parts)
                 with self.batches.clock():
-                    self.sampler.update(index, *embeddings)
+                    index, *embeddings = self._hand_over(index, *embeddings)
                 self._record(epoch, index, loss, embeddings, began)
                 yield self.history
                 began = time.perf_counter()
             self.trained = 0
+
+    def _hand_over(self, index: np.ndarray, *embeddings: Tensor) -> tuple:
+        """Give the embeddings to the sampler; return index and embeddings of the whole batch."""
+        if not isinstance(self.sampler, DistributedBatches):
+            self.sampler.update(index, *embeddings)
+            return index, *embeddings
+        rows, *whole = self.sampler.exchange(index, *embeddings, everywhere=True)
+        self.sampler.take((rows, *whole))
+        return np.asarray(rows), *whole
 
     def _unpack(self, batch) -> tuple[np.ndarray, list[Tensor]]:
         """Return the index of a batch and what follows it, or raise unless a batch that was drawn begins with it."""
@@ -75,7 +90,7 @@ class Run:
         if self.augmentation is not None:
             parts = [self.augmentation(*parts) for _ in range(2)]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            loss, *embeddings = self.model(*parts)
+            loss, *embeddings = self.network(*parts)
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(f"loss is {value}")
@@ -84,7 +99,7 @@ class Run:
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
-        if self.device.type == "cuda":
+        if self._on_cuda:
             torch.cuda.synchronize(self.device)  # or the sampler's clock would count the rest of the step
         return value, *embeddings
 
@@ -117,18 +132,28 @@ class Run:
             for name, value in found.items():
                 measured[name].append((len(self.history), value))
 
+    @property
+    def _on_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
     def state_dicts(self) -> dict:
         """Return the states of what is trained, by name; None for a schedule that is not there."""
         parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
         return {name: part and part.state_dict() for name, part in parts.items()}
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint, or warn that it could not be written; raise if the weights are not finite."""
+        """Write a checkpoint, or warn that it could not be written; raise if the weights are not finite.
+
+        Of several processes, the first writes it.
+        """
         spoiled = next((name for name, p in self.model.named_parameters() if not p.isfinite().all()), None)
         if spoiled is not None:
             raise FloatingPointError(f"weights are not finite, the first of them in {spoiled!r}")
+        state = self._state()
+        if self.peers.rank > 0:
+            return
         try:
-            checkpoints.write(path, self._state())
+            checkpoints.write(path, state)
         except OSError as error:
             warnings.warn(
                 f"checkpoint {str(path)!r} could not be written at step {len(self.history)} ({error}): training goes "
@@ -140,8 +165,8 @@ class Run:
         return {
             **self.state_dicts(),
             "sampler": self.sampler.state_dict(self.trained),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "rng": self.peers.joined(torch.get_rng_state()[None]),
+            "cuda_rng": self.peers.joined(torch.cuda.get_rng_state(self.device)[None]) if self._on_cuda else None,
             "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
             "measured": self.history.measured,
             "last_seen": torch.from_numpy(self.coverage.last_seen),
@@ -158,9 +183,10 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        torch.set_rng_state(state["rng"])
-        if self.device.type == "cuda" and state["cuda_rng"] is not None:
-            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        rank = min(self.peers.rank, len(state["rng"]) - 1)  # there may be more processes than before
+        torch.set_rng_state(state["rng"][rank].clone())
+        if self._on_cuda and state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"][rank].clone(), self.device)
         self.history = History.from_state(state)
         self.trained = state["sampler"]["position"] % len(self.sampler)
         self.coverage.load(state["last_seen"].numpy().copy(), len(self.history))

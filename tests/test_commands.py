@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from toolkit.reports.command import main
+from toolkit.commands import main
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 20, 1500)

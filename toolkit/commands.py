@@ -1,14 +1,20 @@
-"""The command line: ``python -m toolkit suggest`` and ``python -m toolkit audit``."""
+"""The command line: ``python -m toolkit`` with ``suggest``, ``audit`` or ``train``."""
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.distributed as dist
 
 from toolkit.metrics import audit, suggest_settings
 from toolkit.reports.page import write_audit, write_suggestion
+from toolkit.samplers import SAMPLERS
+from toolkit.training import train
+from toolkit.training.presets import PRESETS, preset
 
 _LINES = "a .npy file, or a text file with one per line"
 
@@ -45,7 +51,59 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--items", type=Path, metavar="FILE", help=f"texts to show in the report: {_LINES}")
     check.add_argument("--out", type=Path, default=Path("audit.html"), metavar="FILE", help="default: audit.html")
     check.set_defaults(run=_audit)
+    _add_train(commands)
     return parser
+
+
+def _add_train(commands) -> None:
+    """Add the command that trains; under torchrun it trains in all processes."""
+    command = commands.add_parser(
+        "train",
+        help="train on bundled data",
+        description="In several processes: python -m torch.distributed.run --nproc-per-node 2 -m toolkit train ...",
+    )
+    command.add_argument("--preset", choices=PRESETS, required=True)
+    command.add_argument("--sampler", choices=list(SAMPLERS), default="random_walk")
+    command.add_argument("--steps", type=int, metavar="N", help="default: the preset's")
+    command.add_argument("--batch-size", type=int, metavar="B", help="of all processes together; default: the preset's")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--workers", type=int, default=0, metavar="N", help="processes that load data, for each")
+    command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    command.add_argument("--checkpoint", type=Path, metavar="FILE", help="to write, and to go on from if it is there")
+    command.add_argument("--history", type=Path, metavar="FILE", help="JSON file to write, for plots and the monitor")
+    command.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    rank = int(os.environ.get("RANK", "0"))
+    launched = "WORLD_SIZE" in os.environ
+    device = torch.device(options.device)
+    if launched and device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    if launched:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    torch.manual_seed(options.seed)
+    training = preset(options.preset)
+    kind = SAMPLERS[options.sampler]
+    settings = {name: value for name, value in training.settings.items() if kind.takes(name)}
+    sampler = kind.make(training.dataset, options.batch_size or training.batch_size, **settings, seed=options.seed)
+    model = training.model.to(device)
+    history = train(
+        model,
+        training.dataset,
+        sampler,
+        options.steps or training.steps,
+        labels=training.labels,
+        checkpoint=options.checkpoint,
+        num_workers=options.workers,
+    )
+    if rank == 0:
+        if options.history:
+            history.save(options.history)
+        print(f"{history}\n{training.metric}: {training.evaluate(model):.4f}")
+    if launched:
+        dist.destroy_process_group()
 
 
 def _suggest(options: argparse.Namespace) -> None:
