@@ -109,9 +109,9 @@ def same_label_share(codes: np.ndarray) -> float:
 def _clusters(unit: torch.Tensor, n_clusters: int, seed: int) -> np.ndarray:
     """Return the cluster of each unit row by spherical k-means, whose centres are learnt from some of the rows."""
     chosen = np.random.default_rng(seed).permutation(len(unit))[: _PER_CENTRE * n_clusters]
-    some = unit[torch.from_numpy(chosen).to(unit.device)]
+    some = unit[torch.from_numpy(chosen).to(unit.device)].float()
     centres = some[:n_clusters]
     for _ in range(_ROUNDS):
         sums = torch.zeros_like(centres).index_add_(0, (some @ centres.T).argmax(1), some)
         centres = torch.where(sums.any(1, keepdim=True), normalize(sums), centres)  # one that is empty stays
-    return torch.cat([(rows @ centres.T).argmax(1) for rows in unit.split(_ROWS)]).cpu().numpy()
+    return torch.cat([(rows.float() @ centres.T).argmax(1) for rows in unit.split(_ROWS)]).cpu().numpy()

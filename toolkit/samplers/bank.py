@@ -10,12 +10,12 @@ class EmbeddingBank:
     """The latest embedding of each of `n` instances, normalised to length 1.
 
     Of pairs it holds both sides: each row is a query followed by its target, as `toolkit.proximity.join_pairs` makes
-    them. Memory: 4 N d bytes (of pairs 8 N d), taken at the first update on the device of the embeddings, to which the
-    bank moves.
+    them. Memory: 4 N d bytes (of pairs 8 N d), half of it in float16, taken at the first update on the device of the
+    embeddings, to which the bank moves.
 
     Attributes
     ----------
-    vectors : float32 tensor, shape (N, d)
+    vectors : float32 or float16 tensor, shape (N, d)
         The embeddings, of no dimension until the first update.
     known : bool array, shape (N,)
         Which instances have one.
@@ -23,10 +23,10 @@ class EmbeddingBank:
         Whether they are of pairs.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, dtype: torch.dtype = torch.float32) -> None:
         self.n = n
         self.known = np.zeros(n, bool)
-        self.vectors = torch.empty(n, 0)
+        self.vectors = torch.empty(n, 0, dtype=dtype)
         self.paired = False
 
     def update(self, indices, embeddings, targets=None, remedy: str = "") -> np.ndarray:
@@ -62,12 +62,12 @@ class EmbeddingBank:
         with torch.inference_mode(False):
             device = checked[0].device
             if not self.vectors.shape[1]:
-                self.vectors = torch.zeros(self.n, dim * len(sides), dtype=torch.float32, device=device)
+                self.vectors = torch.zeros(self.n, dim * len(sides), dtype=self.vectors.dtype, device=device)
                 self.paired = paired
             self.vectors = self.vectors.to(device)
             for first, side, norm in zip((0, dim), checked, norms, strict=False):
                 scaled = side.to(device) / (norm.to(device)[:, None] * len(sides) ** 0.5)
-                self.vectors[rows, first : first + dim] = scaled.float()
+                self.vectors[rows, first : first + dim] = scaled.to(self.vectors.dtype)
 
     def _write_at_once(self, rows: np.ndarray, *sides) -> bool:
         """Store ordinary embeddings by one compiled loop; return whether they were.
@@ -83,6 +83,7 @@ class EmbeddingBank:
             and shape[1] > 0
             and self.paired == (len(sides) > 1)
             and self.vectors.device.type == "cpu"
+            and self.vectors.dtype == torch.float32
             and all(_is_plain(side, shape) for side in sides)
         )
         scatter = scatter_pairs if self.paired else scatter_unit
@@ -98,14 +99,14 @@ class EmbeddingBank:
         return {"vectors": self.vectors, "known": torch.from_numpy(self.known), "paired": self.paired}
 
     @classmethod
-    def from_state(cls, n: int, state: dict) -> "EmbeddingBank":
-        """Return the bank of `state_dict`, or raise unless it is of `n` instances."""
+    def from_state(cls, n: int, state: dict, dtype: torch.dtype = torch.float32) -> "EmbeddingBank":
+        """Return the bank of `state_dict`, or raise unless it is of `n` instances and of that dtype."""
         bank = cls(n)
         vectors, known = state["vectors"].to("cpu", copy=True), state["known"].numpy().copy()
         _checks.shape("vectors", vectors, (n, vectors.shape[1]), "one row per instance")
         _checks.shape("known", known, (n,), "one per instance")
-        if vectors.dtype != torch.float32 or known.dtype != bool or not vectors.isfinite().all():
-            raise ValueError("the bank's vectors must be finite float32, and known must be bool")
+        if vectors.dtype != dtype or known.dtype != bool or not vectors.isfinite().all():
+            raise ValueError(f"the bank's vectors must be finite {dtype}, and known must be bool")
         bank.vectors, bank.known, bank.paired = vectors, known, bool(state.get("paired", False))
         return bank
 

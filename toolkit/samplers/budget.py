@@ -73,7 +73,7 @@ class Budget:
         if self.labels is not None:
             return ByLabels(self.labels)
         if paired:
-            queries, targets = (torch.nn.functional.normalize(side.cpu()) for side in vectors.chunk(2, 1))
+            queries, targets = (torch.nn.functional.normalize(side.cpu().float()) for side in vectors.chunk(2, 1))
             return ByPositives(queries, targets, seed=seed)
         return ByClusters(vectors, seed)
 

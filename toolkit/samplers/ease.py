@@ -6,6 +6,7 @@ import numpy as np
 
 from toolkit.samplers.measuring import mean_similarity, sample
 
+_INSTANCES = 50_000  # that a shuffle's hardness is measured on, at most
 LEAST = 0.05  # of the way from a shuffle's hardness to the similarity of nearest neighbours
 
 
@@ -13,7 +14,7 @@ def warn_of_ease(sampler, queue: np.ndarray) -> None:
     """Warn if the batches that a sampler has planned are as easy as a shuffle."""
     bank, graph = sampler.bank, sampler.graph
     batches = sample(queue, sampler.batch_size)
-    shuffled = mean_similarity(bank.vectors, bank.paired)
+    shuffled = mean_similarity(bank.vectors[:: -(-bank.n // _INSTANCES)], bank.paired)
     planned = float(np.mean([mean_similarity(bank.vectors[batch].cpu(), bank.paired) for batch in batches]))
     nearest = float(graph.similarities.max(1).mean())
     if planned - shuffled >= LEAST * (nearest - shuffled):

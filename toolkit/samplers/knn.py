@@ -31,6 +31,8 @@ class KNNBatchSampler(OnlineBatchSampler):
     margin : float, optional
         Leave out neighbours whose similarity is at least `margin` times that of the first member's own query and
         target; only for pairs. If too few are left, the least similar of those left out fill the batch.
+    bank_dtype : {"float32", "float16"}
+        How embeddings are kept: float16 halves their memory, for slower updates and searches.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
@@ -55,9 +57,10 @@ class KNNBatchSampler(OnlineBatchSampler):
         groups=None,
         skip: int = 0,
         margin: float | None = None,
+        bank_dtype: str = "float32",
         seed: int = 0,
     ) -> None:
-        super().__init__(n, batch_size, True, refresh_every, warmup_epochs, seed, groups, skip, margin)
+        super().__init__(n, batch_size, True, refresh_every, warmup_epochs, seed, groups, skip, margin, bank_dtype)
         _checks.integer("skip", skip, 0, self.n - self.batch_size, "no more than there are others beyond the batch")
 
     def _build(self) -> None:
@@ -66,7 +69,7 @@ class KNNBatchSampler(OnlineBatchSampler):
     def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
         from toolkit.engine.nearest import exact_neighbors
 
-        starts = self._rng(1).permutation(self.n)[self._chunk()]
+        starts = self._starts(self._chunk())
         rules = Rules(self.bank.paired, self.groups, self.skip, self.margin)
-        others, _ = exact_neighbors(self.bank.vectors.cpu().numpy(), starts, self.batch_size - 1, rules)
+        others, _ = exact_neighbors(self.bank.vectors.cpu().float().numpy(), starts, self.batch_size - 1, rules)
         return np.column_stack([starts, others]).ravel()

@@ -4,11 +4,13 @@ import warnings
 from abc import abstractmethod
 
 import numpy as np
+import torch
 
 from toolkit import _checks
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.base import BatchSampler
 
+DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _CHUNK = 65_536
 _CUTS = 2
 _WRAP = "wrap the outermost data set in toolkit.datasets.Indexed, and hand the indices of each batch to `update`"
@@ -25,7 +27,8 @@ class OnlineBatchSampler(BatchSampler):
     Raises
     ------
     TypeError, ValueError
-        For `refresh_every` below 1, `warmup_epochs` or `skip` below 0 and a `margin` that is not positive.
+        For `refresh_every` below 1, `warmup_epochs` or `skip` below 0, a `margin` that is not positive and an unknown
+        `bank_dtype`.
     """
 
     def __init__(
@@ -39,13 +42,16 @@ class OnlineBatchSampler(BatchSampler):
         groups=None,
         skip: int = 0,
         margin: float | None = None,
+        bank_dtype: str = "float32",
     ) -> None:
         super().__init__(n, batch_size, drop_last, seed, groups)
         self.refresh_every = _checks.integer("refresh_every", refresh_every, 1)
         self.warmup_epochs = _checks.integer("warmup_epochs", warmup_epochs, 0)
         self.skip = _checks.integer("skip", skip, 0)
         self.margin = None if margin is None else _checks.number("margin", margin, "(0, inf)")
-        self.bank = EmbeddingBank(self.n)
+        self.bank_dtype = _checks.choice("bank_dtype", bank_dtype, tuple(DTYPES))
+        self.bank = EmbeddingBank(self.n, DTYPES[bank_dtype])
+        self._epoch_starts = -1, np.empty(0, np.int64)
         self._changed = False  # embeddings came in since the index was built
         self._built_at = 0  # number of the batch that it was built for, counted over all epochs
         self._builds = 0
@@ -192,6 +198,14 @@ class OnlineBatchSampler(BatchSampler):
         """Return the numbers of the batches to plan at once."""
         return range(self._position, min(self._position + self.refresh_every, len(self)))
 
+    def _starts(self, chunk: range) -> np.ndarray:
+        """Return the first members of some of this epoch's batches, drawn without replacement."""
+        epoch, starts = self._epoch_starts
+        if epoch != self.epoch:
+            starts = self._rng(1).permutation(self.n)[: len(self)].copy()
+            self._epoch_starts = self.epoch, starts
+        return starts[chunk.start : chunk.stop]
+
     def _build(self) -> None:
         """Build an index from the bank, if there is one."""
 
@@ -209,7 +223,7 @@ class OnlineBatchSampler(BatchSampler):
 
     def _parse(self, state: dict) -> dict:
         return super()._parse(state) | {
-            "bank": EmbeddingBank.from_state(self.n, state["bank"]),
+            "bank": EmbeddingBank.from_state(self.n, state["bank"], DTYPES[self.bank_dtype]),
             "_changed": bool(state["changed"]),
             "_built_at": _checks.integer("built_at", state["built_at"], 0),
             "_builds": _checks.integer("builds", state["builds"], 0),

@@ -18,12 +18,12 @@ from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.budget import Budget, Choice
 from toolkit.samplers.choosing import choose
 from toolkit.samplers.ease import warn_of_ease
+from toolkit.samplers.graph_state import graph_from_state, graph_state
 from toolkit.samplers.measuring import measurer
+from toolkit.samplers.memory import is_shortage, shortage
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.pending import PendingGraph
 
-_ARRAYS = "neighbors", "similarities", "skipped"
-_NUMBERS = "seed", "fresh", "lacking"
 _LACKING = 0.1  # share of instances
 _SLACK = 1.1  # times a limit that is only estimated, and on some of the batches
 
@@ -80,6 +80,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         Share of the candidates that a rebuild draws, in (0, 1]. Below 1, neighbours stay candidates with probability
         ``1 - fresh``, so that an instance chooses among those of the last ``1 / fresh`` rebuilds. Saves time for few
         neighbours among many candidates (`toolkit.ProximityGraph.rebuilt` has the limits).
+    bank_dtype : {"float32", "float16"}
+        How embeddings are kept: float16 halves their memory, 4 N d bytes, for slower updates.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
@@ -125,12 +127,13 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         skip: int = 0,
         margin: float | None = None,
         fresh: float = 1.0,
+        bank_dtype: str = "float32",
         seed: int = 0,
     ) -> None:
         self.coverage = _checks.choice("coverage", coverage, ("independent", "partition"))
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         full = _checks.flag("drop_last", drop_last) or coverage == "independent"
-        super().__init__(n, batch_size, full, refresh_every, warmup_epochs, seed, groups, skip, margin)
+        super().__init__(n, batch_size, full, refresh_every, warmup_epochs, seed, groups, skip, margin, bank_dtype)
         self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates=n_candidates, n_neighbors=n_neighbors)
         check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
         self.fresh = fresh
@@ -191,6 +194,17 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             seed=seed,
             n_threads=n_threads,
         )
+
+    def _refresh(self) -> None:
+        try:
+            super()._refresh()
+        except Exception as error:
+            if not is_shortage(error):
+                raise
+            if self.graph is None:
+                raise MemoryError(shortage(self, error)) from error
+            self._built_at = self._batch_number  # the next try is as far away as after a build
+            warnings.warn(f"{shortage(self, error)}. Training goes on with the graph from before", stacklevel=5)
 
     @property
     def _rules(self) -> Rules:
@@ -255,7 +269,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _plan_walks(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
         chunk = self._chunk()
-        starts = self._rng(1).permutation(self.n)[chunk]
+        starts = self._starts(chunk)
         states = random_states(len(self), self.seed, self.epoch, 2)[chunk]
         restarts = np.array([restart_at(batch) for batch in chunk])
         batches, *counts = fill_batches(neighbors, starts, self.batch_size, restarts, states, self.groups)
@@ -277,13 +291,14 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return (self.graph.narrow(self.chosen.n_neighbors) if narrower else self.graph).neighbors
 
     def _state(self) -> dict:
-        graphs = {"graph": _graph_state(self.graph), "next_graph": self._next_graph and self._next_graph.state_dict()}
+        graphs = {"graph": graph_state(self.graph), "next_graph": self._next_graph and self._next_graph.state_dict()}
         chosen = None if self.chosen is None else asdict(self.chosen)
         return super()._state() | graphs | {"chosen": chosen, "stats": asdict(self.stats)}
 
     def _parse(self, state: dict) -> dict:
         parts = super()._parse(state)
-        graph = self._graph_of(state["graph"], parts["bank"].paired)
+        rules = replace(self._rules, paired=parts["bank"].paired)
+        graph = graph_from_state(state["graph"], (self.n, self.n_neighbors), self.n_candidates, rules)
         pending = state["next_graph"]
         if pending is not None:
             pending = self._pending(graph, *self._checked_pending(pending, parts["bank"]))
@@ -299,7 +314,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def _checked_pending(self, state: dict, bank: EmbeddingBank) -> tuple[torch.Tensor, int]:
         """Return what a pending graph is built from, or raise unless it may be so."""
         known = torch.ones(self.n, dtype=torch.bool)
-        copy = EmbeddingBank.from_state(self.n, {"vectors": state["vectors"], "known": known})
+        vectors = {"vectors": state["vectors"], "known": known}
+        copy = EmbeddingBank.from_state(self.n, vectors, bank.vectors.dtype)
         _checks.shape("vectors of the next graph", copy.vectors, tuple(bank.vectors.shape), "those of the bank")
         return copy.vectors, _checks.seed(state["seed"])
 
@@ -311,18 +327,6 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         _checks.integer("n_neighbors", choice.n_neighbors, 1, self.n_neighbors)
         _checks.restart_probability("restart", choice.restart)
         return choice
-
-    def _graph_of(self, state: dict | None, paired: bool) -> ProximityGraph | None:
-        """Return the graph of `_graph_state`."""
-        if state is None:
-            return None
-        arrays = {name: state[name].numpy() for name in _ARRAYS}
-        numbers = {name: state[name] for name in _NUMBERS}
-        shape = self.n, self.n_neighbors
-        _checks.shape("neighbors", arrays["neighbors"], shape, "the size of this sampler's graph")
-        return ProximityGraph(
-            **arrays, **numbers, n_candidates=self.n_candidates, rules=replace(self._rules, paired=paired)
-        )
 
 
 def _checked_restart(restart, n: int):
@@ -337,11 +341,3 @@ def _checked_restart(restart, n: int):
     if isinstance(restart, str) and restart != "auto":
         raise ValueError(f'restart must be "auto", a Budget, a probability or a function of the batch, got {restart!r}')
     return restart if callable(restart) or isinstance(restart, str) else _checks.restart_probability("restart", restart)
-
-
-def _graph_state(graph: ProximityGraph | None) -> dict | None:
-    """Return what a graph is made of; the arrays are tensors that share their memory."""
-    if graph is None:
-        return None
-    arrays = {name: torch.from_numpy(getattr(graph, name)) for name in _ARRAYS}
-    return arrays | {name: getattr(graph, name) for name in _NUMBERS}

@@ -1,0 +1,90 @@
+"""Banks of half the size, and builds that find no memory."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sampler_kinds import ONLINE, built, new, normal, training
+
+from toolkit import ProximityGraph, RandomWalkBatchSampler
+
+LABELS = np.arange(2000) % 40
+POINTS = (normal(40, 32)[LABELS] + normal(2000, 32, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ONLINE)
+def test_a_bank_of_half_the_size_makes_nearly_the_same_batches(kind):
+    whole, half = (built(kind, POINTS, 50, bank_dtype=dtype) for dtype in ("float32", "float16"))
+    assert half.bank.vectors.dtype == torch.float16
+    torch.testing.assert_close(half.bank.vectors.float(), whole.bank.vectors, atol=3e-4, rtol=1e-3)
+    common = [len(set(one) & set(other)) / 50 for one, other in zip(whole, half, strict=True)]
+    assert np.mean(common) > (0.98 if kind == "knn" else 0.3), "a walk goes elsewhere after one neighbour that differs"
+    if kind != "knn":
+        assert (half.graph.neighbors == whole.graph.neighbors).mean() > 0.98
+
+
+def test_budget_pairs_and_resume_with_a_bank_of_half_the_size():
+    targets = POINTS + 0.3 * normal(2000, 32, 2).astype(np.float32)
+    settings = {"targets": targets, "bank_dtype": "float16"}
+    sampler = RandomWalkBatchSampler.from_embeddings(POINTS, 50, **settings)
+    epoch = iter(sampler)
+    next(epoch)
+    assert sampler.chosen is not None
+    other = RandomWalkBatchSampler(2000, 50, warmup_epochs=0, bank_dtype="float16")
+    other.load_state_dict(sampler.state_dict())
+    assert list(other) == list(epoch)
+    with pytest.raises(ValueError, match="its bank_dtype is 'float16', this one's 'float32'"):
+        RandomWalkBatchSampler(2000, 50, warmup_epochs=0).load_state_dict(sampler.state_dict())
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="bank_dtype must be one of 'float32', 'float16', got 'int8'"):
+        new("knn", 100, 10, bank_dtype="int8")
+
+
+ERRORS = {
+    "numpy": lambda *_, **__: np.empty(2**58),
+    "torch": lambda *_, **__: torch.empty(2**58),
+    "device": lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory")),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("kind", ["independent", "background"])
+def test_training_goes_on_with_the_old_graph_when_a_build_finds_no_memory(kind, error, monkeypatch):
+    points = normal(100)
+    sampler = built(kind, points, 10, refresh_every=3)
+    before = sampler.graph
+    run = training(sampler, points)
+    with monkeypatch.context() as patch:
+        patch.setattr(ProximityGraph, "build", ERRORS[error])
+        with pytest.warns(UserWarning, match=r"ran out of memory.*lower n_neighbors.*float16.*goes on with") as said:
+            list(itertools.islice(run, 9))
+    assert sampler.graph is before
+    assert ("no copy of the embeddings" in str(said[0].message)) == (kind == "background")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(9):
+            next(run)
+    assert sampler.graph is not before, "the next build is tried again"
+
+
+def test_without_a_graph_the_error_says_what_is_needed(monkeypatch):
+    monkeypatch.setattr(ProximityGraph, "build", ERRORS["numpy"])
+    with pytest.raises(MemoryError, match=r"takes about 0\.0 GiB besides the embeddings.*lower n_neighbors than 3"):
+        built("independent", normal(100), 10)
+
+
+def test_other_errors_of_a_build_are_raised(monkeypatch):
+    monkeypatch.setattr(ProximityGraph, "build", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        built("independent", normal(100), 10)
+
+
+def test_an_epoch_draws_its_first_members_once():
+    sampler = RandomWalkBatchSampler.from_embeddings(POINTS, 50, refresh_every=3)
+    expected = np.random.default_rng([0, 0, 1]).permutation(2000)[:40]
+    assert [batch[0] for batch in sampler] == expected.tolist()
+    assert len(sampler._epoch_starts[1]) == 40

@@ -1,0 +1,32 @@
+"""A build that finds too little memory: what it takes, and what lowers it."""
+
+import torch
+
+_WORDS = "out of memory", "allocate memory", "bad_alloc"
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error is one of too little memory; torch has several kinds."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
+
+
+def shortage(sampler, error: BaseException) -> str:
+    """Say what a build of a sampler's graph takes besides embeddings and the present graph, and what lowers it."""
+    entries = sampler.n * sampler.n_neighbors * 8
+    copied = sampler.refresh == "background"
+    copy = sampler.bank.vectors.numel() * sampler.bank.vectors.element_size() * copied
+    remedies = [f"a lower n_neighbors than {sampler.n_neighbors} ({_gib(entries)} now)"]
+    if copied:
+        remedies.append(f'refresh="blocking" (no copy of the embeddings, {_gib(copy)})')
+    if sampler.bank_dtype == "float32":
+        remedies.append('bank_dtype="float16" (embeddings of half the size)')
+    return (
+        f"{type(sampler).__name__} ran out of memory while building a graph, which takes about {_gib(entries + copy)} "
+        f"besides the embeddings and the present graph ({error}); what helps: {', '.join(remedies)}"
+    )
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB"
