@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from toolkit import _checks, plots
 from toolkit.explorers.base import Explorer
 from toolkit.explorers.picture import Picture
-from toolkit.metrics import graph_staleness
 from toolkit.plots.histories import curve
 from toolkit.plots.style import color_of, style
 from toolkit.training.history import History, shown_columns
+from toolkit.training.recorder import add_staleness
 
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5
@@ -113,10 +113,8 @@ class TrainingMonitor(Explorer):
                 self.histories[name] = history
                 self._stopping.clear()
                 self.stop.description, self.stop.disabled = "Stop training", False
-            graph = getattr(sampler, "graph", None)
-            # The candidates of a graph with fresh < 1 are not known any more.
-            if sampler is not None and graph is not None and graph.fresh == 1 and len(history) % staleness_every == 0:
-                history.staleness.append((len(history), graph_staleness(graph, sampler.bank.vectors).value))
+            if sampler is not None and len(history) % staleness_every == 0:
+                add_staleness(history, sampler)
             stopped = self._stopping.is_set()
             if stopped or len(history) == history.steps:
                 self.stop.description, self.stop.disabled = "Stopped" if stopped else "Stop training", True

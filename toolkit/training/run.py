@@ -10,20 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from toolkit import _checks
 from toolkit._processes import Peers
-from toolkit.metrics import same_label_share
-from toolkit.proximity.false_negatives import ByPositives
 from toolkit.samplers import BatchSampler, DistributedBatches
 from toolkit.training import checkpoint as checkpoints
-from toolkit.training.coverage import RunningCoverage
 from toolkit.training.history import History
-
-_EVERY = 10  # steps between estimates of false negatives
+from toolkit.training.recorder import StepRecorder
 
 
 class Run:
@@ -33,17 +28,21 @@ class Run:
         self, model: nn.Module, sampler: BatchSampler, optimizer, scheduler, precision: str, augmentation, codes
     ) -> None:
         self.model, self.sampler, self.optimizer, self.scheduler = model, sampler, optimizer, scheduler
-        self.augmentation, self.codes = augmentation, codes
+        self.augmentation = augmentation
         self.peers = Peers()
         if self.peers.size > 1 and not isinstance(sampler, DistributedBatches):
             self.sampler = DistributedBatches(sampler)
         self.network = DistributedDataParallel(model) if self.peers.size > 1 else model
         self.batches = TimedBatches(self.sampler)
-        self.history = History()
+        self.recorder = StepRecorder(self.sampler, codes)
         self.trained = 0  # batches of this epoch
         self.device = next(model.parameters()).device
-        self.coverage = RunningCoverage(sampler.n, len(sampler))
         self.low_precision = precision == "bfloat16"
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.recorder.history
 
     def steps(self, loader: DataLoader) -> Iterator[History]:
         """Train on one batch after the other, epoch after epoch; yield the history after each."""
@@ -56,7 +55,8 @@ class Run:
                 loss, *embeddings = self._descend(parts)
                 with self.batches.clock():
                     index, *embeddings = self._hand_over(index, *embeddings)
-                self._record(epoch, index, loss, embeddings, began)
+                seconds = self.batches.take_seconds()
+                self.recorder.add(index, embeddings, epoch=epoch, loss=loss, sampler_seconds=seconds, began=began)
                 yield self.history
                 began = time.perf_counter()
             self.trained = 0
@@ -103,35 +103,6 @@ class Run:
             torch.cuda.synchronize(self.device)  # or the sampler's clock would count the rest of the step
         return value, *embeddings
 
-    def _record(self, epoch: int, index: np.ndarray, loss: float, embeddings: list[Tensor], began: float) -> None:
-        row = {
-            "epoch": epoch,
-            "loss": loss,
-            "hardness": _mean_cosine(*embeddings),
-            "false_negative_rate": float("nan") if self.codes is None else same_label_share(self.codes[index]),
-            "coverage": self.coverage.add(index),
-            "sampler_seconds": self.batches.take_seconds(),
-            "seconds": time.perf_counter() - began,
-        }
-        self.history.add_step(row)
-        self._record_choice(len(embeddings) > 1)
-        if self.codes is None and len(embeddings) > 1 and len(self.history) % _EVERY == 0:
-            queries, targets = (F.normalize(side.detach().float().cpu(), dim=1) for side in embeddings)
-            rate = ByPositives(queries, targets).rates([np.arange(len(queries))])[0]
-            self.history.measured["estimated_false_negatives"].append((len(self.history), float(rate)))
-
-    def _record_choice(self, paired: bool) -> None:
-        """Note settings that the sampler has chosen, if they are new; with workers it is a few batches ahead."""
-        chosen, measured = self.sampler.chosen, self.history.measured
-        if chosen is None:
-            return
-        found = {"n_neighbors": float(chosen.n_neighbors), "restart": chosen.restart}
-        if self.codes is None and not paired:
-            found["estimated_false_negatives"] = chosen.false_negative_rate
-        if any(not measured[name] or measured[name][-1][1] != value for name, value in found.items()):
-            for name, value in found.items():
-                measured[name].append((len(self.history), value))
-
     @property
     def _on_cuda(self) -> bool:
         return self.device.type == "cuda"
@@ -167,9 +138,7 @@ class Run:
             "sampler": self.sampler.state_dict(self.trained),
             "rng": self.peers.joined(torch.get_rng_state()[None]),
             "cuda_rng": self.peers.joined(torch.cuda.get_rng_state(self.device)[None]) if self._on_cuda else None,
-            "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
-            "measured": self.history.measured,
-            "last_seen": torch.from_numpy(self.coverage.last_seen),
+            **self.recorder.state_dict(),
         }
 
     def load(self, path: Path) -> None:
@@ -187,9 +156,8 @@ class Run:
         torch.set_rng_state(state["rng"][rank].clone())
         if self._on_cuda and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"][rank].clone(), self.device)
-        self.history = History.from_state(state)
+        self.recorder.load_state_dict(state)
         self.trained = state["sampler"]["position"] % len(self.sampler)
-        self.coverage.load(state["last_seen"].numpy().copy(), len(self.history))
 
 
 class TimedBatches:
@@ -242,11 +210,3 @@ def _fetched(loader: DataLoader) -> Iterator:
         if batch is end:
             return
         yield batch
-
-
-def _mean_cosine(*sides: Tensor) -> float:
-    """Return the mean cosine similarity of rows i != j in a batch, of one side (B, d) or between two."""
-    rows = F.normalize(torch.stack(sides).float(), dim=2)
-    first, second, n = rows[0], rows[-1], rows.shape[1]
-    total = torch.vdot(first.sum(0), second.sum(0))
-    return (total - torch.vdot(first.flatten(), second.flatten())).item() / (n * (n - 1))

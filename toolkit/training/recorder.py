@@ -1,0 +1,102 @@
+"""What the batch of each training step was like, measured into a history."""
+
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from toolkit import _checks
+from toolkit.metrics import graph_staleness, same_label_share
+from toolkit.proximity.false_negatives import ByPositives
+from toolkit.samplers.base import BatchSampler
+from toolkit.training.coverage import RunningCoverage
+from toolkit.training.history import History
+
+_EVERY = 10  # steps between estimates of false negatives
+
+
+class StepRecorder:
+    """Measure each step's batch at little cost, for `toolkit.training.train` and `toolkit.training.BatchMonitor`.
+
+    Parameters
+    ----------
+    sampler : BatchSampler
+    codes : int array, shape (N,), optional
+        Class of each instance, -1 where it is unknown.
+    every : int
+        Steps between estimates of the false negatives of pairs, made where there are no classes.
+    """
+
+    def __init__(self, sampler: BatchSampler, codes: np.ndarray | None, every: int = _EVERY) -> None:
+        self.sampler, self.codes, self.every = sampler, codes, every
+        self.history = History()
+        self.coverage = RunningCoverage(sampler.n, len(sampler))
+
+    def add(
+        self, index: np.ndarray, embeddings: list[Tensor], *, epoch: int, loss: float, sampler_seconds: float, began
+    ) -> None:
+        """Add a step: its instances (B,), their embeddings (B, d), of pairs both sides, and when it began."""
+        row = {
+            "epoch": epoch,
+            "loss": loss,
+            "hardness": _mean_cosine(*embeddings),
+            "false_negative_rate": float("nan") if self.codes is None else same_label_share(self.codes[index]),
+            "coverage": self.coverage.add(index),
+            "sampler_seconds": sampler_seconds,
+            "seconds": time.perf_counter() - began,
+        }
+        self.history.add_step(row)
+        paired = len(embeddings) > 1
+        self._add_choice(paired)
+        if self.codes is None and paired and len(index) > 1 and len(self.history) % self.every == 0:
+            queries, targets = (F.normalize(side.detach().float().cpu(), dim=1) for side in embeddings)
+            rate = ByPositives(queries, targets).rates([np.arange(len(queries))])[0]
+            self.history.measured["estimated_false_negatives"].append((len(self.history), float(rate)))
+
+    def _add_choice(self, paired: bool) -> None:
+        """Note settings that the sampler has chosen, if they are new; with workers it is a few batches ahead."""
+        chosen, measured = self.sampler.chosen, self.history.measured
+        if chosen is None:
+            return
+        found = {"n_neighbors": float(chosen.n_neighbors), "restart": chosen.restart}
+        if self.codes is None and not paired:
+            found["estimated_false_negatives"] = chosen.false_negative_rate
+        if any(not measured[name] or measured[name][-1][1] != value for name, value in found.items()):
+            for name, value in found.items():
+                measured[name].append((len(self.history), value))
+
+    def state_dict(self) -> dict:
+        """Return the history and what the coverage is counted from (numbers and tensors only)."""
+        return {
+            "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
+            "measured": self.history.measured,
+            "last_seen": torch.from_numpy(self.coverage.last_seen),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on where `state_dict` was taken, or raise with nothing changed."""
+        history = History.from_state(state)
+        last_seen = _checks.shape("last_seen", state["last_seen"].numpy(), (self.sampler.n,), "one per instance")
+        self.history = history
+        self.coverage.load(last_seen.copy(), len(history))
+
+
+def add_staleness(history: History, sampler: BatchSampler) -> None:
+    """Measure the staleness of a sampler's graph into a history, if it has one whose candidates are known."""
+    planner = getattr(sampler, "planner", sampler)  # the sampler inside `DistributedBatches`
+    graph = getattr(planner, "graph", None)
+    # The candidates of a graph with fresh < 1 are not known any more.
+    if graph is not None and graph.fresh == 1:
+        history.staleness.append((len(history), graph_staleness(graph, planner.bank.vectors).value))
+
+
+def _mean_cosine(*sides: Tensor) -> float:
+    """Return the mean cosine similarity of rows i != j in a batch, of one side (B, d) or between two; NaN of one."""
+    rows = F.normalize(torch.stack(sides).float(), dim=2)
+    first, second, n = rows[0], rows[-1], rows.shape[1]
+    if n < 2:
+        return float("nan")
+    total = torch.vdot(first.sum(0), second.sum(0))
+    return (total - torch.vdot(first.flatten(), second.flatten())).item() / (n * (n - 1))
