@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 MOST = 2**63 - 1  # what NumPy's integers hold
+STREAM = "a stream has no indices and cannot have a batch sampler, load it into a map-style data set or a list first"
 _CHUNK = 65_536
 
 
@@ -148,6 +149,8 @@ def length(name: str, values) -> int:
 
 def size(name: str, value) -> int:
     """Return the number of instances: `value` itself, or the length of a data set."""
+    if isinstance(value, torch.utils.data.IterableDataset):
+        raise TypeError(f"{name} must be an integer or a map-style data set, got {type(value).__name__}: {STREAM}")
     with suppress(TypeError):  # numbers have none, 0-d arrays included
         value = len(value)
     return integer(name, value, 2)
