@@ -133,7 +133,9 @@ def gathered(loss):
     Parameters
     ----------
     loss : callable
-        One of `nt_xent`, `dcl` and `hcl`, or a partial of one, or any function that begins with two views.
+        One of `nt_xent`, `dcl` and `hcl`, a partial of one, or any function whose first two arguments have one row per
+        instance: losses of lightly, and those of pytorch-metric-learning with two views (``SelfSupervisedLoss``) or
+        with embeddings and their instances' indices as labels.
 
     Raises
     ------
