@@ -1,9 +1,10 @@
-"""One training loop for all models, and comparisons of samplers made with it."""
+"""One training loop for all models, comparisons of samplers made with it, and a monitor for loops of one's own."""
 
 from toolkit.training.comparison import Comparison, compare
 from toolkit.training.history import History
 from toolkit.training.loop import DivergedError, train
+from toolkit.training.monitor import BatchMonitor
 from toolkit.training.schedules import warmup_cosine
 from toolkit.training.task import Task
 
-__all__ = ["Comparison", "DivergedError", "History", "Task", "compare", "train", "warmup_cosine"]
+__all__ = ["BatchMonitor", "Comparison", "DivergedError", "History", "Task", "compare", "train", "warmup_cosine"]
