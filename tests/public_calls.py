@@ -27,7 +27,7 @@ INNER = {  # on the path of every batch, called by the classes beside them
     *(f"toolkit.datasets.{name}.collate" for name in ("graphs", "graphs.GraphViews", "text.Sentences")),
     "toolkit.models.graph_encoders.weighted_edges",
 }
-OPEN = ("toolkit.datasets", "toolkit.models")  # rooms whose modules users import from
+OPEN = ("toolkit.datasets", "toolkit.integrations", "toolkit.models")  # rooms whose modules users import from
 STYLED = styled(print).__code__  # a drawing function is called through it
 
 

@@ -106,6 +106,17 @@ def test_the_batches_are_those_of_the_sets_own_collate(as_tuple):
     assert batch == ([("a", "bb"), (1, 2)] if as_tuple else ["abb"])
 
 
+def test_with_a_column_the_sets_own_collate_gets_the_indices():
+    dataset = InBatches([{"x": 1}, {"x": 2}, {"x": 5}])
+    dataset.collate = lambda items: {name: [item[name] for item in items] for name in items[0]}
+    indexed = pickle.loads(pickle.dumps(Indexed(InBatches(dataset), column="row")))
+    assert indexed[2] == {"x": 5, "row": 2}
+    assert indexed[-1] == indexed.__getitems__([2])[0]
+    indexed = Indexed(dataset, column="row")
+    batch = next(iter(DataLoader(indexed, batch_sampler=[[2, 0]], collate_fn=indexed.collate)))
+    assert batch == {"x": [5, 1], "row": [2, 0]}
+
+
 def test_streams_are_refused():
     class Stream(IterableDataset):
         def __iter__(self):

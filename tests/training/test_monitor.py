@@ -267,7 +267,7 @@ def test_wrong_arguments_are_named():
         monitor.log(index, POINTS[:20], loss="low")
     with pytest.raises(TypeError, match="loss must be a number or a tensor of one element"):
         monitor.log(index, POINTS[:20], loss=torch.zeros(2))
-    with pytest.raises(ValueError, match="number of indices must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="index must hold one instance or more, got none"):
         monitor.log([], POINTS[:0])
     assert len(monitor.history) == 0
     assert repr(monitor) == "BatchMonitor(0 steps of UniformBatchSampler)"

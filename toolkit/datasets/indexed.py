@@ -69,7 +69,7 @@ class Indexed(Dataset):
         if name in ("labels", "targets", "classes"):
             return getattr(self.dataset, name)
         if name == "collate":
-            return self.dataset.collate if self.column else partial(_collate, self.dataset.collate)
+            return partial(_collate, self.dataset.collate) if self.column is None else self.dataset.collate
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _with_index(self, index: int, item):

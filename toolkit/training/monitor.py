@@ -107,7 +107,8 @@ class BatchMonitor:
             For an index out of range, embeddings that are not one per index, and a loss that is not one number.
         """
         rows = _checks.indices("index", index, self.sampler.n)
-        _checks.integer("number of indices", len(rows), 1)
+        if not len(rows):
+            raise ValueError("index must hold one instance or more, got none")
         sides = [_checks.vectors("embeddings", embeddings, rows=rows)]
         if targets is not None:
             sides.append(_checks.vectors("targets", targets, rows=rows))
@@ -178,5 +179,5 @@ def _number(loss) -> float:
         if isinstance(loss, (str, bytes)):
             raise TypeError("a text")
         return float(loss.detach() if isinstance(loss, Tensor) else loss)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(f"loss must be a number or a tensor of one element, got {loss!r}") from error
