@@ -84,17 +84,32 @@ def browser():
         yield running
 
 
+@pytest.fixture(scope="module")
+def profile(browser):
+    """Keep what the browser loads, JupyterLab's own files above all, from one page to the next."""
+    with browser.new_context() as context:
+        yield context
+
+
 @pytest.fixture
-def open_notebook(lab, browser):
-    """Open a notebook of the served folder by name in a page of its own (`lab.Notebook`), 1000 px wide."""
+def open_notebook(lab, profile):
+    """Open a notebook of the served folder by name in a page of its own (`lab.Notebook`), 1000 px wide.
+
+    Its kernel is shared with the tests before and after, without their variables and widgets, unless `fresh`.
+    """
     from lab import Notebook
 
-    pages = []
+    opened = []
 
-    def open_(name, width=1000, height=900):
-        pages.append(browser.new_page(viewport={"width": width, "height": height}))
-        return Notebook(pages[-1], lab.address(name))
+    def open_(name, width=1000, height=900, fresh=False):
+        if not fresh:
+            lab.share_kernel(name)
+        page = profile.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        opened.append(Notebook(page, lab.address(name)))
+        return opened[-1]
 
     yield open_
-    for page in pages:
-        page.close()
+    for notebook in opened:
+        notebook.forget()
+        notebook.page.close()

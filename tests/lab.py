@@ -36,6 +36,17 @@ ALL_RUN = """() => {
     return cells.every(c => !c.model.sharedModel.source.trim() || c.model.executionCount !== null);
 }"""
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+FORGET = """import gc
+from ipywidgets import Widget
+Widget.close_all()
+get_ipython().reset(new_session=False)
+gc.collect()"""
+# A kernel that a failed test left busy does not answer: the next test tells.
+EXECUTE = """code => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const late = new Promise(resolve => setTimeout(resolve, 20000));
+    return Promise.race([kernel.requestExecute({ code, silent: true }).done.then(() => null), late]);
+}"""
 ERROR_OUTPUT = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
 STDERR_OUTPUT = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
 
@@ -57,6 +68,7 @@ class Lab:
     def __init__(self, folder: Path, base: str, token: str) -> None:
         self.folder = folder
         self._base, self._token = base, token
+        self._kernel = None
 
     def address(self, name: str) -> str:
         """Return the address of a notebook of the folder."""
@@ -68,6 +80,18 @@ class Lab:
         notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
         nbformat.write(notebook, self.folder / name)
         return name
+
+    def share_kernel(self, name: str) -> None:
+        """Have a notebook run in the kernel of all others of which this is said: its imports take seconds."""
+        if self._kernel is None:
+            self._kernel = self._post("kernels", {"name": "python3"})["id"]
+        self._post("sessions", {"path": name, "name": name, "type": "notebook", "kernel": {"id": self._kernel}})
+
+    def _post(self, place: str, content: dict) -> dict:
+        headers = {"Authorization": f"token {self._token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._base}/api/{place}", json.dumps(content).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
 
 
 @contextmanager
@@ -147,6 +171,10 @@ class Notebook:
         self.page.evaluate(RUN_ALL)
         self.page.wait_for_function(ALL_RUN, timeout=1000 * seconds)
         self.wait_idle(seconds)
+
+    def forget(self) -> None:
+        """Close all widgets of the kernel and delete its variables, for the next notebook that shares it."""
+        self.page.evaluate(EXECUTE, FORGET)
 
     def output(self, selector: str):
         """Return the first element in the cells' outputs that `selector` finds, scrolled into view."""

@@ -17,7 +17,7 @@ def test_slider_moves_picture_and_numbers(lab, open_notebook):
     short = source.replace("128, 186, (0, 1, 2)", "128, 31, (0, 1)")
     assert short != source
     (lab.folder / "00_quickstart.ipynb").write_text(short)
-    notebook = open_notebook("00_quickstart.ipynb")
+    notebook = open_notebook("00_quickstart.ipynb", fresh=True)
     notebook.run_all()
     explorer = notebook.page.locator(".jp-OutputArea-output .widget-vbox", has=notebook.page.locator(PICTURE)).first
     explorer.scroll_into_view_if_needed()
