@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # How many processes share tests and notebooks: 0 is none besides pytest itself. Several compute with one thread each.
 WORKERS ?= 2
 PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest
-PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n $(WORKERS) --no-loadscope-reorder  # tests/conftest.py says which tests stay together
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test lint faults bench study notebooks clean
