@@ -36,8 +36,8 @@ def dictionary():
 
 
 @pytest.fixture(scope="module")
-def hypernyms():
-    return pairs.bundled("hypernym")
+def hypernyms(dictionary):
+    return pairs.bundled("hypernym", dictionary.train.queries.tokenizer)
 
 
 def right_texts(data, i):
