@@ -32,9 +32,8 @@ lab: $(INSTALLED) ## open the quickstart in JupyterLab
 
 test: lint ## lint, tests, doctests, notebooks
 	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 tests
-	$(BIN)/python -m pytest --doctest-modules toolkit
-	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
-	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
+	$(PYTEST) -n $(WORKERS) --dist loadfile --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider toolkit notebooks
 
 lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	$(BIN)/ruff check .
