@@ -46,9 +46,11 @@ def uniformity(embeddings, t: float = 2.0) -> float:
     n = _checks.integer("number of embeddings", len(unit), 2)
     t = _checks.number("t", t, "(0, inf)")
     # Squared distance of unit vectors: 2 - 2 cosine; in float64 and as logarithms, since most may be next to nothing.
-    logs = []
-    for first in range(0, n, _ROWS_AT_ONCE):
-        exponents = 2 * t * ((unit[first : first + _ROWS_AT_ONCE] @ unit.T).double() - 1)
+    logs, memory = [], torch.empty(min(_ROWS_AT_ONCE, n), n, dtype=torch.float64, device=unit.device)
+    for rows, first in zip(unit.split(_ROWS_AT_ONCE), range(0, n, _ROWS_AT_ONCE), strict=True):
+        # In place: new memory for each step takes longer than the steps.
+        exponents = memory[: len(rows)].copy_(rows @ unit.T).sub_(1).mul_(2 * t)
         exponents.diagonal(first).fill_(-torch.inf)  # pairs of each with itself
-        logs.append(exponents.flatten().logsumexp(0).item())
+        largest = exponents.max()
+        logs.append((exponents.sub_(largest).exp_().sum().log() + largest).item())
     return float(np.logaddexp.reduce(logs) - np.log(n * (n - 1)))
