@@ -22,6 +22,8 @@ from toolkit.explorers import (
 )
 from toolkit.training.history import History
 
+pytestmark = pytest.mark.usefixtures("quick_collection")
+
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4
 POINTS = RNG.normal(size=(64, 8))
