@@ -58,7 +58,7 @@ def steps_of(sampler):
 @pytest.mark.parametrize("kind", SAMPLERS)
 def test_steps(kind, n_steps, tally):
     steps = steps_of(SAMPLERS[kind](len(POINTS), 32))
-    for _ in range(min(n_steps, 500)):
+    for _ in range(min(n_steps // 3, 500)):
         next(steps)
     before, n_threads = memory(), threading.active_count()
     for _ in range(n_steps):
