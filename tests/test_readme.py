@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import Subset
 
 import toolkit.explorers
+from toolkit.commands import _parser
 from toolkit.evaluation import RetrievalScores
 from toolkit.training import train
 
@@ -94,3 +95,11 @@ def test_links_lead_somewhere():
     assert links
     for link in links:
         assert (README.parent / link).exists(), link
+
+
+def test_the_command_lines_are_understood():
+    lines = re.findall(r"^    python -m (.*)$", README.read_text(), re.MULTILINE)
+    for line in lines:
+        words = line.split()
+        _parser().parse_args(words[words.index("toolkit") + 1 :])
+    assert len(lines) == 3
