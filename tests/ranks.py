@@ -44,3 +44,9 @@ def _rank(rank, n, folder, function, arguments):
     except BaseException:
         Path(folder, f"error{rank}").write_text(traceback.format_exc())
         raise
+
+
+def as_launched():
+    """Set what accelerate expects of a launcher; the processes have met already."""
+    multiprocessing.set_start_method("fork", force=True)  # workers need not import everything
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0", "LOCAL_WORLD_SIZE": os.environ["WORLD_SIZE"]}

@@ -102,6 +102,16 @@ class BatchSampler(Sampler):
             yield batch.tolist()
         self.set_epoch(self.epoch + 1)
 
+    def __call__(self, *args, **kwargs):
+        """Raise TypeError: sentence-transformers calls what it can, and silently ignores other objects.
+
+        Without this, ``args.batch_sampler=sampler`` would train on batches of one text, in the order of the data set.
+        """
+        raise TypeError(
+            f"args.batch_sampler must be a function for sentence-transformers, got a {type(self).__name__}: pass "
+            "SentenceBatches(sampler).batch_sampler (toolkit.integrations.sentence_transformers)"
+        )
+
     def _begin(self) -> None:
         """Go to the first batch of the epoch, or to where `load_state_dict` left it."""
         self._warn_of_peers()
