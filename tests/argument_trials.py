@@ -27,6 +27,7 @@ HEAVY = {  # examples that take seconds
     *("toolkit.datasets.pairs.bundled", "toolkit.datasets.text", "toolkit.datasets.code_pairs.code"),
     *("toolkit.training.comparison.compare", "toolkit.models.simcse.SimCSE", "toolkit.explorers.dashboard.Dashboard"),
     *("toolkit.evaluation.svm.svm_accuracy", "toolkit.evaluation.svm.linear_fold_accuracy"),
+    *("toolkit.integrations.sentence_transformers.SentenceBatches", "toolkit.integrations.transformers.SamplerTrainer"),
     *("toolkit.datasets.graph_views.GraphAugmentation", "toolkit.explorers.graph_batch.GraphBatchExplorer"),
 }
 FUNCTIONS = {"augmentation", "items", "probe"}  # what a function there raises is its own

@@ -227,7 +227,7 @@ def test_wrong_uses_are_refused(tmp_path):
     refused(tmp_path, ValueError, "must have a column 'label' .*, got .*'query', 'answer'.*indexed", data=pairs())
     refused(tmp_path, ValueError, "must hold its row numbers, got", data=data.shuffle(seed=0))
     refused(tmp_path, ValueError, "the sampler's 96 items, got 50", data=batches.indexed(pairs(50)))
-    refused(tmp_path, ValueError, "samplers must have one of each training set", data={"a": data, "b": data})
+    refused(tmp_path, ValueError, "samplers must have one for each training set", data={"a": data, "b": data})
     several = {"batches": SentenceBatches({"a": walk(), "b": walk()}), "data": {"a": data, "c": data}}
     several["given"] = {"loss": MultipleNegativesRankingLoss(static_model())}
     refused(tmp_path, ValueError, r"got \['a', 'b'\] and a set named None", **several)
@@ -251,7 +251,7 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(TypeError, match="loss must be a loss of sentence-transformers with its model, got Linear"):
         batches.track(torch.nn.Linear(1, 1), "a")
     batches.track(batches.track(loss, "a"), "a")
-    with pytest.raises(ValueError, match="loss must be another one for each data set, got the same for 'b'"):
+    with pytest.raises(ValueError, match="loss must be a different one for each data set, got the same for 'b'"):
         batches.track(loss, "b")
     with pytest.raises(ValueError, match=r"dataset must have no labels, got \['label'\]"):
         batches.indexed(batches.indexed(pairs()))

@@ -96,7 +96,7 @@ class SentenceBatches(SamplerStates):
     def batch_sampler(self, dataset, batch_size: int, drop_last: bool, **settings) -> Sampler:
         """Return the batch sampler of a data set, for ``args.batch_sampler``.
 
-        Of an evaluation set it is the one that sentence-transformers has by default.
+        An evaluation set gets the one that sentence-transformers uses by default.
         """
         shuffled = RandomSampler(dataset, generator=settings.get("generator"))
         name = "" if "" in self.samplers else dataset[0].get("dataset_name")
@@ -111,15 +111,15 @@ class SentenceBatches(SamplerStates):
         sampler = self.samplers.get(name)
         if sampler is None:
             raise ValueError(
-                f"samplers must have one of each training set, got {list(self.samplers)} and a set named {name!r}: "
-                "name samplers and losses as the data sets"
+                f"samplers must be a dict with one for each training set, got {list(self.samplers)} and a set named "
+                f"{name!r}: give samplers and losses the names of the data sets"
             )
         check_dataset(sampler, dataset, COLUMN, _INDEX)
         check_size(sampler, batch_size)
         return sampler
 
     def track(self, loss: nn.Module, name: str = "") -> nn.Module:
-        """Return a loss, from which the embeddings of each training step now go to a sampler.
+        """Return the loss itself, and from now on hand its embeddings in each training step to a sampler.
 
         Parameters
         ----------
@@ -139,7 +139,9 @@ class SentenceBatches(SamplerStates):
         if not isinstance(model, nn.Module):
             raise TypeError(f"loss must be a loss of sentence-transformers with its model, got {type(loss).__name__}")
         if any(other is loss for key, other in self._losses.items() if key != name):
-            raise ValueError(f"loss must be another one for each data set, got the same for {name!r} as for another")
+            raise ValueError(
+                f"loss must be a different one for each data set, got the same for {name!r} as for another"
+            )
         for hook in vars(loss).pop(_HOOKS, ()):
             hook.remove()
         tracker = _Tracker(self, name)
@@ -155,12 +157,12 @@ class SentenceBatches(SamplerStates):
         Raises
         ------
         ValueError
-            If it has not, with what to pass.
+            If one of them is missing or does not fit.
         """
         if args.batch_sampler != self.batch_sampler:
             raise ValueError(
                 f"args.batch_sampler must be batches.batch_sampler, got {args.batch_sampler!r}: sentence-transformers "
-                "itself ignores other objects than functions and its own samplers"
+                "ignores any object that is not a function or one of its own samplers"
             )
         if args.n_gpu > 1:
             raise ValueError(f"args.n_gpu must be 1, got {args.n_gpu}: start one process for each GPU with torchrun")
@@ -174,7 +176,7 @@ class SentenceBatches(SamplerStates):
         names = sorted(one.name for one in found)
         if names != sorted(self.samplers):
             raise ValueError(
-                f"samplers must have one of each training set, got {list(self.samplers)} for {len(found)} of them: "
+                f"samplers must have one for each training set, got {list(self.samplers)} for {len(found)} of them: "
                 "pass a dict of samplers, and a dict of losses, with the names of the data sets"
             )
         untracked = [name for name in names if name not in self._losses]
