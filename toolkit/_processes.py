@@ -18,6 +18,11 @@ class Peers:
     All of them make it, and call its methods in the same order. The group is of gloo, whatever the training uses, since
     batches and their indices lie in memory.
 
+    Parameters
+    ----------
+    required : bool
+        Whether the processes that a launcher has started must be connected by now.
+
     Attributes
     ----------
     rank, size : int
@@ -29,10 +34,10 @@ class Peers:
         If a launcher has started several processes, and torch.distributed is not set up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, required: bool = True) -> None:
         several = world_size() > 1
         started = int(os.environ.get("WORLD_SIZE", "1"))
-        if started > 1 and not several:
+        if required and started > 1 and not several:
             raise RuntimeError(
                 f"the launcher has started {started} processes (WORLD_SIZE), but torch.distributed is not set up, so "
                 "each would train alone: call torch.distributed.init_process_group() first"

@@ -10,6 +10,8 @@ import pytest
 import torch
 from sampler_kinds import KINDS, ONLINE, new, normal
 
+from toolkit.samplers import DistributedBatches
+
 N, BATCH, AHEAD, EPOCHS = 207, 20, 4, 4
 
 
@@ -136,3 +138,45 @@ def test_copies_at_any_moment_go_on_alike(kind, copied):
         rest = copied(training.sampler)
         assert list(twin.sampler) == list(rest)
     assert moments > 0 or kind != "background", "some copies are made while a graph is being built"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_epochs_that_a_framework_sets_while_its_loader_draws(kind):
+    """Lightning's loaders draw before it calls `set_epoch`, and some iterators are left without training."""
+    plain = Training(new(kind, N, BATCH, **settings(kind)), AHEAD)
+    training = Training(new(kind, N, BATCH, **settings(kind)), AHEAD)
+    for epoch in range(EPOCHS):
+        plain.epoch()
+        for _ in range(epoch):  # draws that nobody trains with
+            left = iter(training.sampler)
+            for _ in range(AHEAD):
+                next(left)
+            training.sampler.set_epoch(epoch)
+        batches = iter(training.sampler)
+        drawn = [next(batches) for _ in range(AHEAD + 1)]
+        training.sampler.set_epoch(epoch)  # that of `batches`
+        while drawn:
+            training.train(drawn.pop(0))
+            drawn += [batch for batch in [next(batches, None)] if batch is not None]
+    assert training.seen == plain.seen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_iterator_goes_on_with_the_epoch_that_is_set(kind):
+    sampler, other = (new(kind, N, BATCH, **settings(kind)) for _ in range(2))
+    batches = iter(sampler)
+    for _ in range(3):
+        next(batches)
+    for one in (sampler, other):
+        one.set_epoch(2)
+    assert list(batches) == list(other)
+    assert sampler.epoch == other.epoch == 3
+
+
+def test_a_framework_s_sampler_of_instances_is_refused():
+    from torch.utils.data import DistributedSampler, SequentialSampler
+
+    for instances in (SequentialSampler(range(N)), DistributedSampler(range(N), num_replicas=2, rank=0)):
+        for sampler in [new(kind, N, BATCH) for kind in KINDS] + [DistributedBatches(new("uniform", N, BATCH))]:
+            with pytest.raises(TypeError, match=r"can't be made from a .*Trainer\(use_distributed_sampler=False\)"):
+                type(sampler)(instances, batch_size=sampler.batch_size, drop_last=sampler.drop_last)

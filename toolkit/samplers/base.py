@@ -19,7 +19,21 @@ from toolkit.samplers.budget import Budget, Choice
 from toolkit.samplers.drawn import DrawnBatches
 
 
-class BatchSampler(Sampler):
+class _Refusing(Sampler):
+    """What is never made from a sampler of instances, as Lightning tries to do."""
+
+    def __new__(cls, n=None, *arguments, **settings):
+        if isinstance(n, Sampler) and not isinstance(n, _Refusing):
+            raise TypeError(
+                f"{cls.__name__} can't be made from a {type(n).__name__}: Lightning puts its own sampler into batch "
+                "samplers under ddp, in predict and with overfit_batches. For ddp write "
+                "Trainer(use_distributed_sampler=False) and toolkit.samplers.DistributedBatches(sampler); for predict "
+                "use a loader without this sampler, and limit_train_batches instead of overfit_batches"
+            )
+        return super().__new__(cls)
+
+
+class BatchSampler(_Refusing):
     """Yield lists of `batch_size` distinct indices; a subclass plans them.
 
     Iterating to the end moves on to the next epoch by itself; `set_epoch` goes to any other. An epoch left early
@@ -88,6 +102,8 @@ class BatchSampler(Sampler):
         self._iterators += 1
         mine = self._iterators
         while self._position < len(self):
+            if self._drawn.epoch != self.epoch:  # `set_epoch` in between
+                self._begin()
             if mine != self._iterators:
                 raise RuntimeError(
                     "this iterator of the sampler was replaced by a newer one, and both would share one epoch: iterate "
@@ -116,9 +132,10 @@ class BatchSampler(Sampler):
         """Go to the first batch of the epoch, or to where `load_state_dict` left it."""
         self._warn_of_peers()
         if not self._resumed:
-            self.set_epoch(self.epoch)
-        if not self._resumed or self._drawn.epoch != self.epoch:
+            self._position = 0
+        if not self._repeats:
             self._drawn = DrawnBatches(self.epoch, len(self), self.batch_size)
+            self._queue = np.empty(0, np.int64)
         self._resumed = False
 
     def _warn_of_peers(self) -> None:
@@ -131,6 +148,11 @@ class BatchSampler(Sampler):
                 "toolkit.samplers.DistributedBatches(sampler), with sliced=False where the framework slices batches",
                 stacklevel=4,
             )
+
+    @property
+    def _repeats(self) -> bool:
+        """Whether the epoch about to begin has the batches that were drawn of it already."""
+        return self._drawn.epoch == self.epoch
 
     def _draw(self) -> None:
         """Draw the next batch."""
@@ -159,17 +181,17 @@ class BatchSampler(Sampler):
     def set_epoch(self, epoch: int) -> None:
         """Go to the start of an epoch; batches follow from (seed, epoch).
 
-        Right after `load_state_dict`, the loaded epoch keeps its place: frameworks call this before every epoch.
+        The epoch that is being iterated, and after `load_state_dict` the loaded one, keep their place: frameworks call
+        this before every epoch, some when a loader has begun to draw. A new iterator begins at the first batch.
         """
         epoch = _checks.integer("epoch", epoch, 0)
         if self._resumed and epoch in (self.epoch, self._drawn.epoch):
             if epoch != self.epoch:  # one that was drawn to its end, but not trained to it
                 self.epoch, self._position = epoch, 0
             return
-        self.epoch = epoch
-        self._position = 0
+        if epoch != self.epoch:
+            self.epoch, self._position = epoch, 0
         self._resumed = False
-        self._queue = np.empty(0, np.int64)
 
     def state_dict(self, trained: int | None = None) -> dict:
         """Return what is needed to go on in mid-epoch with the same batches (numbers and tensors only).
@@ -251,8 +273,6 @@ class BatchSampler(Sampler):
             raise ValueError(
                 f"state is damaged: it lacks batches before the {position} trained; start again without it"
             )
-        if epoch != parts["epoch"]:
-            parts["_queue"] = parts["_queue"][:0]  # planned for the other epoch
         vars(self).update(parts, epoch=epoch, _position=position, _resumed=True, _shared={})
 
     def _own(self, state: dict) -> dict:

@@ -60,15 +60,25 @@ class DistributedBatches(BatchSampler):
         self.planner = sampler
         self._alone = sampler._alone = False
         self.everywhere, self.sliced = _checks.flag("everywhere", everywhere), _checks.flag("sliced", sliced)
-        self.peers = Peers()
-        if sampler.batch_size % self.peers.size:
+        self._planned: Iterator[list[int]] = iter(())
+        self._trained = False  # there were updates since the epoch was begun
+        self._connected = False
+        self._connect(required=False)
+
+    def _connect(self, required: bool = True) -> None:
+        """Find the other processes; again when they are needed, since Lightning connects them after this was made."""
+        if self._connected:
+            return
+        self.peers = Peers(required)
+        self._connected = self.peers.size > 1
+        if self.batch_size % self.peers.size:
             raise ValueError(
                 f"sampler must have a batch_size that is a multiple of the {self.peers.size} processes, "
-                f"got {sampler.batch_size}: it is that of the whole batch"
+                f"got {self.batch_size}: it is that of the whole batch"
             )
-        self._check_alike("sampler", str(sampler._config()))
+        if self._connected:
+            self._check_alike("sampler", str(self.planner._config()))
         self._plans = self.everywhere or self.peers.rank == 0
-        self._planned: Iterator[list[int]] = iter(())
 
     @property
     def settings(self) -> dict:
@@ -82,12 +92,17 @@ class DistributedBatches(BatchSampler):
             yield batch[first : first + size]
 
     def _begin(self) -> None:
-        resumed = self._resumed and self._drawn.epoch == self.epoch
+        self._connect()
+        goes_on = self._repeats and not self._resumed and self._drawn.count > 0
         super()._begin()
-        if self._plans:
-            if not resumed:
-                self.planner.set_epoch(self.epoch)
+        self._trained = False
+        if self._plans and not goes_on:
+            self.planner.set_epoch(self.epoch)
             self._planned = iter(self.planner)
+
+    @property
+    def _repeats(self) -> bool:
+        return super()._repeats and (self._resumed or not self._trained)
 
     def _plan(self) -> None:
         batch = np.full(self.batch_size, -1)
@@ -122,6 +137,7 @@ class DistributedBatches(BatchSampler):
 
         In a process that does not plan, and without `everywhere`, there is nothing in it.
         """
+        self._connect()
         sides = {"embeddings": embeddings} if targets is None else {"embeddings": embeddings, "targets": targets}
         if self.peers.size == 1:
             return indices, *sides.values()
@@ -136,6 +152,7 @@ class DistributedBatches(BatchSampler):
 
     def take(self, exchanged: tuple) -> None:
         """Update the sampler, where it plans, with what `exchange` returned."""
+        self._trained = True
         if self._plans:
             self.planner.update(*exchanged)
             self._share()
@@ -155,6 +172,7 @@ class DistributedBatches(BatchSampler):
 
         A state of the sampler alone will do. Processes that do not plan read only the place.
         """
+        self._connect()
         state = self._own(state)
         if self._plans and state["shared"]["planner"] is None:
             raise ValueError("state is of a process that does not plan batches: load that of the first process")

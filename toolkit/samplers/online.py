@@ -92,7 +92,6 @@ class OnlineBatchSampler(BatchSampler):
     def _begin(self) -> None:
         left = self._trained and not self._resumed and self._drawn.epoch == self.epoch
         self._cuts = self._cuts + 1 if left and 0 < self._drawn.count < len(self) else 0
-        self._trained = False
         if self._cuts == _CUTS:
             warnings.warn(
                 f"{type(self).__name__}: epoch {self.epoch} was left after {self._drawn.count} of {len(self)} batches "
@@ -102,6 +101,11 @@ class OnlineBatchSampler(BatchSampler):
                 stacklevel=3,
             )
         super()._begin()
+        self._trained = False
+
+    @property
+    def _repeats(self) -> bool:
+        return super()._repeats and (self._resumed or not self._trained)
 
     def _note(self, batch: np.ndarray) -> None:
         if self._yielded is not None:
