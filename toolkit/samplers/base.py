@@ -58,9 +58,8 @@ class BatchSampler(_Refusing):
         self.seed = _checks.seed(seed)
         self.epoch = 0
         self._position = 0  # batches of this epoch yielded so far
-        self._drawn = DrawnBatches(
-            0, len(self), self.batch_size
-        )  # of this epoch; of the one before until the first batch
+        # Of this epoch; until its first batch, those of the epoch before.
+        self._drawn = DrawnBatches(0, len(self), self.batch_size)
         self._resumed = False
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
         self._iterators = 0  # begun so far
