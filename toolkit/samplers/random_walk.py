@@ -298,7 +298,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def _parse(self, state: dict) -> dict:
         parts = super()._parse(state)
         rules = replace(self._rules, paired=parts["bank"].paired)
-        graph = graph_from_state(state["graph"], (self.n, self.n_neighbors), self.n_candidates, rules)
+        graph = graph_from_state(state["graph"], (self.n, self.n_neighbors), rules, n_candidates=self.n_candidates)
         pending = state["next_graph"]
         if pending is not None:
             pending = self._pending(graph, *self._checked_pending(pending, parts["bank"]))
