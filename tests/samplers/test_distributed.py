@@ -1,5 +1,6 @@
 """One global batch for several processes, over gloo; the oracle is one process alone."""
 
+import copy
 from itertools import chain
 
 import numpy as np
@@ -84,3 +85,36 @@ def test_wrong_samplers_are_refused():
     for wrong in (3, [1, 2], make_batches()):
         with pytest.raises(TypeError, match="sampler must be one of toolkit's batch samplers"):
             DistributedBatches(wrong)
+
+
+SPOILED = {
+    "nothing": lambda state: state.clear(),
+    "no planner": lambda state: state["shared"].update(planner=None),
+    "planner of other instances": lambda state: state["shared"]["planner"]["shared"]["queue"].add_(N),
+    "batches beyond the last": lambda state: state["shared"]["drawn"]["rows"].add_(N),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_a_damaged_state_is_refused_and_changes_nothing(spoil):
+    first, other, twin = make_batches(), make_batches(), make_batches()
+    next(iter(first))
+    state = copy.deepcopy(first.state_dict())
+    SPOILED[spoil](state)
+    with pytest.raises(ValueError, match="state is"):
+        other.load_state_dict(state)
+    assert list(other) == list(twin)
+
+
+def test_states_of_a_sampler_alone_and_of_shared_batches_serve_both():
+    alone, shared = make_batches().planner, make_batches()
+    epoch = list(alone)
+    alone.set_epoch(0)
+    next(iter(alone))
+    shared.load_state_dict(copy.deepcopy(alone.state_dict()))
+    assert list(shared) == epoch[1:]
+    shared.set_epoch(0)
+    next(iter(shared))
+    other = make_batches().planner
+    other.load_state_dict(shared.state_dict())
+    assert list(other) == epoch[1:]

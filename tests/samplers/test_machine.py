@@ -76,9 +76,7 @@ class SamplerMachine(RuleBasedStateMachine):
             warnings.simplefilter("ignore")
             begun = list(itertools.islice(self.sampler, stop)) if stop else []
             resumed = self.make()
-            if stop == 0:
-                self.sampler.set_epoch(self.sampler.epoch)
-            resumed.load_state_dict(self.sampler.state_dict())
+            resumed.load_state_dict(self.sampler.state_dict(trained=stop))
             self.sampler = resumed
             if stop < len(resumed):
                 self.check(begun + list(resumed))

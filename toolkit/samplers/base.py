@@ -276,7 +276,8 @@ class BatchSampler(_Refusing):
 
     def _own(self, state: dict) -> dict:
         """Return a state of this sampler: one of DistributedBatches holds that of the sampler that plans for all."""
-        planner = state.get("shared", {}).get("planner")
+        shared = state.get("shared")
+        planner = shared.get("planner") if isinstance(shared, dict) else None
         return {**planner, "epoch": state["epoch"], "position": state["position"]} if planner else state
 
     def _place(self, epoch, position) -> tuple[int, int]:

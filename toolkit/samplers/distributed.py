@@ -174,15 +174,22 @@ class DistributedBatches(BatchSampler):
         """
         self._connect()
         state = self._own(state)
-        if self._plans and state["shared"]["planner"] is None:
+        if not self._plans:
+            super().load_state_dict(state)
+            return
+        planner, before = state.get("shared", {}).get("planner"), dict(vars(self.planner))
+        if planner is None:
             raise ValueError("state is of a process that does not plan batches: load that of the first process")
-        super().load_state_dict(state)
-        if self._plans:
-            self.planner.load_state_dict(state["shared"]["planner"])
+        self.planner.load_state_dict(planner)
+        try:
+            super().load_state_dict(state)
+        except ValueError:
+            vars(self.planner).update(before)
+            raise
 
     def _own(self, state: dict) -> dict:
-        shared = state["shared"]
-        if "planner" in shared:
+        shared = state.get("shared")
+        if not isinstance(shared, dict) or "planner" in shared or not {"drawn", "epoch", "queue"} <= shared.keys():
             return state
         drawn = shared["drawn"]
         position = drawn["count"] if drawn["epoch"] == shared["epoch"] else 0
