@@ -220,6 +220,7 @@ class BatchSampler(_Refusing):
         """
         epoch, position = self.epoch, self._position
         if trained is not None:
+            trained = _checks.integer("trained", trained, 0)
             if self._position == 0 and trained:
                 epoch = self._drawn.epoch
             drawn = self._drawn.count if self._drawn.epoch == epoch else 0
