@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-LIMIT = 120  # seconds
+LIMIT = 300  # seconds
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["ranks", "toolkit", "toolkit.training", "toolkit.models"])
 

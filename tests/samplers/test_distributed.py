@@ -38,6 +38,13 @@ def test_two_processes_train_as_one_does(loss, epochs):
     assert [n for _, _, n in ranks] == [builds, 0], "the second process builds nothing"
 
 
+def test_in_single_precision_losses_differ_by_rounding():
+    one, losses, _ = course("nt_xent", torch.float32, SHORT)
+    ranks = run_ranks(course, "nt_xent", torch.float32, SHORT)
+    assert joined([batches for batches, _, _ in ranks]) == one
+    np.testing.assert_allclose(ranks[0][1], losses, atol=3.3e-4, rtol=0)
+
+
 def test_all_processes_may_plan_for_themselves():
     one, losses, builds = course("nt_xent", torch.float64, 4)
     ranks = run_ranks(course, "nt_xent", torch.float64, 4, True)
