@@ -30,6 +30,20 @@ def run(files, *words):
     return main([str(files / word) if "." in word and not word[0].isdigit() else word for word in words])
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--steps", "0", "steps must be at least 1, got 0"),
+        ("--batch-size", "0", "batch_size must be between 2 and"),
+        ("--workers", "-1", "num_workers must be at least 0, got -1"),
+        ("--device", "abacus", "--device must be one of this machine, such as cpu, got 'abacus'"),
+    ],
+)
+def test_train_refuses_wrong_numbers_and_devices(option, value, said, capsys):
+    assert main(["train", "--preset", "images", option, value]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_suggest_prints_the_sentence_and_the_code(files, capsys):
     assert run(files, "suggest", "points.npy", "--batch-size", "30", "--labels", "labels.npy", "--out", "s.html") == 0
     out = capsys.readouterr().out

@@ -77,7 +77,7 @@ def _add_train(commands) -> None:
 def _train(options: argparse.Namespace) -> None:
     rank = int(os.environ.get("RANK", "0"))
     launched = "WORLD_SIZE" in os.environ
-    device = torch.device(options.device)
+    device = _device(options.device)
     if launched and device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
@@ -87,13 +87,18 @@ def _train(options: argparse.Namespace) -> None:
     training = preset(options.preset)
     kind = SAMPLERS[options.sampler]
     settings = {name: value for name, value in training.settings.items() if kind.takes(name)}
-    sampler = kind.make(training.dataset, options.batch_size or training.batch_size, **settings, seed=options.seed)
+    sampler = kind.make(
+        training.dataset,
+        training.batch_size if options.batch_size is None else options.batch_size,
+        **settings,
+        seed=options.seed,
+    )
     model = training.model.to(device)
     history = train(
         model,
         training.dataset,
         sampler,
-        options.steps or training.steps,
+        training.steps if options.steps is None else options.steps,
         labels=training.labels,
         checkpoint=options.checkpoint,
         num_workers=options.workers,
@@ -104,6 +109,16 @@ def _train(options: argparse.Namespace) -> None:
         print(f"{history}\n{training.metric}: {training.evaluate(model):.4f}")
     if launched:
         dist.destroy_process_group()
+
+
+def _device(name: str) -> torch.device:
+    """Return a device, or raise ValueError if there is none of that name here."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device must be one of this machine, such as cpu, got {name!r} ({error})") from error
+    return device
 
 
 def _suggest(options: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ class ResumableBatches(Sampler):
     Parameters
     ----------
     sampler : BatchSampler
-        Sampler of the (whole) batches.
+        Sampler of the batches, those of all processes together if there are several.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ class SentenceBatches(SamplerStates):
     Raises
     ------
     TypeError
-        For what is not a sampler of the toolkit.
+        If a sampler is not one of the toolkit's.
 
     Examples
     --------

@@ -18,7 +18,7 @@ class IndexedGraphs(Dataset):
     """A data set of torch_geometric whose graphs also hold their index, as ``graph.row_id``.
 
     The index is the position in the wrapped set, so wrap last: `IndexedGraphs` of a subset is right, a subset of
-    `IndexedGraphs` is not. Graphs are shallow copies: those of the wrapped set stay as they are.
+    `IndexedGraphs` is not. Graphs are shallow copies, so that those of the wrapped set do not change.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class SamplerStates(TrainerCallback):
     Raises
     ------
     TypeError
-        For what is not a sampler of the toolkit.
+        If a sampler is not one of the toolkit's.
     """
 
     def __init__(self, samplers: dict[str, BatchSampler]) -> None:

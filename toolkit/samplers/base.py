@@ -58,9 +58,10 @@ class BatchSampler(_Refusing):
         self.seed = _checks.seed(seed)
         self.epoch = 0
         self._position = 0  # batches of this epoch yielded so far
-        # Of this epoch; until its first batch, those of the epoch before.
+        # Batches of this epoch; until the first is drawn, those of the previous one.
         self._drawn = DrawnBatches(0, len(self), self.batch_size)
         self._resumed = False
+        self._trained = False  # there were updates since the epoch was begun
         self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
         self._iterators = 0  # begun so far
         self._alone = True  # no DistributedBatches shares its batches among processes
@@ -135,7 +136,7 @@ class BatchSampler(_Refusing):
         if not self._repeats:
             self._drawn = DrawnBatches(self.epoch, len(self), self.batch_size)
             self._queue = np.empty(0, np.int64)
-        self._resumed = False
+        self._resumed = self._trained = False
 
     def _warn_of_peers(self) -> None:
         """Warn once if several processes draw batches without knowing of each other."""
@@ -151,7 +152,7 @@ class BatchSampler(_Refusing):
     @property
     def _repeats(self) -> bool:
         """Whether the epoch about to begin has the batches that were drawn of it already."""
-        return self._drawn.epoch == self.epoch
+        return self._drawn.epoch == self.epoch and (self._resumed or not self._trained)
 
     def _draw(self) -> None:
         """Draw the next batch."""

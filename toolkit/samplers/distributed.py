@@ -17,8 +17,8 @@ class DistributedBatches(BatchSampler):
 
     A loss over embeddings gathered from all processes (`toolkit.models.losses.gathered`) has the whole batch of the
     sampler as its negatives, so that batch is planned once: in the first process, from the embeddings of all. It sends
-    each batch to the others and receives their embeddings, on a gloo group of its own, with which a step takes one to
-    three milliseconds longer. Without torch.distributed all is as with the sampler alone.
+    each batch to the others and receives their embeddings, on a gloo group of its own. Without torch.distributed all is
+    as with the sampler alone.
 
     Every process makes it from a sampler of the same settings, iterates and calls `update` in step. States hold whole
     batches: any number of processes may go on with them.
@@ -61,7 +61,6 @@ class DistributedBatches(BatchSampler):
         self._alone = sampler._alone = False
         self.everywhere, self.sliced = _checks.flag("everywhere", everywhere), _checks.flag("sliced", sliced)
         self._planned: Iterator[list[int]] = iter(())
-        self._trained = False  # there were updates since the epoch was begun
         self._connected = False
         self._connect(required=False)
 
@@ -95,14 +94,9 @@ class DistributedBatches(BatchSampler):
         self._connect()
         goes_on = self._repeats and not self._resumed and self._drawn.count > 0
         super()._begin()
-        self._trained = False
         if self._plans and not goes_on:
             self.planner.set_epoch(self.epoch)
             self._planned = iter(self.planner)
-
-    @property
-    def _repeats(self) -> bool:
-        return super()._repeats and (self._resumed or not self._trained)
 
     def _plan(self) -> None:
         batch = np.full(self.batch_size, -1)

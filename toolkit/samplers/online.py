@@ -57,7 +57,6 @@ class OnlineBatchSampler(BatchSampler):
         self._builds = 0
         self._yielded: np.ndarray | None = np.zeros(self.n, bool)  # None once a warning was given
         self._awaiting = False  # a batch was yielded since the last update
-        self._trained = False  # there were updates since the epoch was begun
         self._cuts = 0  # times that this epoch was left early and begun again
 
     @classmethod
@@ -101,11 +100,6 @@ class OnlineBatchSampler(BatchSampler):
                 stacklevel=3,
             )
         super()._begin()
-        self._trained = False
-
-    @property
-    def _repeats(self) -> bool:
-        return super()._repeats and (self._resumed or not self._trained)
 
     def _note(self, batch: np.ndarray) -> None:
         if self._yielded is not None:

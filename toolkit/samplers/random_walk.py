@@ -81,7 +81,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         ``1 - fresh``, so that an instance chooses among those of the last ``1 / fresh`` rebuilds. Saves time for few
         neighbours among many candidates (`toolkit.ProximityGraph.rebuilt` has the limits).
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, 4 N d bytes, for slower updates.
+        How embeddings are kept: float16 halves their memory, 4 N d bytes, and updates take some three
+        times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
