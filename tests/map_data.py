@@ -27,8 +27,8 @@ def floats(data):
 
 
 def shades(canvas):
-    """Return the colour of each point."""
-    return np.array(canvas.palette)[np.frombuffer(canvas.shade, np.uint8)]
+    """Return the colour of each point, "" where it has none."""
+    return np.array(canvas.palette + [""] * (256 - len(canvas.palette)))[np.frombuffer(canvas.shade, np.uint8)]
 
 
 def fail(*args, **kwargs):

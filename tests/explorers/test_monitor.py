@@ -109,7 +109,7 @@ def test_several_runs_are_shown_together_in_their_colours():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Uniform", "Random walk"]
     colours = [line.get_color() for line in figure.axes[0].lines]
     assert colours == [plots.style.COLORS["Uniform"], plots.style.COLORS["Random walk"]]
-    assert monitor.numbers.value.count("<br>") == 1
+    assert monitor.numbers.value.count("tk-numbers") == 2
 
 
 def test_saved_history_shows_the_same_picture(tmp_path):

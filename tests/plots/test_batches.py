@@ -131,7 +131,7 @@ def test_labels_are_direct(name):
 
 @pytest.mark.parametrize(
     ("name", "color"),
-    [("Uniform", "#7F7F7F"), ("kNN", "#D55E00"), ("Random walk", "#0072B2"), ("random walk, restart 0.5", "#0072B2")],
+    [("Uniform", "#7F7F7F"), ("kNN", "#CC79A7"), ("Random walk", "#0072B2"), ("random walk, restart 0.5", "#0072B2")],
 )
 def test_samplers_have_fixed_colours(name, color):
     assert color_of(name) == color_of(name, 3) == color

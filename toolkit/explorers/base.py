@@ -13,7 +13,6 @@ from toolkit.explorers.controls import DEFAULTS, SamplerControls
 from toolkit.plots.thumbnails import Thumbnails
 from toolkit.samplers.side_by_side import SideBySide
 
-PICTURE_WIDTH = "540px"
 FEWEST = 32  # instances
 
 
@@ -32,17 +31,17 @@ class Explorer(widgets.VBox):
         self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], below: Sequence[widgets.Widget] = ()
     ) -> None:
         """Lay out the controls and the picture, with more below both, and show the present settings."""
-        self.numbers = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
-        self.message = widgets.HTML(layout=widgets.Layout(max_width=PICTURE_WIDTH))
+        self.numbers = widgets.HTML()
+        self.message = widgets.HTML()
         self._paused = self._late = False
         self._lock = threading.RLock()
         super().__init__([self._rows(controls, view), *below])
+        self.add_class("tk-explorer")
         self._respond(None)
 
     def _rows(self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget]) -> widgets.Widget:
         """Return the controls next to the picture, with the numbers and errors below it."""
-        right = widgets.VBox([*view, self.numbers, self.message])
-        return widgets.HBox([widgets.VBox(controls), right], layout=widgets.Layout(flex_flow="row wrap"))
+        return box([box(controls, "tk-controls"), box([*view, self.numbers, self.message])], "tk-parts")
 
     def _respond(self, moved: widgets.Widget | None) -> None:
         """Show the present settings, after the control `moved`, or several (None), changed."""
@@ -74,9 +73,8 @@ class Explorer(widgets.VBox):
 
     def _show_numbers(self, lines: Iterable[Iterable[str]]) -> None:
         """Show lines of words (HTML), close to each other; long lines are broken between words, not within one."""
-        lines = [[f'<span style="white-space:nowrap">{word}' for word in words] for words in lines]
-        text = "<br>".join(" &nbsp;·</span>&nbsp; ".join(words) + "</span>" for words in lines)
-        self.numbers.value = f'<div style="line-height:1.5">{text}</div>'
+        lines = ["".join(f"<span>{word}</span>" for word in words) for words in lines]
+        self.numbers.value = "".join(f'<div class="tk-numbers">{line}</div>' for line in lines)
 
     def pause(self) -> None:
         """Do nothing on changes until `resume`: for an explorer that is out of sight."""
@@ -151,6 +149,14 @@ class DataExplorer(Explorer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={self._samples.n}, labels={self._codes is not None})"
+
+
+def box(children: Sequence[widgets.Widget], *classes: str) -> widgets.VBox:
+    """Return a box of these classes, which the style sheet lays out."""
+    made = widgets.VBox(children)
+    for name in classes:
+        made.add_class(name)
+    return made
 
 
 def close_tree(widget: widgets.Widget) -> None:

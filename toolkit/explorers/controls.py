@@ -10,12 +10,12 @@ from toolkit import _checks
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 DEFAULTS = {"restart": 0.2, "n_neighbors": 100, "n_candidates": 1000, "batch_size": 256}
-WIDTH, NAME_WIDTH = "262px", "92px"
+NAME_WIDTH = "92px"
 
 
 def control_layout() -> dict:
     """Return layout and style of a control in the column; each needs its own, which is closed with it."""
-    return {"layout": widgets.Layout(width=WIDTH), "style": {"description_width": NAME_WIDTH}}
+    return {"layout": widgets.Layout(width="auto"), "style": {"description_width": NAME_WIDTH}}
 
 
 class SizeSlider(widgets.SelectionSlider):
@@ -115,7 +115,7 @@ class SamplerControls(widgets.VBox):
         tooltip = "Instances per batch (B)."
         self.batch_size = SizeSlider("batch_size", first["batch_size"], batch_sizes, 2, n, tooltip)
         self.reset = widgets.Button(
-            description="Reset", tooltip="Back to the initial settings", layout=widgets.Layout(width=WIDTH)
+            description="Reset", tooltip="Back to the initial settings", layout=widgets.Layout(width="auto")
         )
         for control in self.sliders:
             control.observe(self._on_slider, "value")

@@ -1,6 +1,8 @@
 """All explorers over one data set."""
 
 import ipywidgets as widgets
+import numpy as np
+import pandas as pd
 import traitlets
 
 from toolkit.explorers.base import Explorer
@@ -30,6 +32,8 @@ class Dashboard(Explorer):
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     history : History or mapping of name to History, optional
         Histories of trainings; `training.follow` shows one live.
+    columns : DataFrame or mapping of name to sequence, optional
+        What else is known of the instances: the map can be coloured by it and searched.
     projection : {"umap", "pca"} or array, shape (N, 2)
         Positions on the map. UMAP is computed in the background; PCA is shown until then.
     **settings
@@ -60,14 +64,23 @@ class Dashboard(Explorer):
     """
 
     def __init__(
-        self, embeddings, labels=None, items=None, *, history=None, projection="umap", seed: int = 0, **settings
+        self,
+        embeddings,
+        labels=None,
+        items=None,
+        *,
+        history=None,
+        columns=None,
+        projection="umap",
+        seed: int = 0,
+        **settings,
     ) -> None:
         self._links = []
         histories = named_histories(history)
         samples = SideBySide.of(embeddings, seed)
-        self.graph = ProximityGraphExplorer(samples, labels, items, projection=projection, **settings)
+        self.graph = ProximityGraphExplorer(samples, labels, items, columns=columns, projection=projection, **settings)
         settings = self.graph.controls.settings
-        self.walk = WalkPlayer(samples, labels, items, projection=projection, **settings)
+        self.walk = WalkPlayer(samples, labels, items, columns=columns, projection=projection, **settings)
         self.hardness = HardnessExplorer(samples, labels, items, **settings)
         self.false_negatives = FalseNegativeExplorer(samples, labels, items, **settings)
         self.training = TrainingMonitor(histories)
@@ -81,14 +94,32 @@ class Dashboard(Explorer):
         self._explorers = list(titled.values())
         boxes = [widgets.Box([explorer], layout=widgets.Layout(margin=TIGHT)) for explorer in self._explorers]
         self.tabs = widgets.Tab(boxes, titles=list(titled))
-        self._links.append(traitlets.link((self.graph.instance, "value"), (self.walk.instance, "value")))
+        self._link(self.graph.instance, self.walk.instance)
+        self._link(self.graph.color_by, self.walk.color_by)
+        self._link(self.graph.canvas, self.walk.canvas, "chosen")
         for explorer in (self.graph, self.walk, self.false_negatives):
             for first, second in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
-                self._links.append(traitlets.link((first, "value"), (second, "value")))
+                self._link(first, second)
         self.false_negatives.batch.observe(self._select_seed, "value")
         self._show_tab()
         self.tabs.observe(lambda change: self._show_tab(), "selected_index")
         widgets.VBox.__init__(self, [self.tabs])
+
+    @property
+    def selection(self) -> np.ndarray:
+        """Which instances are selected on the maps, in ascending order; int64. Set it to any indices."""
+        return self.graph.selection
+
+    @selection.setter
+    def selection(self, indices) -> None:
+        self.graph.selection = indices
+
+    def frame(self) -> pd.DataFrame:
+        """Return what is known of the selected instances, as `ProximityGraphExplorer.frame` does."""
+        return self.graph.frame()
+
+    def _link(self, first: widgets.Widget, second: widgets.Widget, trait: str = "value") -> None:
+        self._links.append(traitlets.link((first, trait), (second, trait)))
 
     def _select_seed(self, change) -> None:
         self.graph.instance.value = int(self.false_negatives.batches[change["new"] - 1][0])

@@ -108,7 +108,7 @@ class FalseNegativeExplorer(SliderExplorer):
         self.text = widgets.Text(
             description="as code",
             tooltip="A sampler with this setting, to copy",
-            layout=widgets.Layout(width="820px", max_width="99%"),
+            layout=widgets.Layout(width="auto"),
         )
         self._start([self.controls, self.budget, self.use, self.batch], [self._image], [self.text, self._new_pairs()])
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit.explorers.background import running_loop
+from toolkit.explorers.controls import control_layout
 from toolkit.plots.projection import UMAPTask, pca
 
 _LEAST_FOR_UMAP = 50
@@ -54,8 +55,7 @@ class MapPositions:
             value="UMAP" if enough and projection == "umap" else options[0],
             description="map",
             tooltip="PCA is there at once. UMAP keeps neighbours together; the first time it takes a while.",
-            layout=widgets.Layout(width="262px"),
-            style={"description_width": "92px"},
+            **control_layout(),
         )
         self.control.observe(lambda _change: attempt(self._show), "value")
         self._show()

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
 from toolkit.explorers.base import Explorer
+from toolkit.explorers.controls import control_layout
 from toolkit.explorers.picture import Picture
+from toolkit.explorers.picture_view import PictureView
 from toolkit.plots.histories import curve
 from toolkit.plots.style import color_of, style
 from toolkit.training.history import History, shown_columns
@@ -70,29 +72,28 @@ class TrainingMonitor(Explorer):
     def __init__(self, history: History | Mapping[str, History] | None = None, window: int = 10) -> None:
         self.histories = named_histories(history)
         window = _checks.integer("window", window, 1, 200)
-        wide = {"layout": widgets.Layout(width="200px"), "style": {"description_width": "52px"}}
+        tooltip = "Steps to average over."
         self.window = widgets.IntSlider(
-            window, 1, 200, description="window", tooltip="Steps to average over.", continuous_update=False, **wide
+            window, 1, 200, description="window", tooltip=tooltip, continuous_update=False, **control_layout()
         )
         self.stop = widgets.Button(
             description="Stop training",
             tooltip="End the run after its current step",
             icon="stop",
             disabled=True,
-            layout=widgets.Layout(width="200px"),
+            layout=control_layout()["layout"],
         )
         self._stopping = threading.Event()
         self._due = 0.0
         with style():
             figure = Figure(figsize=(7, 4.4), dpi=120, layout="none")
         self._picture = Picture(figure)
-        self._image = widgets.Image(format="png", layout=widgets.Layout(width="600px", max_width="100%"))
+        self._image = PictureView()
         self.window.observe(lambda change: self._changed(change["owner"]), "value")
         self.stop.on_click(self._on_stop)
         for control in (self.stop, self.window):
             _hear_while_busy(control)
         self._start([self.window, self.stop], [self._image])
-        self.numbers.layout.max_width = self.message.layout.max_width = "600px"
 
     def follow(self, name: str, sampler=None, staleness_every: int = 20) -> Callable[[History], bool]:
         """Return what to give to `train` as ``on_step``, to show the run live under a name and let the button stop it.

@@ -1,6 +1,6 @@
 """The map of points that explorers show in the browser, and what is sent to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anywidget
 import matplotlib as mpl
@@ -8,12 +8,14 @@ import numpy as np
 import traitlets
 from matplotlib.colors import to_hex
 
-from toolkit.explorers.bundle import JS
-from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK, UNLABELLED
+from toolkit.explorers.picture_view import CSS
+from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
 from toolkit.plots.thumbnails import Thumbnails
 
 N_SHADES = 64
 _MOST_COLORS = 250  # of classes, beyond which they begin again; a multiple of the number of different ones
+_MOST_ENTRIES = 20  # of a legend
+_MISSING = 255  # the shade of those without a label or a value
 _COLORS = {"walk": COLORS[RANDOM_WALK], "false_negative": FALSE_NEGATIVE}
 
 
@@ -28,9 +30,11 @@ class PointMap(anywidget.AnyWidget):
         Codes 0, 1, ... of the classes, -1 where there is none.
     names : sequence of str
         Names of the codes.
+    tell : callable
+        Returns lines of text on an instance, which are shown while the pointer is on it.
     """
 
-    _css = (JS / "point_map.css").read_text()  # a path would be watched, and keep each widget alive
+    _css = CSS
 
     points = traitlets.Bytes().tag(sync=True)
     edges = traitlets.Bytes().tag(sync=True)
@@ -43,36 +47,61 @@ class PointMap(anywidget.AnyWidget):
     item_kind = traitlets.Unicode().tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
     selected = traitlets.Int().tag(sync=True)
+    chosen = traitlets.Bytes().tag(sync=True, from_json=lambda value, _widget: bytes(value))
+    hidden = traitlets.List().tag(sync=True)
 
-    def __init__(self, thumbnails: Thumbnails, labels: np.ndarray | None = None, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        thumbnails: Thumbnails,
+        labels: np.ndarray | None = None,
+        names: Sequence[str] = (),
+        tell: Callable[[int], list[str]] = lambda _index: [],
+    ) -> None:
         groups = b"" if labels is None else labels.astype(np.int32).tobytes()
         super().__init__(groups=groups, names=list(names), item_kind=thumbnails.kind)
-        self._thumbnails = thumbnails
+        self._thumbnails, self._tell = thumbnails, tell
         self.on_msg(self._on_message)
 
     def _on_message(self, _widget, content: dict, _buffers) -> None:
-        """Send the pictures that the browser asked for."""
-        wanted = content.get("want", ())
-        self.send({"thumbnails": {int(index): self._thumbnails.address(int(index)) for index in wanted}})
+        """Send the pictures, or what there is to tell of an instance, that the browser asked for."""
+        if "tip" in content:
+            self.send({"tip": self._tip(int(content["tip"]))})
+        if "want" in content:
+            self.send({"thumbnails": {int(index): self._thumbnails.address(int(index)) for index in content["want"]}})
 
-    def show_classes(self, labels: np.ndarray) -> None:
-        """Colour the points by class, those without a label pale grey; a few classes are named on the map."""
-        n_classes = len(self.names)
-        n_colors = min(n_classes, _MOST_COLORS)
-        with self.hold_sync():
-            self.palette = [*(CLASSES[color % len(CLASSES)] for color in range(n_colors)), UNLABELLED]
-            self.shade = np.where(labels < 0, n_colors, labels % _MOST_COLORS).astype(np.uint8).tobytes()
-            named = n_classes <= 2 * len(CLASSES)
-            self.legend = {"title": "colour: label" + ("" if named else f", {n_classes} of them"), "named": named}
+    def _tip(self, index: int) -> dict:
+        drawn = self._thumbnails.kind in ("image", "drawing")
+        picture = self._thumbnails.address(index) if drawn else ""
+        return {"index": index, "lines": self._tell(index), "picture": picture}
 
-    def show_values(self, values: np.ndarray, title: str, form: str = "{:.2f}") -> None:
-        """Colour the points by a number, from pale (low) to dark; 2 % at either end share a colour."""
-        low, high = np.quantile(values, [0.02, 0.98])
-        share = (values - low) / (high - low or 1)
+    def show_classes(self, codes: np.ndarray, names: Sequence[str], title: str = "label") -> None:
+        """Colour the points by class, those without one pale; a few classes are named in the legend.
+
+        Labels, which the browser knows, are named on the map as well.
+        """
+        n_colors = min(len(names), _MOST_COLORS)
+        few = len(names) <= _MOST_ENTRIES
         with self.hold_sync():
+            self.hidden = []
+            self.palette = [CLASSES[color % len(CLASSES)] for color in range(n_colors)]
+            self.shade = np.where(codes < 0, _MISSING, codes % _MOST_COLORS).astype(np.uint8).tobytes()
+            self.legend = {
+                "title": f"colour: {title}" + ("" if few else f", {len(names)} of them"),
+                "entries": list(names) if few else [],
+                "named": few and list(names) == self.names,
+            }
+
+    def show_values(self, values: np.ndarray, title: str, write: Callable[[float], str] = "{:.2f}".format) -> None:
+        """Colour the points by a number, from pale (low) to dark; 2 % at either end share a colour, NaN has none."""
+        known = np.isfinite(values)
+        low, high = np.quantile(values[known], [0.02, 0.98]) if known.any() else (0.0, 0.0)
+        share = np.where(known, values - low, 0) / (high - low or 1)
+        shade = (share.clip(0, 1) * (N_SHADES - 1)).round()
+        with self.hold_sync():
+            self.hidden = []
             self.palette = scale()
-            self.shade = (share.clip(0, 1) * (N_SHADES - 1)).round().astype(np.uint8).tobytes()
-            self.legend = {"title": f"colour: {title}", "low": form.format(low), "high": form.format(high)}
+            self.shade = np.where(known, shade, _MISSING).astype(np.uint8).tobytes()
+            self.legend = {"title": f"colour: {title}", "low": write(low), "high": write(high)}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={len(self.points) // 8})"

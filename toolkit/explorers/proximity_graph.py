@@ -9,21 +9,18 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.bundle import JS, bundle
-from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_base import MapExplorer
 from toolkit.explorers.point_map import PointMap
 from toolkit.metrics import (
     Candidates,
     InDegrees,
     SameLabelEdges,
-    batch_coverage,
     in_degrees,
     same_label,
     same_label_edges,
 )
 from toolkit.plots.batches import times_chance
 from toolkit.proximity.graph import ProximityGraph
-from toolkit.proximity.walks import walk_batches
 
 N_EDGES = 20_000
 N_TEXTS = 40
@@ -53,6 +50,8 @@ class ProximityGraphExplorer(MapExplorer):
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    columns : DataFrame or mapping of name to sequence, optional
+        What else is known of the instances: the map can be coloured by it and searched.
     projection : {"umap", "pca"} or array, shape (N, 2)
         Positions on the map. UMAP is computed in the background; PCA is shown until then.
     **settings
@@ -88,17 +87,9 @@ class ProximityGraphExplorer(MapExplorer):
     graph: ProximityGraph
     degrees: InDegrees
 
-    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
-        super().__init__(embeddings, labels, items, projection=projection, **settings)
+    def __init__(self, embeddings, labels=None, items=None, *, columns=None, projection="umap", **settings) -> None:
+        super().__init__(embeddings, labels, items, columns=columns, projection=projection, **settings)
         self.same_label: SameLabelEdges | None = None
-        self._shown_colors = None
-        self.color_by = widgets.Dropdown(
-            options=[*(["label"] if self._codes is not None else []), "hardness", "in-degree", "exposure"],
-            description="colour",
-            tooltip="Hardness: mean similarity to the neighbours. In-degree: how often it is somebody's neighbour. "
-            "Exposure: how often it is in a batch in an epoch of random walks.",
-            **control_layout(),
-        )
         self.candidates = widgets.Checkbox(
             value=True,
             description="candidates",
@@ -113,10 +104,10 @@ class ProximityGraphExplorer(MapExplorer):
             tooltip=f"Show the edge of each instance to its most similar neighbour, {N_EDGES:,} at most",
             layout=widgets.Layout(width="110px"),
         )
-        for control in (self.color_by, self.candidates, self.edges):
+        for control in (self.candidates, self.edges):
             control.observe(lambda change: self._changed(change["owner"]), "value")
-        switches = widgets.HBox([self.candidates, self.edges], layout=widgets.Layout(margin="0 0 0 84px"))
-        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.positions.control]
+        switches = widgets.HBox([self.candidates, self.edges])
+        shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.search, self.positions.control]
         self._start([*shown, switches, self.reset], [self.canvas])
 
     def _respond(self, moved) -> None:
@@ -154,31 +145,8 @@ class ProximityGraphExplorer(MapExplorer):
         words.append(f"{1000 * (time.perf_counter() - began):.0f} ms")
         self._show_numbers([words])
 
-    def _show_colors(self) -> None:
-        name = self.color_by.value
-        wanted = (name, None if name == "label" else self.graph, name == "exposure" and tuple(self._batches()))
-        if wanted == self._shown_colors:
-            return
-        if name == "label" and self._codes is not None:
-            self.canvas.show_classes(self._codes)
-        else:
-            self.canvas.show_values(*self._values(name))
-        self._shown_colors = wanted
-
-    def _batches(self) -> tuple[float, int]:
-        return self.restart.value, self.batch_size.value
-
-    def _values(self, name: str) -> tuple[np.ndarray, str, str]:
-        """Return one number per instance, what it means, and how it is written."""
-        if name == "hardness":
-            return self.graph.similarities.mean(1), "mean similarity to the neighbours", "{:.2f}"
-        if name == "in-degree":
-            return self.degrees.values, "in-degree", "{:.0f}"
-        restart, size = self._batches()
-        starts = np.random.default_rng(self._samples.seed).permutation(self._samples.n)[: self._samples.n // size]
-        batches, _ = walk_batches(self.graph, starts, size, restart=restart, seed=self._samples.seed)
-        title = f"batches of {size} in an epoch that hold it, restart {restart:g}"
-        return batch_coverage(batches, self._samples.n).visits, title, "{:.0f}"
+    def _degrees(self) -> InDegrees:
+        return self.degrees
 
     def _strongest_edges(self) -> bytes:
         rows = np.arange(self._samples.n)

@@ -2,9 +2,11 @@
 
 import time
 
+import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from toolkit import plots
+from toolkit.explorers.base import box
 from toolkit.explorers.slider_base import SliderExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
@@ -64,9 +66,12 @@ class SentenceExplorer(SliderExplorer):
         self.false_negatives: FalseNegatives | None = None
         with style():
             self._figure = Figure(figsize=(9.4, 4.7), dpi=120)
-        image = self._new_picture(self._figure, "880px")
+        image = self._new_picture(self._figure)
         self.batch = self._batch_slider("Which of the twenty batches is shown.", self._show_batch)
         self._start([self.controls, self.batch], [], [image])
+
+    def _rows(self, controls, view) -> widgets.Widget:
+        return box([box(controls, "tk-controls"), box([self.numbers, self.message])], "tk-parts", "tk-across")
 
     def _show_setting(self) -> None:
         """Fill the random walk's batches at the present setting, and show one of each sampler."""

@@ -8,9 +8,10 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toolkit.explorers.base import PICTURE_WIDTH, DataExplorer
+from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.picture import Picture
+from toolkit.explorers.picture_view import PictureView
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives
 from toolkit.metrics.frontier import rates_of
 from toolkit.plots.style import FALSE_NEGATIVE, style
@@ -25,14 +26,14 @@ class SliderExplorer(DataExplorer):
     """
 
     _picture: Picture
-    _image: widgets.Image
+    _image: PictureView
     pairs: widgets.HTML
     _shown_size = 0
 
-    def _new_picture(self, figure: Figure, width: str = PICTURE_WIDTH) -> widgets.Image:
+    def _new_picture(self, figure: Figure) -> PictureView:
         """Make a figure the picture, and return the widget that shows it."""
         self._picture = Picture(figure)
-        self._image = widgets.Image(format="png", layout=widgets.Layout(width=width, max_width="100%"))
+        self._image = PictureView()
         return self._image
 
     def _new_axes(self, heights: Sequence[float] = (1,), **margins: float) -> list[Axes]:
@@ -45,7 +46,7 @@ class SliderExplorer(DataExplorer):
         return list(axes)
 
     def _new_pairs(self) -> widgets.HTML:
-        self.pairs = widgets.HTML(layout=widgets.Layout(max_width="880px"))
+        self.pairs = widgets.HTML()
         return self.pairs
 
     def _batch_slider(self, tooltip: str, show: Callable[[], None]) -> widgets.IntSlider:

@@ -50,6 +50,8 @@ class WalkPlayer(MapExplorer):
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    columns : DataFrame or mapping of name to sequence, optional
+        What else is known of the instances: the map can be coloured by it and searched.
     projection : {"umap", "pca"} or array, shape (N, 2)
         Positions on the map. UMAP is computed in the background; PCA is shown until then.
     **settings
@@ -88,15 +90,11 @@ class WalkPlayer(MapExplorer):
     trace: WalkTrace
     _defaults = DEFAULTS | {"batch_size": 64}
 
-    def __init__(self, embeddings, labels=None, items=None, *, projection="umap", **settings) -> None:
+    def __init__(self, embeddings, labels=None, items=None, *, columns=None, projection="umap", **settings) -> None:
         self._newest = Newest()
-        super().__init__(embeddings, labels, items, projection=projection, **settings)
+        super().__init__(embeddings, labels, items, columns=columns, projection=projection, **settings)
         self.escape: theory.Escape | None = None
         self.visits = self.pagerank = None
-        if self._codes is not None:
-            self.canvas.show_classes(self._codes)
-        else:
-            self.canvas.palette, self.canvas.shade = [color_of(UNIFORM)], bytes(self._samples.n)
         self.region = widgets.Dropdown(
             options=[*([_SEED_LABEL] if len(self._names) > 1 else []), _NEAREST],
             description="region",
@@ -105,7 +103,8 @@ class WalkPlayer(MapExplorer):
             **control_layout(),
         )
         self.region.observe(lambda change: self._changed(change["owner"]), "value")
-        controls = [*self.controls.sliders, self.instance, self.region, self.positions.control, self.reset]
+        found = [self.instance, self.region, self.color_by, self.search, self.positions.control]
+        controls = [*self.controls.sliders, *found, self.reset]
         self._start(controls, [self.canvas])
 
     @property
@@ -127,6 +126,7 @@ class WalkPlayer(MapExplorer):
         depth = trace.distances(self._samples.vectors)
         texts = [self.thumbnails.text(int(i)) for i in trace.batch] if self.thumbnails.kind == "text" else []
         self.graph, self.trace = graph, trace
+        self._show_colors()
         self.canvas.walk = {
             "start": start,
             "restart": restart,

@@ -133,7 +133,7 @@ def escape(
     if measured is not None and not isinstance(measured, Mapping):
         raise TypeError(f"measured must be shares by name, got {measured!r}")
     rows = [(name, share, COLORS[RANDOM_WALK]) for name, share in (measured or {}).items()]
-    rows += [("PageRank", result.walk[start], OTHERS[3]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
+    rows += [("PageRank", result.walk[start], OTHERS[2]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
     ax = new_axes(ax, figsize=(6.4, 1.4 + 0.4 * len(rows)))
     for i, (_name, share, color) in enumerate(rows):
         ax.barh(i, share, color=color, height=0.62)

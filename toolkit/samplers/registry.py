@@ -70,4 +70,4 @@ def labels() -> dict[str, SamplerKind]:
 
 register("uniform", "Uniform", "#7F7F7F", UniformBatchSampler)
 register("random_walk", "Random walk", "#0072B2", RandomWalkBatchSampler)
-register("knn", "kNN", "#D55E00", KNNBatchSampler)
+register("knn", "kNN", "#CC79A7", KNNBatchSampler)

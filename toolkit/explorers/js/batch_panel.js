@@ -31,7 +31,8 @@ export class BatchPanel {
     while (items.childElementCount > shown) items.lastChild.remove();
     const first = items.childElementCount;
     for (let k = first; k < shown; k++) items.append(this.member(walk, k));
-    if (shown > first && node.scrollHeight > node.clientHeight) node.scrollTop = node.scrollHeight;
+    // What comes while the walk goes on is followed; a batch that is shown at once begins at its seed.
+    if (shown > first && first) node.scrollTop = node.scrollHeight;
     this.more.textContent = members > shown ? `… and ${members - shown} more` : "";
     const name = this.map.describe(walk.start);
     const lines = [`${members} of ${walk.batch.length} members`, this.falseNegatives(walk, members)];

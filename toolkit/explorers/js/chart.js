@@ -2,16 +2,25 @@
 
 import { element } from "./dom.js";
 import { FONT, sheet } from "./marks.js";
+import { theme } from "./theme.js";
 
 const INSIDE = 0.75; // a longer bar has room for its value
 
 /** A small chart with a title; positions in the box for its data are shares of the width and the height. */
 export class Chart {
-  constructor(width, height, title) {
-    Object.assign(this, { width, height, ...sheet(width, height, { role: "img", "aria-label": title }) });
+  constructor(height, title, left = 30) {
+    const { canvas, context, resize } = sheet({ role: "img", "aria-label": title });
+    Object.assign(this, { height, canvas, context, stretch: resize });
     this.title = element("div", { class: "tk-title" }, title);
-    this.node = element("div", { class: "tk-chart", style: `width:${width}px` }, this.title, this.canvas);
-    this.box = { left: 30, top: 8, right: width - 10, bottom: height - 28 };
+    this.node = element("div", { class: "tk-chart" }, this.title, canvas);
+    this.box = { left, top: 8, right: left, bottom: height - 28 };
+  }
+
+  /** Fit a box of another width; what was drawn is gone. */
+  resize(width) {
+    this.width = width;
+    this.box.right = width - 10;
+    this.stretch(width, this.height);
   }
 
   /** Start an empty chart with a title that says what is seen, and labels of the axes by their positions. */
@@ -20,7 +29,7 @@ export class Chart {
     this.title.textContent = title;
     this.canvas.setAttribute("aria-label", `${title}; ${xlabel}`);
     context.clearRect(0, 0, this.width, this.height);
-    this.line([this.point(0, 0), this.point(1, 0)], "#666666", 1);
+    this.line([this.point(0, 0), this.point(1, 0)], theme.soft, 1);
     this.text(xlabel, (box.left + box.right) / 2, this.height - 6, "center");
     this.text(low, box.left, box.bottom + 11, "left");
     this.text(high, box.right, box.bottom + 11, "right");
@@ -39,7 +48,7 @@ export class Chart {
     return [this.x(x), this.y(y)];
   }
 
-  text(text, x, y, align, color = "#444444") {
+  text(text, x, y, align, color = theme.soft) {
     const { context } = this;
     context.textAlign = align;
     context.textBaseline = "middle";
@@ -77,8 +86,8 @@ export class Chart {
     const end = this.x(Math.min(value, 1));
     this.context.fillStyle = color;
     this.context.fillRect(this.x(0), y - height / 2, end - this.x(0), height);
-    this.text(name, this.x(0) - 4, y, "right", "black");
-    this.percentage(value, end, y, value > INSIDE ? "white" : "black");
+    this.text(name, this.x(0) - 4, y, "right", theme.ink);
+    this.percentage(value, end, y, value > INSIDE ? "white" : theme.ink);
   }
 
   /** Write a share to the right of its position, or to the left where there is little room. */

@@ -1,20 +1,37 @@
 // Where the parts of a view go in the explorer's grid.
 
-import { element } from "./dom.js";
+import { coalesced, element } from "./dom.js";
+import { followTheme } from "./theme.js";
 
-/** Show a map, a panel and charts, and give the explorer's controls names for screen readers. */
-export function arrange(el, map, panel, charts) {
+/** Show a map, a panel and charts, which `redraw` draws again at another size or theme; return how to stop. */
+export function arrange(el, map, panel, charts, redraw) {
   el.append(map.node, panel, element("div", { class: "tk-charts" }, ...charts.map((chart) => chart.node)));
   el.setAttribute("data-lm-suppress-shortcuts", "true");
+  const fit = coalesced(() => {
+    for (const part of [map, ...charts]) {
+      const width = Math.floor(part.node.clientWidth);
+      if (width && width !== part.fitted) part.resize(width);
+      part.fitted = width || part.fitted;
+    }
+    map.redraw();
+    redraw();
+  });
+  const observer = new ResizeObserver(fit);
+  for (const part of [map, ...charts]) observer.observe(part.node);
+  const stop = followTheme(el, fit);
   requestAnimationFrame(() => {
     dissolve(el);
     nameControls(el);
   });
+  return () => {
+    observer.disconnect();
+    stop();
+  };
 }
 
 /** Let the parts of a view be items of the explorer's grid: the boxes in between vanish from the layout. */
 function dissolve(el) {
-  for (let node = el; node && !node.classList.contains("tk-explorer"); node = node.parentElement) {
+  for (let node = el; node && !node.classList.contains("tk-parts"); node = node.parentElement) {
     node.style.display = "contents";
   }
 }

@@ -1,22 +1,24 @@
 // What is drawn onto a canvas: discs, the star of the seed, text on top of points.
 
 import { element } from "./dom.js";
+import { theme } from "./theme.js";
 
-const INK = "#222222";
 export const GREY = "#7F7F7F";
-export const FAINT = "#999999";
 export const FONT = "11px 'DejaVu Sans', Helvetica, Arial, sans-serif";
 
-/** Make a canvas that is sharp on any screen; return it with its context, in CSS pixels. */
-export function sheet(width, height, attributes = {}) {
-  const ratio = window.devicePixelRatio || 1;
-  const canvas = element("canvas", { width: width * ratio, height: height * ratio, ...attributes });
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
-  const context = canvas.getContext("2d");
-  context.scale(ratio, ratio);
-  context.font = FONT;
-  return { canvas, context };
+/** Make a canvas that is sharp on any screen; sizes are CSS pixels. It is empty until it is given a size. */
+export function sheet(attributes = {}, plain = true) {
+  const canvas = element("canvas", attributes);
+  const context = plain ? canvas.getContext("2d") : null;
+  function resize(width, height) {
+    const ratio = window.devicePixelRatio || 1;
+    Object.assign(canvas, { width: width * ratio, height: height * ratio });
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    context?.scale(ratio, ratio);
+    if (context) context.font = FONT;
+  }
+  return { canvas, context, resize };
 }
 
 /** Draw a disc with an outline. */
@@ -44,7 +46,7 @@ export function star(context, x, y, radius = 9) {
   context.closePath();
   context.fillStyle = "#F0E442";
   context.fill();
-  context.strokeStyle = "black";
+  context.strokeStyle = theme.dark ? theme.ground : "black";
   context.lineWidth = 1.6;
   context.stroke();
 }
@@ -53,10 +55,10 @@ export function star(context, x, y, radius = 9) {
 export function halo(context, text, x, y, color = null) {
   context.lineJoin = "round";
   context.lineWidth = 3.5;
-  context.strokeStyle = "rgba(255,255,255,0.9)";
+  context.strokeStyle = theme.ground;
   context.strokeText(text, x, y);
-  context.fillStyle = INK;
+  context.fillStyle = theme.ink;
   context.fillText(text, x, y);
   if (!color) return;
-  dot(context, x - context.measureText(text).width / 2 - 7, y, 4, color, "white", 1.2);
+  dot(context, x - context.measureText(text).width / 2 - 7, y, 4, color, theme.ground, 1.2);
 }

@@ -1,90 +1,121 @@
-// The map of points that the explorers draw on, with pan and zoom.
+// The map of points that the explorers draw on: pan and zoom, hover, a selection, classes that can be left out.
+import { Camera } from "./camera.js";
 import { button, coalesced, element, typed } from "./dom.js";
-import { FAINT, FONT, halo, sheet, star } from "./marks.js";
+import { followPointer } from "./gestures.js";
+import { Grid } from "./grid.js";
+import { Legend } from "./legend.js";
+import { FONT, halo, sheet, star } from "./marks.js";
+import { CanvasPoints, GLPoints, MANY } from "./points.js";
+import { theme, tone } from "./theme.js";
+import { Tooltip } from "./tooltip.js";
 
-const WIDTH = 540;
-const HEIGHT = 380;
+const SHAPE = 0.7; // height of the map by its width
+const HIGHEST = 640;
+const REACH = { hover: 8, click: 15 };
+const TOOLS = [
+  ["lasso", "Draw around instances to select them (key l, or hold Shift); with Ctrl, add to the selection"],
+  ["box", "Draw a box to select instances (key b); with Ctrl, add to the selection"],
+];
 
-/** Points on two sheets: one that changes seldom, and one above it for what moves. */
+/** Sheets above each other: edges and points, which change seldom, and on top what moves. */
 export class PointMap {
   constructor(model, { name, paint, seed, keys }) {
-    this.model = model;
-    this.paint = paint;
-    this.seed = seed;
-    this.zoom = 1;
-    this.shift = [0, 0];
-    this.stale = true;
+    Object.assign(this, { model, paint, seed, keys, tool: "pan", outline: null, stale: true });
+    this.camera = new Camera();
     this.request = coalesced(() => this.draw());
-    this.base = sheet(WIDTH, HEIGHT, { class: "tk-base", "aria-hidden": "true" });
-    this.top = sheet(WIDTH, HEIGHT, { class: "tk-top", tabindex: "0", role: "application", "aria-label": name });
-    this.caption = element("div", { class: "tk-caption" });
+    this.base = sheet({ class: "tk-base", "aria-hidden": "true" });
+    this.top = sheet({ class: "tk-top", tabindex: "0", role: "application", "aria-label": name });
     this.status = element("div", { class: "tk-status", role: "status" });
-    this.legend = element("div", { class: "tk-legend" });
-    const tools = element(
-      "div",
-      { class: "tk-tools" },
+    this.tip = new Tooltip(model);
+    this.legend = new Legend((hidden) => this.save("hidden", hidden));
+    this.chosen = element("button", { type: "button", class: "tk-button tk-chosen", onclick: () => this.choose([]) });
+    this.tools = TOOLS.map(([tool, hint]) => button(tool, hint, () => this.use(tool)));
+    const zooms = [
       button("+", "Zoom in (key +)", () => this.zoomBy(1.5)),
       button("−", "Zoom out (key −)", () => this.zoomBy(1 / 1.5)),
       button("fit", "Show the whole map (key 0)", () => this.fit()),
-    );
-    const layers = [this.base.canvas, this.top.canvas, this.caption, this.status, tools];
-    this.node = element("div", { class: "tk-map" }, element("div", { class: "tk-layers" }, ...layers), this.legend);
-    this.listen(keys);
-    for (const trait of ["points", "groups"]) model.on(`change:${trait}`, () => this.load());
-    for (const trait of ["shade", "palette", "legend", "edges"]) model.on(`change:${trait}`, () => this.redraw());
-    model.on("change:status", () => this.showStatus());
-    this.showStatus();
+    ];
+    const tools = element("div", { class: "tk-tools" }, this.chosen, ...this.tools, ...zooms);
+    this.layers = element("div", { class: "tk-layers" }, this.base.canvas, this.top.canvas, this.status, tools);
+    this.layers.append(this.tip.node);
+    this.node = element("div", { class: "tk-map" }, this.layers, this.legend.node);
+    this.listen();
+    this.use("pan");
     this.load();
   }
 
-  listen(keys) {
-    const canvas = this.top.canvas;
-    let from = null;
-    let moved = false;
-    const at = (event) => [
-      event.offsetX * (WIDTH / canvas.clientWidth),
-      event.offsetY * (HEIGHT / canvas.clientHeight),
-    ];
-    canvas.addEventListener("pointerdown", (event) => {
-      from = at(event);
-      moved = false;
-      canvas.setPointerCapture(event.pointerId);
-      canvas.focus({ preventScroll: true });
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      const [x, y] = at(event);
-      if (!from) return this.hover(this.nearest(x, y, 8));
-      if (!moved && Math.hypot(x - from[0], y - from[1]) < 4) return;
-      moved = true;
-      this.shift = [this.shift[0] + x - from[0], this.shift[1] + y - from[1]];
-      from = [x, y];
-      this.project();
-    });
-    canvas.addEventListener("pointerup", (event) => {
-      const [x, y] = at(event);
-      const found = moved ? -1 : this.nearest(x, y, 15);
-      from = null;
-      if (found >= 0) this.select(found);
-    });
-    canvas.addEventListener("pointerleave", () => this.hover(-1));
-    canvas.addEventListener(
-      "wheel",
-      (event) => {
-        if (document.activeElement !== canvas) return; // else the page could not be scrolled past the map
-        event.preventDefault();
-        this.zoomBy(Math.exp(-event.deltaY / 400), at(event));
+  listen() {
+    followPointer(this.top.canvas, {
+      tool: () => this.tool,
+      hover: (at) => this.hover(at ? this.nearest(at, REACH.hover) : -1),
+      click: (at) => {
+        const found = this.nearest(at, REACH.click);
+        if (found >= 0) this.select(found);
       },
-      { passive: false },
-    );
-    canvas.addEventListener("keydown", (event) => {
-      const zooms = { "+": 1.5, "=": 1.5, "-": 1 / 1.5 };
+      pan: (dx, dy) => {
+        this.camera.panBy(dx, dy);
+        this.project();
+      },
+      zoom: (factor, at) => this.zoomBy(factor, at),
+      outline: (points) => {
+        this.outline = points;
+        this.request();
+      },
+      enclose: (points, add) => this.enclose(points, add),
+    });
+    this.top.canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key in zooms) this.zoomBy(zooms[event.key]);
-      else if (event.key === "0") this.fit();
-      else if (!keys(event)) return;
+      if (!this.press(event) && !this.keys(event)) return;
       event.preventDefault();
       event.stopPropagation(); // or JupyterLab takes it for a shortcut of its own
     });
+    const { model } = this;
+    model.on("change:points", () => this.load());
+    model.on("change:groups", () => this.load());
+    for (const trait of ["shade", "palette", "legend", "edges"]) model.on(`change:${trait}`, () => this.redraw());
+    for (const trait of ["chosen", "hidden"]) model.on(`change:${trait}`, () => this.mark());
+    model.on("change:status", () => this.showStatus());
+  }
+
+  /** Do what a key says, or return false. */
+  press({ key, shiftKey }) {
+    const step = this.camera.width / 8;
+    const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+    const zooms = { "+": 1.5, "=": 1.5, "-": 1 / 1.5 };
+    if (shiftKey && key in moves) {
+      this.camera.panBy(...moves[key]);
+      this.project();
+    } else if (key in zooms) this.zoomBy(zooms[key]);
+    else if (key === "0") this.fit();
+    else if (key === "l") this.use("lasso");
+    else if (key === "b") this.use("box");
+    else if (key === "a") this.enclose(this.corners(), false);
+    else if (key === "Escape") this.choose([]);
+    else return false;
+    return true;
+  }
+
+  /** Take a tool, or lay it down if it is in hand. */
+  use(tool) {
+    this.tool = tool === this.tool ? "pan" : tool;
+    this.tools.forEach((node, k) => {
+      node.setAttribute("aria-pressed", String(TOOLS[k][0] === this.tool));
+    });
+    this.top.canvas.classList.toggle("tk-drawing", this.tool !== "pan");
+  }
+
+  save(trait, value) {
+    this.model.set(trait, value);
+    this.model.save_changes();
+  }
+
+  /** Fit a box of another width. */
+  resize(width) {
+    const height = Math.round(Math.min(SHAPE * width, HIGHEST));
+    this.layers.style.height = `${height}px`;
+    this.camera.resize(width, height);
+    for (const layer of [this.base, this.top]) layer.resize(width, height);
+    this.project();
   }
 
   load() {
@@ -93,17 +124,12 @@ export class PointMap {
     this.n = this.points.length / 2;
     this.x = new Float32Array(this.n);
     this.y = new Float32Array(this.n);
-    const low = [Infinity, Infinity];
-    const high = [-Infinity, -Infinity];
-    for (let i = 0; i < 2 * this.n; i++) {
-      low[i % 2] = Math.min(low[i % 2], this.points[i]);
-      high[i % 2] = Math.max(high[i % 2], this.points[i]);
-    }
-    const range = [high[0] - low[0] || 1, high[1] - low[1] || 1];
-    this.unit = Math.min((WIDTH - 40) / range[0], (HEIGHT - 40) / range[1]);
-    this.middle = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
+    this.camera.cover(this.points);
+    this.grid = new Grid(this.points);
     this.centres = this.groupCentres();
+    this.mark();
     this.project();
+    this.showStatus();
   }
 
   /** Return for each group the instance nearest to its mean, where its name goes. */
@@ -126,13 +152,26 @@ export class PointMap {
     return best.map(([, i]) => i);
   }
 
-  project() {
-    const scale = this.unit * this.zoom;
-    const [x, y] = [WIDTH / 2 + this.shift[0], HEIGHT / 2 + this.shift[1]];
-    for (let i = 0; i < this.n; i++) {
-      this.x[i] = x + (this.points[2 * i] - this.middle[0]) * scale;
-      this.y[i] = y - (this.points[2 * i + 1] - this.middle[1]) * scale;
+  /** Find out which points are pale: those of classes left out, and those outside the selection. */
+  mark() {
+    const chosen = typed(Int32Array, this.model.get("chosen"));
+    const hidden = new Set(this.model.get("hidden"));
+    this.shade = typed(Uint8Array, this.model.get("shade"));
+    this.out = hidden.size ? this.shade.map((shade) => (hidden.has(shade) ? 1 : 0)) : null;
+    this.pale = this.out;
+    if (chosen.length) {
+      this.pale = new Uint8Array(this.n).fill(1);
+      for (const i of chosen) this.pale[i] = this.out?.[i] ?? 0;
     }
+    this.chosen.hidden = !chosen.length;
+    this.chosen.textContent = `${chosen.length.toLocaleString("en")} selected ✕`;
+    this.chosen.title = "Select nothing (Escape)";
+    this.redraw();
+  }
+
+  project() {
+    this.camera.project(this.points, this.x, this.y);
+    this.tip.hide();
     this.redraw();
   }
 
@@ -141,37 +180,50 @@ export class PointMap {
     this.request();
   }
 
-  zoomBy(factor, [x, y] = [WIDTH / 2, HEIGHT / 2]) {
-    const zoom = Math.min(Math.max(this.zoom * factor, 0.5), 60);
-    const by = zoom / this.zoom;
-    this.shift = [
-      x - WIDTH / 2 - by * (x - WIDTH / 2 - this.shift[0]),
-      y - HEIGHT / 2 - by * (y - HEIGHT / 2 - this.shift[1]),
-    ];
-    this.zoom = zoom;
+  zoomBy(factor, at) {
+    this.camera.zoomBy(factor, at);
     this.project();
   }
 
   fit() {
-    this.zoom = 1;
-    this.shift = [0, 0];
+    this.camera.fit();
     this.project();
   }
 
-  /** Select an instance, or the nearest number that there is. */
+  /** Show an instance, or the nearest number that there is. */
   select(index) {
-    this.model.set("selected", Math.min(Math.max(index, 0), this.n - 1));
-    this.model.save_changes();
+    this.save("selected", Math.min(Math.max(index, 0), this.n - 1));
     this.request();
   }
 
-  nearest(x, y, within) {
-    let [found, best] = [-1, within * within];
-    for (let i = 0; i < this.n; i++) {
-      const away = (this.x[i] - x) ** 2 + (this.y[i] - y) ** 2;
-      if (away < best) [found, best] = [i, away];
-    }
-    return found;
+  /** Select instances, in ascending order. */
+  choose(indices) {
+    this.save("chosen", new DataView(Int32Array.from(indices).buffer));
+  }
+
+  /** Select what a polygon on the sheet encloses, in addition to what is selected if `add`. */
+  enclose(polygon, add) {
+    const corners = polygon.map((corner) => this.camera.back(corner));
+    const found = this.grid.inside(corners, this.counts);
+    const before = add ? typed(Int32Array, this.model.get("chosen")) : [];
+    this.choose(before.length ? [...new Set([...before, ...found])].sort((a, b) => a - b) : found);
+  }
+
+  corners() {
+    const { width, height } = this.camera;
+    return [
+      [0, 0],
+      [width, 0],
+      [width, height],
+      [0, height],
+    ];
+  }
+
+  /** Return whether an instance's class is shown. */
+  counts = (i) => !this.out?.[i];
+
+  nearest(at, reach) {
+    return this.grid.nearest(this.camera.back(at), reach / this.camera.scale, this.counts);
   }
 
   /** Return the label of an instance; nothing if there are no labels. */
@@ -185,56 +237,80 @@ export class PointMap {
   }
 
   hover(i) {
-    this.caption.textContent = i < 0 ? "" : this.describe(i);
+    if (i < 0) return this.tip.hide();
+    this.tip.show(i, this.describe(i), [this.x[i], this.y[i]], this.camera.width);
   }
 
   showStatus() {
     this.status.textContent = this.model.get("status");
   }
 
+  /** Return the present colours: the larger a number, the more it stands out from the ground. */
+  palette() {
+    const palette = this.model.get("palette").map(tone);
+    return theme.dark && this.model.get("legend").low !== undefined ? palette.reverse() : palette;
+  }
+
   draw() {
     if (this.stale) this.drawBase();
     const { context } = this.top;
-    context.clearRect(0, 0, WIDTH, HEIGHT);
+    context.clearRect(0, 0, this.camera.width, this.camera.height);
     this.paint(context);
     if (this.model.get("legend").named) this.writeNames(context);
     const seed = this.seed();
     if (seed !== undefined) star(context, this.x[seed], this.y[seed]);
+    if (this.outline) this.drawOutline(context);
   }
 
   drawBase() {
     this.stale = false;
     const { context } = this.base;
-    const palette = this.model.get("palette");
-    const shade = typed(Uint8Array, this.model.get("shade"));
-    context.clearRect(0, 0, WIDTH, HEIGHT);
+    const palette = this.palette();
+    context.clearRect(0, 0, this.camera.width, this.camera.height);
     this.drawEdges(context);
-    const radius = (this.n <= 3000 ? 2.4 : this.n <= 15000 ? 1.7 : 1.1) * Math.min(Math.sqrt(this.zoom), 3);
-    context.globalAlpha = 0.75;
-    let last = -1;
-    for (let i = 0; i < this.n; i++) {
-      const [x, y] = [this.x[i], this.y[i]];
-      if (x < -5 || y < -5 || x > WIDTH + 5 || y > HEIGHT + 5) continue;
-      if (shade[i] !== last) context.fillStyle = palette[shade[i]] ?? FAINT;
-      last = shade[i];
-      if (this.n > 15000) context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
-      else {
-        context.beginPath();
-        context.arc(x, y, radius, 0, 2 * Math.PI);
-        context.fill();
-      }
-    }
-    context.globalAlpha = 1;
-    this.showLegend();
+    this.painter().draw(this, palette);
+    this.legend.show(this.model.get("legend"), palette, this.model.get("hidden"));
+  }
+
+  /** Return what draws as many points as there are. */
+  painter() {
+    const wanted = this.n > MANY;
+    if (this.drawer && wanted === this.drawer instanceof GLPoints) return this.drawer;
+    this.cards?.canvas.remove();
+    this.drawer = new CanvasPoints(this.base);
+    if (!wanted) return this.drawer;
+    this.cards = sheet({ class: "tk-points", "aria-hidden": "true" }, false);
+    const card = GLPoints.on(this.cards.canvas);
+    if (!card) return this.drawer;
+    this.base.canvas.after(this.cards.canvas);
+    this.cards.resize(this.camera.width, this.camera.height);
+    this.drawer = card;
+    return card;
   }
 
   drawEdges(context) {
     const edges = typed(Int32Array, this.model.get("edges"));
     if (!edges.length) return;
-    context.strokeStyle = FAINT;
+    context.strokeStyle = theme.faint;
     context.globalAlpha = Math.min(0.35, 1200 / edges.length);
     context.lineWidth = 0.6;
     this.connect(context, edges);
+    context.globalAlpha = 1;
+  }
+
+  drawOutline(context) {
+    context.beginPath();
+    for (const [x, y] of this.outline) context.lineTo(x, y);
+    context.closePath();
+    context.lineWidth = 1.5;
+    context.strokeStyle = theme.ink;
+    context.setLineDash([5, 4]);
+    context.stroke();
+    context.setLineDash([]);
+    context.globalAlpha = 0.08;
+    context.fillStyle = theme.ink;
+    context.fill();
+    context.globalAlpha = 1;
   }
 
   /** Draw lines between instances, given pair after pair; they are one path, so that overlaps are no darker. */
@@ -247,32 +323,21 @@ export class PointMap {
     context.stroke();
   }
 
-  showLegend() {
-    const { title, low, high, named } = this.model.get("legend");
-    this.legend.replaceChildren(element("b", {}, title ?? ""));
-    if (named || low === undefined) return;
-    const stops = this.model.get("palette").filter((_, i, all) => i % 8 === 0 || i === all.length - 1);
-    const bar = element("span", {
-      class: "tk-bar",
-      style: `background: linear-gradient(to right, ${stops.join(",")})`,
-    });
-    this.legend.append(element("span", {}, low), bar, element("span", {}, high));
-  }
-
   /** Write the names of the groups onto the map, apart from each other. */
   writeNames(context) {
     const names = this.model.get("names");
+    const palette = this.palette();
     const taken = [];
     context.font = `bold ${FONT}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     this.centres.forEach((i, group) => {
-      if (i < 0) return;
+      if (i < 0 || this.legend.hidden.has(group)) return;
       const wide = context.measureText(names[group]).width + 6;
       let [x, y] = [this.x[i], this.y[i]];
       while (taken.some(([u, v, w]) => Math.abs(u - x) < (w + wide) / 2 && Math.abs(v - y) < 13)) y += 4;
       taken.push([x, y, wide]);
-      halo(context, names[group], x, y, this.model.get("palette")[group]);
+      halo(context, names[group], x, y, palette[group]);
     });
     context.font = FONT;
   }

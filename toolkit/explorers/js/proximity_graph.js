@@ -3,8 +3,9 @@
 import { Chart } from "./chart.js";
 import { coalesced, element, typed } from "./dom.js";
 import { arrange } from "./layout.js";
-import { dot, GREY, halo } from "./marks.js";
+import { dot, GREY } from "./marks.js";
 import { PointMap } from "./point_map.js";
+import { theme, tone } from "./theme.js";
 import { Thumbnails } from "./thumbnails.js";
 
 const SHOWN = 40;
@@ -22,10 +23,11 @@ function render({ model, el }) {
   const refreshPanel = coalesced(showPanel);
   const thumbnails = new Thumbnails(model, refreshPanel);
   const panel = element("div", { class: "tk-side", "aria-label": "The instance and its neighbours", role: "region" });
-  const [degrees, similarity, labels] = ["In-degree", "Similarity", "Same label"].map((t) => new Chart(176, 112, t));
+  const [degrees, similarity, labels] = ["In-degree", "Similarity", "Same label"].map((t) => new Chart(112, t));
+  const charts = map.groups.length ? [degrees, similarity, labels] : [degrees, similarity];
   const hint = "Click a point, or on the map press ← → for another instance, ↑ ↓ and Enter to follow a neighbour.";
   map.node.append(element("div", { class: "tk-say tk-note" }, hint));
-  arrange(el, map, panel, [degrees, similarity, labels]);
+  const stop = arrange(el, map, panel, charts, showCharts);
   model.on("change:detail", load);
   model.on("change:stats", showCharts);
   model.on("change:show_candidates", map.request);
@@ -80,10 +82,10 @@ function render({ model, el }) {
     const many = detail.neighbors.length > MANY;
     if (model.get("show_candidates")) {
       context.globalAlpha = 0.55;
-      for (const i of detail.candidates) dot(context, x[i], y[i], 1.4, "#555555");
+      for (const i of detail.candidates) dot(context, x[i], y[i], 1.4, theme.soft);
     }
     context.globalAlpha = many ? 0.25 : 0.5;
-    context.strokeStyle = BLUE;
+    context.strokeStyle = tone(BLUE);
     context.lineWidth = 0.9;
     map.connect(
       context,
@@ -92,7 +94,7 @@ function render({ model, el }) {
     context.globalAlpha = 1;
     detail.neighbors.forEach((i, k) => {
       const same = detail.same[k];
-      dot(context, x[i], y[i], many ? 2.6 : 3.6, BLUE, same ? RED : "white", same ? 1.8 : 0.8);
+      dot(context, x[i], y[i], many ? 2.6 : 3.6, tone(BLUE), same ? RED : theme.ground, same ? 1.8 : 0.8);
     });
     if (view.lit >= 0) paintLit(context, detail);
   }
@@ -100,13 +102,10 @@ function render({ model, el }) {
   function paintLit(context, detail) {
     const i = detail.neighbors[view.lit];
     const [x, y] = [map.x[i], map.y[i]];
-    context.strokeStyle = "black";
+    context.strokeStyle = theme.ink;
     context.lineWidth = 1.6;
     map.connect(context, [detail.index, i]);
-    dot(context, x, y, 6, BLUE, "black", 2);
-    context.textAlign = "left";
-    context.textBaseline = "middle";
-    halo(context, `${map.describe(i)}, ${detail.similarities[view.lit].toFixed(2)}`, Math.min(x + 9, 400), y);
+    dot(context, x, y, 6, tone(BLUE), theme.ink, 2);
   }
 
   function showPanel() {
@@ -144,35 +143,34 @@ function render({ model, el }) {
   function showCharts() {
     const { detail } = view;
     const stats = model.get("stats");
-    if (!detail || !stats.counts) return;
+    if (!detail || !stats.counts || !degrees.width) return;
     const { low, high } = stats.range;
     const at = (detail.in_degree - low) / (high - low);
     degrees.begin(stats.degree_title, "in-degree", [low, high]);
     degrees.bars(stats.counts, GREY, 0.75);
-    degrees.line([degrees.point(at, 1), degrees.point(at, 0)], "black", 1.6);
-    degrees.text("★", degrees.x(at), degrees.box.top - 3, "center", "black");
+    degrees.line([degrees.point(at, 1), degrees.point(at, 0)], theme.ink, 1.6);
+    degrees.text("★", degrees.x(at), degrees.box.top - 3, "center", theme.ink);
     similarity.begin(detail.similarity_title, "cosine similarity", detail.span);
     const peak = Math.max(...detail.histograms[0]);
     similarity.bars(detail.histograms[0], GREY, 0.6, peak);
-    similarity.bars(detail.histograms[1], BLUE, 0.9, peak);
-    showLabels(detail, stats);
+    similarity.bars(detail.histograms[1], tone(BLUE), 0.9, peak);
+    if (charts.includes(labels)) showLabels(detail, stats);
   }
 
   function showLabels(detail, stats) {
-    if (stats.prior === null) {
-      labels.begin(stats.label_title, "", ["", ""]);
-      return labels.text("No labels given.", labels.width / 2, 45, "center");
-    }
     labels.begin(stats.label_title, "share of edges", ["0 %", "100 %"]);
     labels.share("all", stats.same_rate, GREY, 27, 18);
-    labels.share("★", detail.same_rate, BLUE, 57, 18);
+    labels.share("★", detail.same_rate, tone(BLUE), 57, 18);
     const chance = labels.x(stats.prior);
     const ends = [12, labels.box.bottom].map((end) => [chance, end]);
-    labels.line(ends, "#666666", 1, [2, 2]);
-    labels.text("chance", Math.max(chance, labels.x(0) + 16), 6, "center", "#666666");
+    labels.line(ends, theme.soft, 1, [2, 2]);
+    labels.text("chance", Math.max(chance, labels.x(0) + 16), 6, "center");
   }
 
-  return () => model.off(null, null);
+  return () => {
+    stop();
+    model.off(null, null);
+  };
 }
 
 export default { render };

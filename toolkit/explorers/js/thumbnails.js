@@ -10,6 +10,7 @@ export class Thumbnails {
     this.wanted = [];
     this.asked = false;
     this.texts = model.get("item_kind") === "text";
+    this.numbers = model.get("item_kind") === "number";
     model.on("msg:custom", (message) => {
       if (!message.thumbnails) return;
       for (const [index, source] of Object.entries(message.thumbnails)) this.known.set(Number(index), source);
@@ -28,9 +29,9 @@ export class Thumbnails {
     this.model.send({ want: this.wanted.slice(0, this.model.get("item_kind") === "drawing" ? 8 : 64) });
   }
 
-  /** Return the picture of an instance, or an empty frame until it is there; nothing where instances are texts. */
+  /** Return the picture of an instance, or an empty frame until it is there; nothing where there is none. */
   picture(index, size, name) {
-    if (this.texts) return [];
+    if (this.texts || this.numbers) return [];
     const source = this.known.get(index);
     const style = `width:${size}px;height:${size}px`;
     if (source) return [element("img", { src: source, alt: name, style })];
@@ -43,11 +44,13 @@ export class Thumbnails {
     return [...this.picture(index, 64, name), element("div", {}, ...words)];
   }
 
-  /** Return a button for an instance: its text, or its picture with captions. */
+  /** Return a button for an instance: its text, its number, or its picture with captions. */
   item(index, { name, hint, marks, size, text, captions = [], ...listeners }) {
-    const shape = ["tk-item", this.texts ? "tk-text" : "", ...marks].filter(Boolean).join(" ");
+    const kind = this.texts ? "tk-text" : this.numbers ? "tk-number" : "";
+    const shape = ["tk-item", kind, ...marks].filter(Boolean).join(" ");
     const attributes = { type: "button", class: shape, title: `${name}. ${hint}`, "aria-label": name, ...listeners };
-    const words = (this.texts ? [text] : captions).map((line) => element("span", {}, line));
+    const lines = this.texts ? [text] : this.numbers ? [`#${index}`, ...captions] : captions;
+    const words = lines.map((line) => element("span", {}, line));
     return element("button", attributes, ...this.picture(index, size, name), ...words);
   }
 }

@@ -5,6 +5,7 @@ import { button, coalesced, element } from "./dom.js";
 import { arrange } from "./layout.js";
 import { dot } from "./marks.js";
 import { PointMap } from "./point_map.js";
+import { theme, tone } from "./theme.js";
 import { Thumbnails } from "./thumbnails.js";
 import { KIND, Walk } from "./walk.js";
 import { DistanceChart, EscapeChart, VisitChart } from "./walk_charts.js";
@@ -40,8 +41,11 @@ function render({ model, el }) {
   const player = { class: "tk-player", onkeydown: (event) => event.stopPropagation() };
   const say = element("div", { class: "tk-say", role: "status" });
   map.node.append(element("div", player, back, play, on, slider, count, speed), say);
-  arrange(el, map, panel.node, [distance, visits, escaped]);
   const request = coalesced(show);
+  const stop = arrange(el, map, panel.node, [distance, visits, escaped], () => {
+    show();
+    showTheory();
+  });
   model.on("change:walk", load);
   model.on("change:theory", showTheory);
   model.on("change:step", () => go(stepOfKernel(), false));
@@ -121,7 +125,7 @@ function render({ model, el }) {
     count.textContent = `${step} / ${walk.n}`;
     say.textContent = step ? words(walk, step) : `At the seed ${map.describe(walk.start)}.`;
     panel.show(walk, members);
-    distance.show(walk, step);
+    if (distance.width) distance.show(walk, step);
     showEscape();
     map.top.canvas.dataset.shown = `${walk.start} ${walk.restart} ${step} ${members}`; // for tests
   }
@@ -149,34 +153,35 @@ function render({ model, el }) {
     context.globalAlpha = 1;
     for (const [node, times] of seen) {
       const same = walk.sharesLabel(node);
-      dot(context, x[node], y[node], 3.6, BLUE, same ? RED : "white", same ? 2 : 0.8);
-      if (times > 1 && node !== walk.start) dot(context, x[node], y[node], 6.2, null, "black", 1);
+      dot(context, x[node], y[node], 3.6, tone(BLUE), same ? RED : theme.ground, same ? 2 : 0.8);
+      if (times > 1 && node !== walk.start) dot(context, x[node], y[node], 6.2, null, theme.ink, 1);
     }
-    if (step) dot(context, x[from], y[from], 9, null, "black", 2.2);
+    if (step) dot(context, x[from], y[from], 9, null, theme.ink, 2.2);
   }
 
   /** Draw a step, paler the older it is, or dashed if it went back to the seed. */
   function paintStep(context, from, to, age, restarted) {
     context.globalAlpha = age <= TRAIL ? 0.85 - (0.6 * age) / TRAIL : 0.13;
     context.lineWidth = age === 1 ? 2.6 : age <= TRAIL ? 1.4 : 0.8;
-    context.strokeStyle = restarted ? "#444444" : BLUE;
+    context.strokeStyle = restarted ? theme.soft : tone(BLUE);
     context.setLineDash(restarted ? [4, 4] : []);
     map.connect(context, [from, to]);
   }
 
   function showTheory() {
     const theory = model.get("theory");
-    if (!theory.visits) return;
+    if (!theory.visits || !visits.width) return;
     visits.show(theory);
     showEscape();
   }
 
   function showEscape() {
     const theory = model.get("theory");
-    if (theory.rows && view.walk) escaped.show(theory, view.walk, view.step);
+    if (theory.rows && view.walk && escaped.width) escaped.show(theory, view.walk, view.step);
   }
 
   return () => {
+    stop();
     view.playing = false;
     clearTimeout(timer);
     model.off(null, null);
