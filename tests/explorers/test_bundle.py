@@ -8,7 +8,7 @@ from lab import CHROMIUM
 
 from toolkit.explorers.bundle import JS, bundle
 
-VIEWS = ["picture.js", "proximity_graph.js", "walk_player.js"]
+VIEWS = ["picture.js", "plain_map.js", "proximity_graph.js", "style_sheet.js", "walk_player.js"]
 DEFAULT = """async text => {
     const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     return (await import(address)).default;

@@ -99,7 +99,36 @@ class Explorer(widgets.VBox):
         return bundle | {"image/png": base64.b64encode(self.png()).decode()}
 
 
-class DataExplorer(Explorer):
+class ItemExplorer(Explorer):
+    """An explorer of embeddings, with what is known of the instances: labels, pictures or texts."""
+
+    _kinds: tuple[str, ...] = ("image", "text", "drawing", "number")  # of items
+
+    def _take(self, samples: SideBySide, labels, items) -> None:
+        """Keep embeddings, labels and items, or raise unless they belong together."""
+        self._samples = samples
+        n = _checks.integer("number of embeddings", samples.n, FEWEST)
+        self._codes, self._names, self._labels = None, [], None
+        if labels is not None:
+            self._codes, names = _checks.classes("labels", labels, n)
+            self._names = [str(name) for name in names]
+            self._labels = np.array([*names, None], object)[self._codes]
+        self.thumbnails = Thumbnails(items, n)
+        if self.thumbnails.kind not in self._kinds:
+            wanted, got = " or ".join(self._kinds), "none" if items is None else self.thumbnails.kind
+            raise TypeError(f"items of {type(self).__name__} must be of the kind {wanted}, got {got}")
+
+    def _captions(self, indices: Iterable[int]) -> list[str]:
+        """Return the labels of some instances as text; nothing for each if there are no labels."""
+        if self._codes is None:
+            return ["" for _ in indices]
+        return [self._names[code] if code >= 0 else "no label" for code in self._codes[list(indices)]]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n={self._samples.n}, labels={self._codes is not None})"
+
+
+class DataExplorer(ItemExplorer):
     """An explorer of embeddings, with the sampler's sliders.
 
     Parameters
@@ -123,32 +152,12 @@ class DataExplorer(Explorer):
     """
 
     _defaults = DEFAULTS
-    _kinds = ("image", "text", "drawing", "number")  # of items
 
     def __init__(self, embeddings, labels=None, items=None, *, seed: int = 0, **settings) -> None:
-        self._samples = SideBySide.of(embeddings, seed)
-        n = _checks.integer("number of embeddings", self._samples.n, FEWEST)
-        self._codes, self._names, self._labels = None, [], None
-        if labels is not None:
-            self._codes, names = _checks.classes("labels", labels, n)
-            self._names = [str(name) for name in names]
-            self._labels = np.array([*names, None], object)[self._codes]
-        self.thumbnails = Thumbnails(items, n)
-        if self.thumbnails.kind not in self._kinds:
-            wanted, got = " or ".join(self._kinds), "none" if items is None else self.thumbnails.kind
-            raise TypeError(f"items of {type(self).__name__} must be of the kind {wanted}, got {got}")
-        self.controls = SamplerControls(n, self._changed, self._defaults, **settings)
+        self._take(SideBySide.of(embeddings, seed), labels, items)
+        self.controls = SamplerControls(self._samples.n, self._changed, self._defaults, **settings)
         self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
         self.reset = self.controls.reset
-
-    def _captions(self, indices: Iterable[int]) -> list[str]:
-        """Return the labels of some instances as text; nothing for each if there are no labels."""
-        if self._codes is None:
-            return ["" for _ in indices]
-        return [self._names[code] if code >= 0 else "no label" for code in self._codes[list(indices)]]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(n={self._samples.n}, labels={self._codes is not None})"
 
 
 def box(children: Sequence[widgets.Widget], *classes: str) -> widgets.VBox:

@@ -73,8 +73,9 @@ class Columns:
 
     def lines(self, index: int) -> list[str]:
         """Return the values of an instance as text."""
-        row = self.frame.iloc[index]
-        return [f"{name}: {_short(row[name])}" for name in self.names if not pd.isna(row[name])]
+        row = {name: self.frame[name].iloc[index] for name in self.names}
+        texts = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in row.items()}
+        return [f"{name}: {short(texts[name], _LONGEST)}" for name, value in row.items() if not pd.isna(value)]
 
     def matching(self, words: str) -> np.ndarray:
         """Return for which instances a class holds some words, in small letters; bool, shape (n,)."""
@@ -116,6 +117,6 @@ def _date(value: float) -> str:
     return f"{pd.Timestamp(int(value)):%Y-%m-%d}"
 
 
-def _short(value) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def short(text: str, longest: int) -> str:
+    """Return a text, cut off where it is longer than so many characters."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -10,6 +10,7 @@ from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
 from toolkit.explorers.monitor import TrainingMonitor, named_histories
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
+from toolkit.explorers.selection import SelectionExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 from toolkit.samplers.side_by_side import SideBySide
 
@@ -17,10 +18,10 @@ TIGHT = "-4px -13px"  # a tab's own padding leaves too little room in a notebook
 
 
 class Dashboard(Explorer):
-    """The five explorers in tabs, with shared settings and a linked selection.
+    """Explorers in tabs, with shared settings and a shared selection.
 
-    A slider moves in all tabs, and so does the selected instance; choosing a batch among the false negatives selects
-    its seed. Only the tab in sight computes: the others catch up when they are opened.
+    A slider moves in all tabs, and so do the instance that is shown and what is selected on a map; choosing a batch
+    among the false negatives shows its seed. Only the tab in sight computes: the others catch up when they are opened.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ class Dashboard(Explorer):
 
     Attributes
     ----------
-    graph, walk, hardness, false_negatives, training : explorers
+    graph, walk, through, hardness, false_negatives, training : explorers
+        `through` shows the batches through the selection.
     tabs : widgets.Tab
     numbers, message : widgets.HTML
         Those of the tab in sight.
@@ -83,12 +85,14 @@ class Dashboard(Explorer):
         self.walk = WalkPlayer(samples, labels, items, columns=columns, projection=projection, **settings)
         self.hardness = HardnessExplorer(samples, labels, items, **settings)
         self.false_negatives = FalseNegativeExplorer(samples, labels, items, **settings)
+        self.through = SelectionExplorer(samples, labels, items, **settings)
         self.training = TrainingMonitor(histories)
         titled = {
             "Graph": self.graph,
             "Walk": self.walk,
             "Hardness": self.hardness,
             "False negatives": self.false_negatives,
+            "Selection": self.through,
             "Training": self.training,
         }
         self._explorers = list(titled.values())
@@ -97,7 +101,8 @@ class Dashboard(Explorer):
         self._link(self.graph.instance, self.walk.instance)
         self._link(self.graph.color_by, self.walk.color_by)
         self._link(self.graph.canvas, self.walk.canvas, "chosen")
-        for explorer in (self.graph, self.walk, self.false_negatives):
+        self._links.append(traitlets.link((self.graph.canvas, "chosen"), (self.through, "chosen")))
+        for explorer in (self.graph, self.walk, self.through, self.false_negatives):
             for first, second in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
                 self._link(first, second)
         self.false_negatives.batch.observe(self._select_seed, "value")

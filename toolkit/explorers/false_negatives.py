@@ -87,7 +87,7 @@ class FalseNegativeExplorer(SliderExplorer):
         self.suggested: dict = {}
         self._frontiers: dict[int, Frontier] = {}
         self._budgeted = False
-        (self._axes,) = self._new_axes(left=0.12, right=0.9, top=0.9, bottom=0.125)
+        (self._axes,) = self._new_axes(left=0.12, right=0.83, top=0.9, bottom=0.125)
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
         self.budget = widgets.FloatSlider(
             min=0.01,

@@ -22,6 +22,7 @@ from toolkit.training.recorder import add_staleness
 
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5
+HOW = ["No run yet. To watch one here:", "<code>train(..., on_step=monitor.follow('Random walk', sampler))</code>"]
 MARGINS = {"left": 0.075, "right": 0.98, "top": 0.87, "bottom": 0.11, "wspace": 0.36, "hspace": 0.42}
 
 
@@ -143,7 +144,7 @@ class TrainingMonitor(Explorer):
             self._draw_panels()
         self._image.value = self._picture.png([line for ax in self._axes for line in ax.lines])
         lines = [_numbers(*run, i) for i, run in enumerate(self.histories.items())]
-        self._show_numbers(lines or [["No run yet."]])
+        self._show_numbers(lines or [HOW])
         now = time.perf_counter()
         self._due = now + max(LEAST_PAUSE, (now - began) / SHARE_OF_TIME)
 

@@ -27,3 +27,10 @@ class PictureView(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.description!r})"
+
+
+class StyleSheet(anywidget.AnyWidget):
+    """Brings the style sheet and the page's theme to an explorer that shows neither map nor picture."""
+
+    _esm = bundle(JS / "style_sheet.js")
+    _css = CSS

@@ -8,6 +8,7 @@ import numpy as np
 import traitlets
 from matplotlib.colors import to_hex
 
+from toolkit import _checks
 from toolkit.explorers.picture_view import CSS
 from toolkit.plots.style import CLASSES, COLORS, FALSE_NEGATIVE, RANDOM_WALK
 from toolkit.plots.thumbnails import Thumbnails
@@ -34,6 +35,7 @@ class PointMap(anywidget.AnyWidget):
         Returns lines of text on an instance, which are shown while the pointer is on it.
     """
 
+    _esm: str
     _css = CSS
 
     points = traitlets.Bytes().tag(sync=True)
@@ -105,6 +107,16 @@ class PointMap(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={len(self.points) // 8})"
+
+
+def pack(indices, n: int) -> bytes:
+    """Return a selection of n instances as the browser takes it: ascending, each once."""
+    return np.unique(_checks.indices("selection", indices, n)).astype(np.int32).tobytes()
+
+
+def unpack(selection: bytes) -> np.ndarray:
+    """Return the instances of a selection; int64."""
+    return np.frombuffer(selection, np.int32).astype(np.int64)
 
 
 def scale() -> list[str]:

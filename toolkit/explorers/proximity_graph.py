@@ -148,6 +148,9 @@ class ProximityGraphExplorer(MapExplorer):
     def _degrees(self) -> InDegrees:
         return self.degrees
 
+    def _pictured(self) -> np.ndarray:
+        return np.append(self.neighborhood()[0][:N_TEXTS], self.instance.value)
+
     def _strongest_edges(self) -> bytes:
         rows = np.arange(self._samples.n)
         if len(rows) > N_EDGES:

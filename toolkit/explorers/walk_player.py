@@ -21,6 +21,7 @@ from toolkit.proximity.walks import WalkTrace, trace_walk, visit_frequencies
 
 N_VISITS = 200_000
 N_RANKED = 1000
+N_PICTURES = 300
 _SEED_LABEL, _NEAREST = "seed's label", "nearest tenth"
 _TOLERANCE = 1e-6
 
@@ -143,6 +144,9 @@ class WalkPlayer(MapExplorer):
         self._work = lambda: self._theory(graph, start, region, members, restart)
         self.escape = None
         self._newest.submit(self._work, self._show_theory)
+
+    def _pictured(self) -> np.ndarray:
+        return self.trace.batch[:N_PICTURES]
 
     def _region(self, start: int) -> tuple[str, np.ndarray]:
         """Return the name of the region, and which instances are in it."""

@@ -1,6 +1,7 @@
 """What is in batches: hardness, variety, false negatives, coverage and their trade-off; what a graph is like."""
 
 from toolkit.metrics.audits import Audit, audit
+from toolkit.metrics.change import NeighborsKept, neighbors_kept
 from toolkit.metrics.coverage import Coverage, batch_coverage
 from toolkit.metrics.estimates import EstimatedFalseNegatives, estimate_false_negatives
 from toolkit.metrics.false_negatives import FalseNegatives, false_negative_rate, same_label
@@ -15,6 +16,7 @@ from toolkit.metrics.graph import (
     worst_neighbor_ranks,
 )
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
+from toolkit.metrics.meetings import Meetings, meetings
 from toolkit.metrics.staleness import Staleness, graph_staleness
 from toolkit.metrics.suggestion import Suggestion, suggest_settings
 from toolkit.metrics.variety import Variety, batch_variety
@@ -30,6 +32,8 @@ __all__ = [
     "Hardness",
     "InDegrees",
     "LossGap",
+    "Meetings",
+    "NeighborsKept",
     "SameLabelEdges",
     "Staleness",
     "Suggestion",
@@ -46,6 +50,8 @@ __all__ = [
     "hardness_frontier",
     "in_degrees",
     "loss_gap",
+    "meetings",
+    "neighbors_kept",
     "same_label",
     "same_label_edges",
     "same_label_share",

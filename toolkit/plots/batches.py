@@ -6,7 +6,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Frontier, Hardness, SameLabelEdges
-from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, note, percent, side_labels, styled
+from toolkit.plots.style import (
+    FAINT,
+    RANDOM_WALK,
+    UNIFORM,
+    color_of,
+    mark,
+    new_axes,
+    note,
+    percent,
+    side_labels,
+    styled,
+)
 
 
 def density(result: Hardness) -> np.ndarray:
@@ -102,10 +113,6 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     for i, line in enumerate(lines):
         shade = 0.35 + 0.65 * i / max(len(lines) - 1, 1)
         ax.errorbar(line.hardness, line.false_negative_rate, yerr=line.false_negative_half, alpha=shade, **look)
-        end = line.iloc[-1]
-        name, at = f"K / M = {end.n_neighbors:.0f} / {end.n_candidates:.0f}", (end.hardness, end.false_negative_rate)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-        note(ax, name, at, (7, -5), va="top", color=color_of(RANDOM_WALK), bbox=box)
     for i, point in enumerate(result.references.itertuples()):
         at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler, i)
         offset, side = (-8, "top") if point.sampler == UNIFORM else (8, "bottom")
@@ -114,14 +121,35 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     draw_prior(ax, walks.prior.iloc[0], vertical=False)
     percent(ax.yaxis)
     estimated = "estimated " if result.estimated else ""
-    ax.margins(x=0.12, y=0.12)
+    ax.margins(x=0.06, y=0.12)
     ax.set_ylim(bottom=0)
+    _name_lines(ax, [line.iloc[-1] for line in lines])
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     ax.set_ylabel(f"{estimated}false negatives (share of pairs)")
     ax.set_title(f"Harder batches hold {'more' if result.value > 0 else 'no more'} false negatives")
     restarts = f"marks: restart {walks.restart.min():g} to {walks.restart.max():g}"
     ax.text(0.02, 0.97, restarts, transform=ax.transAxes, va="top", fontsize=9)
     return ax
+
+
+def _name_lines(ax: Axes, ends: list) -> None:
+    """Write K / M of each line right of the axes, pushed apart, with a thin line from its end."""
+    gap, place = 0.075 * ax.get_ylim()[1], -np.inf
+    look = {"color": FAINT, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}
+    for end in sorted(ends, key=lambda end: end.false_negative_rate):
+        place = max(end.false_negative_rate, place + gap)
+        ax.annotate(
+            f"{end.n_neighbors:.0f} / {end.n_candidates:.0f}",
+            (end.hardness, end.false_negative_rate),
+            (1.02, place),
+            textcoords=ax.get_yaxis_transform(),
+            va="center",
+            fontsize=9,
+            color=color_of(RANDOM_WALK),
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-"} | look,
+        )
+    ax.text(1.02, place + gap, "K / M", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
 
 
 @styled

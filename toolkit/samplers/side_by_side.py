@@ -56,6 +56,7 @@ class SideBySide:
         self._widest: dict[int, ProximityGraph] = {}  # by number of candidates
         self._graph: ProximityGraph | None = None
         self._references = lru_cache(2)(self._references)
+        self._epoch = lru_cache(16)(self._epoch)
 
     @classmethod
     def of(cls, embeddings, seed: int = 0) -> "SideBySide":
@@ -79,6 +80,20 @@ class SideBySide:
         plan = {"refresh_every": self.n_batches} if kind.takes("refresh_every") else {}
         sampler = kind.from_embeddings(self.vectors, batch_size, seed=self.seed, **plan)
         return list(islice(sampler, self.n_batches))
+
+    def epochs(
+        self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
+    ) -> dict[str, list[list[int]] | np.ndarray]:
+        """Return an epoch of each sampler by label: N // B batches; those of the random walk have these settings."""
+        graph = self.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
+        size = _checks.integer("batch_size", batch_size, 2, self.n)
+        starts = np.random.default_rng(self.seed).permutation(self.n)[: self.n // size]
+        walks, _ = walk_batches(graph, starts, size, restart=restart, seed=self.seed)
+        others = {kind.label: self._epoch(name, size) for name, kind in SAMPLERS.items() if name != WALK}
+        return {kind.label: walks if name == WALK else others[kind.label] for name, kind in SAMPLERS.items()}
+
+    def _epoch(self, name: str, batch_size: int) -> list[list[int]]:
+        return list(SAMPLERS[name].from_embeddings(self.vectors, batch_size, seed=self.seed))
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""

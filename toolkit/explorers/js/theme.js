@@ -17,7 +17,8 @@ export function tone(color) {
 
 function isDark() {
   const { jpThemeLight, vscodeThemeKind = "" } = document.body.dataset;
-  return jpThemeLight === "false" || /dark|contrast$/.test(vscodeThemeKind);
+  if (jpThemeLight || vscodeThemeKind) return jpThemeLight === "false" || /dark|contrast$/.test(vscodeThemeKind);
+  return matchMedia("(prefers-color-scheme: dark)").matches && !!document.querySelector("#state"); // a page of its own
 }
 
 /** Mark the explorer around `el` as light or dark, now and whenever the theme changes; return how to stop. */

@@ -49,7 +49,7 @@ export class Thumbnails {
     const kind = this.texts ? "tk-text" : this.numbers ? "tk-number" : "";
     const shape = ["tk-item", kind, ...marks].filter(Boolean).join(" ");
     const attributes = { type: "button", class: shape, title: `${name}. ${hint}`, "aria-label": name, ...listeners };
-    const lines = this.texts ? [text] : this.numbers ? [`#${index}`, ...captions] : captions;
+    const lines = this.texts ? [text] : this.numbers ? [...new Set([`#${index}`, ...captions])] : captions;
     const words = lines.map((line) => element("span", {}, line));
     return element("button", attributes, ...this.picture(index, size, name), ...words);
   }

@@ -1,0 +1,165 @@
+"""See two embeddings of the same instances side by side, and what changed between them."""
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from toolkit import _checks, plots
+from toolkit.explorers.base import box
+from toolkit.explorers.bundle import JS, bundle
+from toolkit.explorers.columns import Columns
+from toolkit.explorers.map_base import packed_png
+from toolkit.explorers.map_positions import MapPositions, check_projection
+from toolkit.explorers.point_map import PointMap
+from toolkit.explorers.selecting import Selecting
+from toolkit.metrics import NeighborsKept, neighbors_kept
+from toolkit.plots.style import style
+from toolkit.samplers.side_by_side import SideBySide
+
+KEPT = "neighbours kept"
+N_NEAREST, N_MOVED = 10, 12
+
+
+class PlainMap(PointMap):
+    """Shows all instances, and the one that is chosen."""
+
+    _esm = bundle(JS / "plain_map.js")
+
+    title = traitlets.Unicode().tag(sync=True)
+
+
+class CompareExplorer(Selecting):
+    """Two embeddings of the same instances as maps with one selection: before and after training, or of two samplers.
+
+    By default, colours tell how many of an instance's ten nearest neighbours the two have in common. Below are the
+    instances whose neighbours changed most.
+
+    Parameters
+    ----------
+    first, second : array or tensor, shapes (N, d) and (N, e), or SideBySide
+        Of the same instances in the same order; N >= 32.
+    labels : array, shape (N,), optional
+        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+    items : optional
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    columns : DataFrame or mapping of name to sequence, optional
+        What else is known of the instances: the maps can be coloured by it and searched.
+    names : pair of str
+        What the two are called.
+    projection : {"umap", "pca"}
+        Positions on the maps. UMAP is computed in the background; PCA is shown until then.
+    seed : int
+        Random seed.
+
+    Attributes
+    ----------
+    kept : NeighborsKept
+        Share of the ten nearest neighbours that the two have in common.
+    selection : int64 array
+        Instances selected on the maps.
+    instance, color_by, search : widgets
+        The controls; set their ``value`` from code as well.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, fewer than 32 of them or different numbers, labels, items or columns
+        that are not one per row, and another projection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.explorers import CompareExplorer
+    >>> before = np.random.default_rng(0).normal(size=(200, 8))
+    >>> explorer = CompareExplorer(before, before + 0.1, labels=np.arange(200) % 4, projection="pca")
+    >>> explorer.selection = explorer.moved()[:3]
+    >>> list(explorer.frame().columns)
+    ['label', 'neighbours kept']
+    """
+
+    _measures = (KEPT,)
+    _explained = f"Neighbours kept: share of the {N_NEAREST} nearest neighbours that both embeddings have in common."
+
+    def __init__(
+        self,
+        first,
+        second,
+        labels=None,
+        items=None,
+        *,
+        columns=None,
+        names: tuple[str, str] = ("before", "after"),
+        projection="umap",
+        seed: int = 0,
+    ) -> None:
+        both = [SideBySide.of(embeddings, seed) for embeddings in (first, second)]
+        check_projection(_checks.text("projection", projection), both[0].n)
+        listed = _checks.listed("names", names, "a name for each embedding")
+        self.names = [_checks.text("names", name) for name in listed]
+        if len(self.names) != 2:
+            raise ValueError(f"names must be two, one for each embedding, got {len(self.names)}")
+        self.columns = Columns(columns, both[0].n)
+        self._take(both[0], labels, items)
+        self.kept: NeighborsKept = neighbors_kept(*(one.vectors for one in both), n_neighbors=N_NEAREST)
+        maps = [PlainMap(self.thumbnails, self._codes, self._names, self._tell) for _ in both]
+        self._paused = True  # until all of it is there
+        positions = [
+            MapPositions(one.vectors, canvas, projection, self._attempt) for one, canvas in zip(both, maps, strict=True)
+        ]
+        for canvas, name in zip(maps, self.names, strict=True):
+            canvas.title = name
+        self._share(maps, positions)
+        self.color_by.value = KEPT
+        self.moved_items = widgets.HTML()
+        controls = [self.instance, self.color_by, self.search, positions[0].control]
+        self._projections = traitlets.link((positions[0].control, "value"), (positions[1].control, "value"))
+        self._start(controls, maps, [self.moved_items])
+
+    def _rows(self, controls, view) -> widgets.Widget:
+        titled = [box([widgets.Label(name), canvas]) for name, canvas in zip(self.names, view, strict=True)]
+        words = box([self.numbers, self.message])
+        return box([box(controls, "tk-controls"), box(titled, "tk-maps"), words], "tk-parts", "tk-across")
+
+    def _respond(self, moved) -> None:
+        self._show_colors()
+        index = self.instance.value
+        chance = N_NEAREST / (self._samples.n - 1)
+        words = [f"neighbours kept <b>{self.kept.value:.1%}</b>, chance {chance:.1%}"]
+        words.append(f"instance #{index}: <b>{self.kept.values[index]:.0%}</b>")
+        if len(chosen := self.selection):
+            words.append(f"{len(chosen):,} selected: <b>{self.kept.values[chosen].mean():.1%}</b>")
+        self._show_numbers([words])
+        shown = self.moved()[:N_MOVED]
+        shares = [f"{share:.0%} kept" for share in self.kept.values[shown]]
+        captions = [f"{share} {name}" for share, name in zip(shares, self._captions(shown), strict=True)]
+        self.moved_items.value = f"<div>Neighbours changed most:</div>{self.thumbnails.grid(shown, captions)}"
+
+    def _on_chosen(self, change) -> None:
+        super()._on_chosen(change)
+        self._changed(change["owner"])
+
+    def _values(self, name: str):
+        return self.kept.values, f"share of the {N_NEAREST} nearest neighbours in both", "{:.0%}".format
+
+    def moved(self) -> list[int]:
+        """Return the instances in the order of how much their neighbours changed, of the selection if there is one."""
+        rows = self.selection if len(self.selection) else np.arange(self._samples.n)
+        return rows[np.argsort(self.kept.values[rows], kind="stable")].tolist()
+
+    def png(self) -> bytes:
+        """Return both maps with the selection, as pages without JavaScript show them."""
+        with style():
+            figure = Figure(figsize=(9, 4.2), dpi=100)
+            canvas = FigureCanvasAgg(figure)
+            for ax, name, positions in zip(figure.subplots(1, 2), self.names, self._positions, strict=True):
+                plots.embedding_map(positions.shown, values=self.kept.values, title=f"{name}: {KEPT}", ax=ax)
+            canvas.draw()
+        return packed_png(canvas)
+
+    def close(self) -> None:
+        """End the widget; nothing stays in the kernel."""
+        if hasattr(self, "_projections"):
+            self._projections.unlink()
+        super().close()
