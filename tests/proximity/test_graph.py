@@ -101,6 +101,20 @@ def test_narrow_keeps_the_best_of_equal_rows_and_of_exact_graphs(monkeypatch):
         assert all(set(few) <= set(row) for few, row in zip(narrow.neighbors, graph.neighbors, strict=True))
 
 
+@pytest.mark.parametrize("settings", [{}, {"skip": 2, "groups": np.arange(300) // 30}])
+def test_similarities_need_not_be_kept(settings):
+    sizes = {"n_candidates": 60, "n_neighbors": 10, **settings}
+    whole, bare = (ProximityGraph.build(normal(300), **sizes, with_similarities=keeps) for keeps in (True, False))
+    assert bare.similarities.shape == (300, 0)
+    again = [graph.rebuilt(normal(300) + 0.1, fresh=0.5, seed=1) for graph in (whole, bare)]
+    for one, other in ((whole, bare), again):
+        np.testing.assert_array_equal(one.neighbors, other.neighbors)
+    assert again[1].similarities.shape == (300, 0)
+    for reading in (lambda: bare.narrow(5), bare.to_networkx):
+        with pytest.raises(ValueError, match="similarities must have been kept, got a graph without them"):
+            reading()
+
+
 @pytest.mark.parametrize("n_neighbors", [0, 11, 2.5])
 def test_narrow_to_a_bad_number_is_refused(n_neighbors):
     with pytest.raises((ValueError, TypeError), match="n_neighbors must be"):

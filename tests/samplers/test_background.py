@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 import torch
-from reference import cosine
 from sampler_kinds import built, normal, training
 
 from toolkit import ProximityGraph
@@ -36,10 +35,9 @@ class TestBackground:
         # Due at 3, 6, 9, 12; the graph that was due at 3 is there at 6, and so on.
         assert taken_over == [6, 9, 12]
         for i in taken_over:
-            similarities = cosine(vectors[i - 3])
-            np.testing.assert_allclose(
-                graphs[i].similarities, np.take_along_axis(similarities, graphs[i].neighbors, 1), atol=1e-6
-            )
+            sizes = {"n_candidates": graphs[i].n_candidates, "n_neighbors": graphs[i].n_neighbors}
+            expected = ProximityGraph.build(vectors[i - 3], **sizes, seed=graphs[i].seed)
+            np.testing.assert_array_equal(graphs[i].neighbors, expected.neighbors)
 
     def test_batches_do_not_depend_on_how_long_a_build_takes(self, monkeypatch):
         expected, _, _ = self.drawn()

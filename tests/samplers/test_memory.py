@@ -44,6 +44,21 @@ def test_unknown_precision_is_refused():
         new("knn", 100, 10, bank_dtype="int8")
 
 
+def test_similarities_are_kept_only_where_the_number_of_neighbours_is_chosen():
+    settings = {"n_candidates": 100, "n_neighbors": 20}
+    chosen, given = (RandomWalkBatchSampler.from_embeddings(POINTS, 50, restart=r, **settings) for r in ("auto", 0.3))
+    np.testing.assert_array_equal(chosen.graph.neighbors, given.graph.neighbors)
+    assert (chosen.graph.similarities.shape, given.graph.similarities.shape) == ((2000, 20), (2000, 0))
+    other = RandomWalkBatchSampler(2000, 50, warmup_epochs=0, restart=0.3, **settings)
+    state = given.state_dict()
+    other.load_state_dict(state)
+    before = {**state["shared"]["graph"], "similarities": torch.zeros(2000, 20)}
+    state["shared"]["graph"] = before  # as states had them once
+    old = RandomWalkBatchSampler(2000, 50, warmup_epochs=0, restart=0.3, **settings)
+    old.load_state_dict(state)
+    assert list(other) == list(old)
+
+
 ERRORS = {
     "numpy": lambda *_, **__: np.empty(2**58),
     "torch": lambda *_, **__: torch.empty(2**58),

@@ -18,11 +18,12 @@ def link_on_device(
     seed: int,
     rules: Rules = NO_RULES,
     kept: np.ndarray | None = None,
+    with_similarities: bool = True,
 ) -> Links:
     """Return what `toolkit.engine.linking.link` does, with the work done by torch operations where `vectors` lie."""
     n, device = len(vectors), vectors.device
     neighbors = torch.empty(n, n_neighbors, dtype=torch.int32, device=device)
-    similarities = torch.empty(n, n_neighbors, dtype=torch.float32, device=device)
+    similarities = torch.empty(n, n_neighbors * with_similarities, dtype=torch.float32, device=device)
     skipped = torch.empty(n, rules.skip, dtype=torch.int32, device=device)
     codes = None if rules.codes is None else torch.from_numpy(rules.codes).to(device)
     more = None if kept is None else torch.from_numpy(kept).to(device)
@@ -56,7 +57,8 @@ def link_on_device(
         found = candidates.gather(1, places).int()
         skipped[rows] = _padded(found.where(best > _OUT, -1)[:, : rules.skip], rules.skip)
         best, found = best[:, rules.skip :], found[:, rules.skip :]
-        neighbors[rows], similarities[rows], short = _repeated(rows, found, best, n_neighbors)
+        neighbors[rows], values, short = _repeated(rows, found, best, n_neighbors)
+        similarities[rows] = values[:, : similarities.shape[1]]
         lacking += short
     arrays = (array.cpu().numpy() for array in (neighbors, similarities.clamp_(-1, 1), skipped))
     return Links(*arrays, lacking=int(lacking))

@@ -23,7 +23,7 @@ class Links:
     Attributes
     ----------
     neighbors : int32 array, shape (N, K)
-    similarities : float32 array, shape (N, K)
+    similarities : float32 array, shape (N, K); (N, 0) if they are not kept
     skipped : int32 array, shape (N, skip)
         Candidates that the rule `skip` left out, -1 where there were fewer.
     lacking : int
@@ -45,6 +45,7 @@ def link(
     n_threads: int,
     rules: Rules = NO_RULES,
     kept: np.ndarray | None = None,
+    with_similarities: bool = True,
 ) -> Links:
     """Link the rows of `vectors`, which may have any real dtype, to their most similar candidates.
 
@@ -55,7 +56,7 @@ def link(
     """
     n = len(vectors)
     blocks = list(candidate_blocks(n, n_candidates, seed))
-    links = _empty_links(n, n_neighbors, rules)
+    links = _empty_links(n, n_neighbors, rules, with_similarities)
     # One iterator for all threads: each takes the next block when it is done with one.
     shared, lacking = iter(blocks), []
     given = vectors.numpy(), norms.numpy(), rules, kept
@@ -84,16 +85,16 @@ def link_some(
     place = np.zeros(len(vectors), np.int32)
     place[used] = np.arange(len(used))
     rules = replace(rules, groups=None if rules.groups is None else Groups(rules.groups.codes[used]))
-    links = _empty_links(len(used), n_neighbors, rules)
+    links = _empty_links(len(used), n_neighbors, rules, with_similarities=False)
     placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
     _link_blocks(some.numpy(), norms.numpy(), rules, None, placed, links)
     rows = np.concatenate([rows for rows, _ in blocks])
     return rows, used[links.neighbors[place[rows]]]
 
 
-def _empty_links(n: int, n_neighbors: int, rules: Rules) -> Links:
-    shape = n, n_neighbors
-    return Links(np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty((n, rules.skip), np.int32))
+def _empty_links(n: int, n_neighbors: int, rules: Rules, with_similarities: bool) -> Links:
+    similarities = np.empty((n, n_neighbors * with_similarities), np.float32)
+    return Links(np.empty((n, n_neighbors), np.int32), similarities, np.empty((n, rules.skip), np.int32))
 
 
 def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:

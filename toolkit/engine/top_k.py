@@ -76,9 +76,9 @@ def _kth_largest(values, n, length, k, slack, low, guess):
 
 @kernel
 def select_top_k(scores, candidates, rows, slot, groups, heads, limits, kept, neighbors, similarities, skipped):
-    """Write the K candidates with the best scores to ``neighbors[rows[r]]``, and their scores.
+    """Write the K candidates with the best scores to ``neighbors[rows[r]]``, and their scores unless there is no room.
 
-    Return how many rows have fewer than K.
+    Return how many rows have fewer than K. `similarities` has K columns, or none.
 
     `scores` (R, C) has a column for each of the M + 1 `candidates`, then one for each column of `kept` (N, C - M - 1),
     which holds further candidates of each row (-1: none) or is None, and is padded to a multiple of `LANES` columns.
@@ -226,12 +226,10 @@ def _write(values, codes, found, row, neighbors, similarities):
     """Write what was found, from the first again where it does not suffice."""
     one = np.float32(1)
     for j in range(len(neighbors)):
-        if found == 0:
-            neighbors[j], similarities[j] = row, one
-        else:
-            source = j if j < found else j % found
-            # Rounding may have put values beyond [-1, 1].
-            neighbors[j], similarities[j] = codes[source], max(-one, min(one, values[source]))
+        neighbors[j] = row if found == 0 else codes[j if j < found else j % found]
+    for j in range(len(similarities)):
+        value = one if found == 0 else values[j if j < found else j % found]
+        similarities[j] = max(-one, min(one, value))  # rounding may have put it beyond [-1, 1]
 
 
 @kernel

@@ -256,8 +256,13 @@ class _Trial:
         """Return the best settings with that many candidates."""
         wanted = n_candidates
         n_candidates = min(n_candidates, len(self.vectors) - 1)
-        sizes = {"n_candidates": n_candidates, "n_neighbors": max(round(_WIDEST[wanted] * n_candidates), 1)}
-        graph = ProximityGraph.build(self.vectors, **sizes, paired=self.paired, seed=self.seed)
+        graph = ProximityGraph.build(
+            self.vectors,
+            n_candidates=n_candidates,
+            n_neighbors=max(round(_WIDEST[wanted] * n_candidates), 1),
+            paired=self.paired,
+            seed=self.seed,
+        )
         measure = measurer(graph, self.vectors, self.counter, self.batch_size, "partition", self.seed)
         choice, tried = search(self.limits, measure, grid(graph.n_neighbors))
         self.tried += [(n_candidates, each) for each in tried]

@@ -14,7 +14,8 @@ def graph_arrays(neighbors, similarities, skipped, skip: int) -> dict[str, np.nd
         )
     n = len(neighbors)
     _check_range("neighbors", neighbors, 0, n)
-    _checks.shape("similarities", similarities, neighbors.shape, "that of the neighbors")
+    if similarities.shape != (n, 0):
+        _checks.shape("similarities", similarities, neighbors.shape, "that of the neighbors")
     if skipped is not None:
         skipped = np.asarray(skipped)
         _checks.shape("skipped", skipped, (n, skip), "a column for each that the rule `skip` left out")
@@ -25,6 +26,15 @@ def graph_arrays(neighbors, similarities, skipped, skip: int) -> dict[str, np.nd
         "similarities": np.ascontiguousarray(similarities, np.float32),
         "skipped": skipped,
     }
+
+
+def check_similarities(similarities: np.ndarray) -> None:
+    """Raise if a graph was built without similarities."""
+    if not similarities.shape[1]:
+        raise ValueError(
+            "similarities must have been kept, got a graph without them, as of a sampler with a given restart "
+            "probability: build one of its embeddings, ProximityGraph.build(sampler.bank.vectors, seed=graph.seed, ...)"
+        )
 
 
 def _check_range(name: str, array: np.ndarray, low: int, high: int) -> None:

@@ -10,7 +10,7 @@ from toolkit.engine import threads
 from toolkit.engine.device import link_on_device
 from toolkit.engine.linking import link, narrow
 from toolkit.engine.rules import NO_RULES, Rules
-from toolkit.proximity.arrays import graph_arrays
+from toolkit.proximity.arrays import check_similarities, graph_arrays
 from toolkit.proximity.rules import check_halves, neighbor_rules
 from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_size
 
@@ -27,7 +27,7 @@ class ProximityGraph:
     neighbors : int32 array, shape (N, K)
         Out-neighbours of each instance, in no particular order.
     similarities : float32 array, shape (N, K)
-        Cosine similarity to each of them.
+        Cosine similarity to each of them; shape (N, 0) if they were not kept, as by samplers with a given `restart`.
     n_candidates : int
         Candidates looked at per instance (M), after the cap at N - 1.
     recall : float
@@ -88,6 +88,7 @@ class ProximityGraph:
         groups=None,
         skip: int = 0,
         margin: float | None = None,
+        with_similarities: bool = True,
         seed: int = 0,
         n_threads: int | None = None,
     ) -> "ProximityGraph":
@@ -117,6 +118,8 @@ class ProximityGraph:
         margin : float, optional
             Leave out candidates whose similarity is at least `margin` times that of the instance's own query and
             target, a positive number; only for pairs.
+        with_similarities : bool
+            Whether to keep the neighbours' similarities (4 N K bytes), which walks do not read, but `narrow` does.
         seed : int
             Random seed of the candidates. The graph follows from it, with any number of threads.
         n_threads : int, optional
@@ -150,9 +153,8 @@ class ProximityGraph:
             skip=skip,
             margin=margin,
         )
-        return cls._linked(
-            vectors, rules, n_candidates, seed, n_threads, n_candidates=n_candidates, n_neighbors=n_neighbors
-        )
+        sizes, keeps = (n_candidates, n_candidates, n_neighbors), _checks.flag("with_similarities", with_similarities)
+        return cls._linked(vectors, rules, sizes, _checks.seed(seed), n_threads, keeps)
 
     def rebuilt(
         self, embeddings, *, fresh: float = 0.25, seed: int = 0, n_threads: int | None = None
@@ -204,33 +206,30 @@ class ProximityGraph:
             kept = np.hstack([self.neighbors, skipped])
             kept[np.random.default_rng([seed, 1]).random(kept.shape, np.float32) < fresh] = -1
             vectors = vectors.float().contiguous()
-        sizes = {"n_candidates": self.n_candidates, "n_neighbors": self.n_neighbors}
-        return self._linked(vectors, self.rules, drawn, seed, n_threads, kept, **sizes, fresh=fresh)
+        sizes, keeps = (self.n_candidates, drawn, self.n_neighbors), self.similarities.size > 0
+        return self._linked(vectors, self.rules, sizes, seed, n_threads, keeps, kept, fresh)
 
     @classmethod
     def _linked(
         cls,
         vectors: torch.Tensor,
         rules: Rules,
-        drawn: int,
+        sizes: tuple[int, int, int],
         seed: int,
         n_threads: int | None,
+        with_similarities: bool,
         kept: np.ndarray | None = None,
-        *,
-        n_candidates: int,
-        n_neighbors: int,
         fresh: float = 1.0,
     ) -> "ProximityGraph":
-        """Link to the best of `drawn` candidates and `kept` ones."""
+        """Link to the best K of so many drawn candidates and `kept` ones; `sizes` are M, those drawn, and K."""
         check_halves(vectors.shape[1], rules.paired)
-        seed = _checks.seed(seed)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1, most=1024)
-        norms = _checks.norms("embeddings", vectors)
-        if vectors.device.type == "cpu":
-            links = link(vectors, norms, drawn, n_neighbors, seed, n_threads, rules, kept)
-        else:
-            links = link_on_device(vectors, norms, drawn, n_neighbors, seed, rules, kept)
-        return cls(**vars(links), n_candidates=n_candidates, seed=seed, rules=rules, fresh=fresh)
+        given, more = (
+            (vectors, _checks.norms("embeddings", vectors), *sizes[1:], seed),
+            (rules, kept, with_similarities),
+        )
+        links = link(*given, n_threads, *more) if vectors.device.type == "cpu" else link_on_device(*given, *more)
+        return cls(**vars(links), n_candidates=sizes[0], seed=seed, rules=rules, fresh=fresh)
 
     @classmethod
     def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
@@ -267,10 +266,8 @@ class ProximityGraph:
 
         vectors = _checks.vectors("embeddings", embeddings)
         n = _checks.integer("number of embeddings", len(vectors), 2)
-        default = min(DEFAULT_CANDIDATES // 10, n - 1)
-        n_neighbors = _checks.integer(
-            "n_neighbors", default if n_neighbors is None else n_neighbors, 1, n - 1, "no more than other instances"
-        )
+        n_neighbors = min(DEFAULT_CANDIDATES // 10, n - 1) if n_neighbors is None else n_neighbors
+        n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, n - 1, "no more than other instances")
         seed = _checks.seed(seed)
         unit = np.ascontiguousarray(_checks.embeddings("embeddings", vectors).cpu().numpy())
         neighbors, similarities, recall = nearest_neighbors(unit, n_neighbors, seed)
@@ -290,7 +287,7 @@ class ProximityGraph:
         Raises
         ------
         ValueError
-            For less than one neighbour, or more than the graph has.
+            For less than one neighbour, or more than the graph has, and a graph without similarities.
 
         Examples
         --------
@@ -305,6 +302,7 @@ class ProximityGraph:
         True
         """
         n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, self.n_neighbors, "no more than the graph has")
+        check_similarities(self.similarities)
         neighbors, similarities = narrow(self.neighbors, self.similarities, n_neighbors)
         return replace(self, neighbors=neighbors, similarities=similarities)
 
@@ -335,6 +333,7 @@ class ProximityGraph:
         """
         import networkx as nx
 
+        check_similarities(self.similarities)
         digraph = nx.DiGraph()
         digraph.add_nodes_from(range(self.n_nodes))
         sources = np.repeat(np.arange(self.n_nodes), self.n_neighbors).tolist()

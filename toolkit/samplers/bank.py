@@ -89,6 +89,10 @@ class EmbeddingBank:
         scatter = scatter_pairs if self.paired else scatter_unit
         return ordinary and scatter(*(side.detach().numpy() for side in sides), rows, self.vectors.numpy())
 
+    def rows(self, indices: np.ndarray) -> torch.Tensor:
+        """Return the embeddings of some instances, in memory."""
+        return self.vectors[torch.from_numpy(indices).to(self.vectors.device)].cpu()
+
     @property
     def complete(self) -> bool:
         """Whether every instance has an embedding."""

@@ -4,9 +4,12 @@ import warnings
 
 import numpy as np
 
+from toolkit.proximity.graph import ProximityGraph
+from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.measuring import mean_similarity, sample
 
 _INSTANCES = 50_000  # that a shuffle's hardness is measured on, at most
+_ANCHORS = 256  # whose neighbours are compared, at most
 LEAST = 0.05  # of the way from a shuffle's hardness to the similarity of nearest neighbours
 
 
@@ -14,9 +17,9 @@ def warn_of_ease(sampler, queue: np.ndarray) -> None:
     """Warn if the batches that a sampler has planned are as easy as a shuffle."""
     bank, graph = sampler.bank, sampler.graph
     batches = sample(queue, sampler.batch_size)
-    shuffled = mean_similarity(bank.vectors[:: -(-bank.n // _INSTANCES)], bank.paired)
-    planned = float(np.mean([mean_similarity(bank.vectors[batch].cpu(), bank.paired) for batch in batches]))
-    nearest = float(graph.similarities.max(1).mean())
+    shuffled = mean_similarity(bank.rows(_spread(bank.n, _INSTANCES)), bank.paired)
+    planned = float(np.mean([mean_similarity(bank.rows(batch), bank.paired) for batch in batches]))
+    nearest = _nearest(graph, bank)
     if planned - shuffled >= LEAST * (nearest - shuffled):
         return
     remedy = (
@@ -30,3 +33,16 @@ def warn_of_ease(sampler, queue: np.ndarray) -> None:
         f"{shuffled:.3f} (an instance and its most similar candidate: {nearest:.3f}); {remedy}",
         stacklevel=6,
     )
+
+
+def _nearest(graph: ProximityGraph, bank: EmbeddingBank) -> float:
+    """Return the mean similarity of some instances to the most similar of their neighbours."""
+    some = _spread(bank.n, _ANCHORS)
+    anchors = graph.rules.seen_from(bank.rows(some).float())
+    others = bank.rows(graph.neighbors[some].ravel()).float().unflatten(0, (len(some), -1))
+    return (others @ anchors[:, :, None]).amax(1).mean().item()
+
+
+def _spread(n: int, most: int) -> np.ndarray:
+    """Return at most so many of n numbers, evenly spread."""
+    return np.arange(0, n, -(-n // most))

@@ -14,7 +14,7 @@ def is_shortage(error: BaseException) -> bool:
 
 def shortage(sampler, error: BaseException) -> str:
     """Say what a build of a sampler's graph takes besides embeddings and the present graph, and what lowers it."""
-    entries = sampler.n * sampler.n_neighbors * 8
+    entries = sampler.n * sampler.n_neighbors * (8 if sampler.budget else 4)
     copied = sampler.refresh == "background"
     copy = sampler.bank.vectors.numel() * sampler.bank.vectors.element_size() * copied
     remedies = [f"a lower n_neighbors than {sampler.n_neighbors} ({_gib(entries)} now)"]

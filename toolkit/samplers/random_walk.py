@@ -192,6 +192,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             n_candidates=self.n_candidates,
             n_neighbors=self.n_neighbors,
             **vars(self._rules),
+            with_similarities=self.budget is not None,  # which chooses the number of neighbours
             seed=seed,
             n_threads=n_threads,
         )
