@@ -1,6 +1,7 @@
 """What the processes of one training exchange (torch.distributed), over a group of their own."""
 
 import os
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
@@ -63,6 +64,16 @@ class Peers:
         parts = [torch.empty_like(rows) for _ in range(self.size)]
         dist.all_gather(parts, rows, group=self._group)
         return torch.cat(parts)
+
+    def dealt(self, rows: Tensor, sent: Sequence[int], received: Sequence[int]) -> Tensor:
+        """Return the rows that the processes have for this one, the first one's first.
+
+        The first `sent[0]` of `rows` go to the first process, the next `sent[1]` to the second, and so on;
+        `received[r]` come from process r.
+        """
+        came = rows.new_empty(sum(received), *rows.shape[1:])
+        dist.all_to_all_single(came, rows.contiguous(), [*received], [*sent], group=self._group)
+        return came
 
     def joined_at_first(self, rows: Tensor) -> Tensor | None:
         """Return the rows of all processes in the first one, None in the others."""

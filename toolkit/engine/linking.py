@@ -56,12 +56,9 @@ def link(
     """
     n = len(vectors)
     blocks = list(candidate_blocks(n, n_candidates, seed))
-    links = _empty_links(n, n_neighbors, rules, with_similarities)
-    # One iterator for all threads: each takes the next block when it is done with one.
-    shared, lacking = iter(blocks), []
-    given = vectors.numpy(), norms.numpy(), rules, kept
-    threads.run(lambda: lacking.append(_link_blocks(*given, shared, links)), n_threads)
-    return replace(links, lacking=sum(lacking))
+    links = empty_links(n, n_neighbors, rules, with_similarities)
+    lacking = _link_in_threads((vectors.numpy(), norms.numpy(), rules, kept, iter(blocks), links), n_threads)
+    return replace(links, lacking=lacking)
 
 
 def link_some(
@@ -71,8 +68,6 @@ def link_some(
 
     These are the first blocks, so that the work is a matrix product or two.
     """
-    from toolkit import _checks
-
     blocks, count = [], 0
     for block in candidate_blocks(len(vectors), n_candidates, seed):
         if count >= n_rows:
@@ -81,18 +76,41 @@ def link_some(
         count += len(block[0])
     used = np.unique(np.concatenate([np.concatenate(block) for block in blocks]))
     some = vectors[torch.from_numpy(used).to(vectors.device)].cpu()
-    norms = _checks.norms("embeddings", some, rows=used)
-    place = np.zeros(len(vectors), np.int32)
-    place[used] = np.arange(len(used))
-    rules = replace(rules, groups=None if rules.groups is None else Groups(rules.groups.codes[used]))
-    links = _empty_links(len(used), n_neighbors, rules, with_similarities=False)
-    placed = iter([(place[rows], place[candidates]) for rows, candidates in blocks])
-    _link_blocks(some.numpy(), norms.numpy(), rules, None, placed, links)
     rows = np.concatenate([rows for rows, _ in blocks])
-    return rows, used[links.neighbors[place[rows]]]
+    return rows, link_blocks(used, some, blocks, n_neighbors, 1, rules).neighbors
 
 
-def _empty_links(n: int, n_neighbors: int, rules: Rules, with_similarities: bool) -> Links:
+def link_blocks(
+    names: np.ndarray, vectors: torch.Tensor, blocks: list, n_neighbors: int, n_threads: int, rules: Rules
+) -> Links:
+    """Return what `link` finds for the rows of some blocks, in their order, without similarities.
+
+    The instances that blocks and `rules` speak of lie in `vectors`, in memory; `names` says which, and may repeat one.
+    """
+    from toolkit import _checks
+
+    used, first = np.unique(names, return_index=True)
+    first = first.astype(np.int32)
+    placed = [tuple(first[np.searchsorted(used, part)] for part in block) for block in blocks]
+    groups = None if rules.codes is None else Groups(np.unique(rules.codes[names], return_inverse=True)[1])
+    rules = replace(rules, groups=groups)
+    norms = _checks.norms("embeddings", vectors, rows=names)
+    links = empty_links(len(names), n_neighbors, rules, with_similarities=False)
+    lacking = _link_in_threads((vectors.numpy(), norms.numpy(), rules, None, iter(placed), links), n_threads)
+    rows = np.concatenate([rows for rows, _ in placed])
+    skipped = links.skipped[rows]
+    skipped = np.where(skipped < 0, -1, names[skipped])
+    return Links(names[links.neighbors[rows]], links.similarities[rows], skipped, lacking)
+
+
+def _link_in_threads(given: tuple, n_threads: int) -> int:
+    """Link blocks in several threads, each of which takes the next one when it is done; return how many rows lack."""
+    lacking = []
+    threads.run(lambda: lacking.append(_link_blocks(*given)), n_threads)
+    return sum(lacking)
+
+
+def empty_links(n: int, n_neighbors: int, rules: Rules, with_similarities: bool) -> Links:
     similarities = np.empty((n, n_neighbors * with_similarities), np.float32)
     return Links(np.empty((n, n_neighbors), np.int32), similarities, np.empty((n, rules.skip), np.int32))
 

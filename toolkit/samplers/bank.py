@@ -1,5 +1,7 @@
 """The embedding bank: the latest embedding of each instance."""
 
+import copy
+
 import numpy as np
 import torch
 
@@ -62,7 +64,7 @@ class EmbeddingBank:
         with torch.inference_mode(False):
             device = checked[0].device
             if not self.vectors.shape[1]:
-                self.vectors = torch.zeros(self.n, dim * len(sides), dtype=self.vectors.dtype, device=device)
+                self.vectors = torch.zeros(len(self.vectors), dim * len(sides), dtype=self.vectors.dtype, device=device)
                 self.paired = paired
             self.vectors = self.vectors.to(device)
             for first, side, norm in zip((0, dim), checked, norms, strict=False):
@@ -89,6 +91,11 @@ class EmbeddingBank:
         scatter = scatter_pairs if self.paired else scatter_unit
         return ordinary and scatter(*(side.detach().numpy() for side in sides), rows, self.vectors.numpy())
 
+    @property
+    def whole(self) -> bool:
+        """Whether the embeddings of all instances lie in this process."""
+        return len(self.vectors) == self.n
+
     def rows(self, indices: np.ndarray) -> torch.Tensor:
         """Return the embeddings of some instances, in memory."""
         return self.vectors[torch.from_numpy(indices).to(self.vectors.device)].cpu()
@@ -102,15 +109,14 @@ class EmbeddingBank:
         """Return the vectors, which of them are known, and whether they are of pairs; both arrays are shared."""
         return {"vectors": self.vectors, "known": torch.from_numpy(self.known), "paired": self.paired}
 
-    @classmethod
-    def from_state(cls, n: int, state: dict, dtype: torch.dtype = torch.float32) -> "EmbeddingBank":
-        """Return the bank of `state_dict`, or raise unless it is of `n` instances and of that dtype."""
-        bank = cls(n)
+    def restored(self, state: dict) -> "EmbeddingBank":
+        """Return the bank of `state_dict`, or raise unless it is of as many instances as this one and of its dtype."""
+        bank = copy.copy(self)
         vectors, known = state["vectors"].to("cpu", copy=True), state["known"].numpy().copy()
-        _checks.shape("vectors", vectors, (n, vectors.shape[1]), "one row per instance")
-        _checks.shape("known", known, (n,), "one per instance")
-        if vectors.dtype != dtype or known.dtype != bool or not vectors.isfinite().all():
-            raise ValueError(f"the bank's vectors must be finite {dtype}, and known must be bool")
+        _checks.shape("vectors", vectors, (len(self.vectors), vectors.shape[1]), "one row per instance")
+        _checks.shape("known", known, (self.n,), "one per instance")
+        if vectors.dtype != self.vectors.dtype or known.dtype != bool or not vectors.isfinite().all():
+            raise ValueError(f"the bank's vectors must be finite {self.vectors.dtype}, and known must be bool")
         bank.vectors, bank.known, bank.paired = vectors, known, bool(state.get("paired", False))
         return bank
 

@@ -103,3 +103,17 @@ class Choice:
     restart: float
     hardness: float
     false_negative_rate: float
+
+
+def checked_restart(restart, n: int):
+    """Return what `restart` may be, or raise."""
+    if isinstance(restart, Budget):
+        if restart.labels is not None and len(restart.labels) != n:
+            raise ValueError(
+                f"restart must be a budget with labels for each instance (n, or the number of embeddings: {n}), got "
+                f"{len(restart.labels)} labels"
+            )
+        return restart
+    if isinstance(restart, str) and restart != "auto":
+        raise ValueError(f'restart must be "auto", a Budget, a probability or a function of the batch, got {restart!r}')
+    return restart if callable(restart) or isinstance(restart, str) else _checks.restart_probability("restart", restart)

@@ -10,6 +10,8 @@ from torch import Tensor
 from toolkit import _checks
 from toolkit._processes import Peers
 from toolkit.samplers.base import BatchSampler
+from toolkit.samplers.random_walk import RandomWalkBatchSampler
+from toolkit.samplers.sharded import ShardedBank
 
 
 class DistributedBatches(BatchSampler):
@@ -31,6 +33,14 @@ class DistributedBatches(BatchSampler):
     everywhere : bool
         Whether every process keeps embeddings and graph and plans for itself, where each must hold a whole state. That
         they plan the same is checked at each batch.
+    sharded : bool
+        Whether the embeddings are spread over the processes, for banks that outgrow one: each keeps those of N / R
+        instances and links a share of the graph, which the first process keeps and walks on (4 N K bytes, twice during
+        a rebuild). Batches are the same. For random walks with a given `restart`, blocking refresh and ``fresh=1``.
+        Each process has a state of its own, with which as many processes go on.
+
+        Between processes travel, at a build, 12 N d (R - 1) / R bytes of embeddings (6 in float16) and 4 N K
+        (R - 1) / R of neighbours; at an update, the embeddings of the batch to all.
     sliced : bool
         Whether to yield this process's slice of each batch; False for frameworks that slice batches themselves.
 
@@ -38,7 +48,7 @@ class DistributedBatches(BatchSampler):
     ------
     TypeError, ValueError
         For a sampler that is none of the toolkit's, a batch size that is no multiple, batches that are not full, and
-        processes whose samplers differ.
+        processes whose samplers differ. With `sharded`, for samplers that it is not for, and any that have embeddings.
 
     Examples
     --------
@@ -51,7 +61,9 @@ class DistributedBatches(BatchSampler):
     >>> batches.update(index, torch.randn(len(index), 32))
     """
 
-    def __init__(self, sampler: BatchSampler, *, everywhere: bool = False, sliced: bool = True) -> None:
+    def __init__(
+        self, sampler: BatchSampler, *, everywhere: bool = False, sharded: bool = False, sliced: bool = True
+    ) -> None:
         if not isinstance(sampler, BatchSampler) or isinstance(sampler, DistributedBatches):
             raise TypeError(f"sampler must be one of toolkit's batch samplers, got {type(sampler).__name__}")
         if not sampler.drop_last:
@@ -60,6 +72,8 @@ class DistributedBatches(BatchSampler):
         self.planner = sampler
         self._alone = sampler._alone = False
         self.everywhere, self.sliced = _checks.flag("everywhere", everywhere), _checks.flag("sliced", sliced)
+        self.sharded = _checks.flag("sharded", sharded)
+        self._walk = _shardable(sampler, self.everywhere) if self.sharded else None
         self._planned: Iterator[list[int]] = iter(())
         self._connected = False
         self._connect(required=False)
@@ -76,8 +90,11 @@ class DistributedBatches(BatchSampler):
                 f"got {self.batch_size}: it is that of the whole batch"
             )
         if self._connected:
-            self._check_alike("sampler", str(self.planner._config()))
+            self._check_alike("sampler", f"{self.planner._config()} {self.sharded}")
+            if self._walk is not None:
+                self._walk.bank = ShardedBank(self._walk, self.peers)
         self._plans = self.everywhere or self.peers.rank == 0
+        self._holds = self._plans or self.sharded  # embeddings
 
     @property
     def settings(self) -> dict:
@@ -100,10 +117,13 @@ class DistributedBatches(BatchSampler):
 
     def _plan(self) -> None:
         batch = np.full(self.batch_size, -1)
+        bank = self._walk and self._walk.bank
         if self._plans:
             members = next(self._planned)
             self.chosen = self.planner.chosen
             batch[: len(members)] = members
+        if isinstance(bank, ShardedBank):
+            bank.finish() if self._plans else bank.serve()
         sent = self.peers.sent(torch.from_numpy(batch.copy())).numpy()
         if self._plans and not np.array_equal(sent, batch):
             raise RuntimeError(
@@ -113,7 +133,7 @@ class DistributedBatches(BatchSampler):
         self._queue = sent
 
     def _note(self, batch: np.ndarray) -> None:
-        if self._plans:
+        if self._holds:
             self.planner._note(batch)
 
     def update(self, indices, embeddings, targets=None) -> None:
@@ -140,14 +160,14 @@ class DistributedBatches(BatchSampler):
         parts = [rows, *map(_sendable, vectors)]
         shapes = [size for part in parts for size in part.shape]
         self._check_alike("update", f"{rows.dtype} {shapes}")
-        join = self.peers.joined if everywhere or self.everywhere else self.peers.joined_at_first
+        join = self.peers.joined if everywhere or self.everywhere or self.sharded else self.peers.joined_at_first
         index, *whole = [join(part) for part in parts]
         return () if index is None else (index, *(part.to(vectors[0].device) for part in whole if part is not None))
 
     def take(self, exchanged: tuple) -> None:
-        """Update the sampler, where it plans, with what `exchange` returned."""
+        """Update the sampler, where it keeps embeddings, with what `exchange` returned."""
         self._trained = True
-        if self._plans:
+        if self._holds:
             self.planner.update(*exchanged)
             self._share()
 
@@ -159,7 +179,7 @@ class DistributedBatches(BatchSampler):
             raise ValueError(f"{what} must be alike in all processes, got in process {self.peers.rank}: {description}")
 
     def _state(self) -> dict:
-        return super()._state() | {"planner": self.planner.state_dict() if self._plans else None}
+        return super()._state() | {"planner": self.planner.state_dict() if self._holds else None}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
@@ -168,7 +188,7 @@ class DistributedBatches(BatchSampler):
         """
         self._connect()
         state = self._own(state)
-        if not self._plans:
+        if not self._holds:
             super().load_state_dict(state)
             return
         planner, before = state.get("shared", {}).get("planner"), dict(vars(self.planner))
@@ -192,7 +212,9 @@ class DistributedBatches(BatchSampler):
         return {**state, "config": self._config_of(state["config"]), "shared": whole}
 
     def _config(self) -> dict:
-        return self._config_of(self.planner._config())
+        spread = self.sharded and self._connected
+        share = f"share {self.peers.rank} of {self.peers.size}" if spread else None
+        return self._config_of(self.planner._config()) | {"sharded": share}
 
     @staticmethod
     def _config_of(planner: dict) -> dict:
@@ -203,3 +225,29 @@ def _sendable(rows: Tensor) -> Tensor:
     """Return embeddings as a tensor in memory, of a precision that gloo sends."""
     rows = rows.detach().cpu()
     return (rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows).contiguous()
+
+
+def _shardable(sampler: BatchSampler, everywhere: bool) -> RandomWalkBatchSampler:
+    """Return a sampler whose embeddings may be spread over processes, or raise."""
+    if not isinstance(sampler, RandomWalkBatchSampler):
+        raise TypeError(
+            f"sampler must be a RandomWalkBatchSampler with sharded=True, got a {type(sampler).__name__}: leave it out"
+        )
+    if everywhere:
+        raise ValueError("sharded must be False with everywhere=True, got True: only the first process has a graph")
+    allowed = {
+        "restart": (sampler.budget is None, "a probability or a function: a budget is chosen from all embeddings"),
+        "refresh": (sampler.refresh == "blocking", '"blocking": processes link together while no one trains'),
+        "fresh": (sampler.fresh == 1, "1: only the first process knows the neighbours from before"),
+    }
+    for name, (fits, words) in allowed.items():
+        if not fits:
+            raise ValueError(
+                f"{name} of the sampler must, with sharded=True, be {words}; got {getattr(sampler, name)!r}"
+            )
+    if sampler.bank.known.any():
+        raise ValueError(
+            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: hand them to "
+            "`update` of these batches, each process some"
+        )
+    return sampler

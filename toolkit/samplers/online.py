@@ -221,7 +221,7 @@ class OnlineBatchSampler(BatchSampler):
 
     def _parse(self, state: dict) -> dict:
         return super()._parse(state) | {
-            "bank": EmbeddingBank.from_state(self.n, state["bank"], DTYPES[self.bank_dtype]),
+            "bank": self.bank.restored(state["bank"]),
             "_changed": bool(state["changed"]),
             "_built_at": _checks.integer("built_at", state["built_at"], 0),
             "_builds": _checks.integer("builds", state["builds"], 0),

@@ -15,7 +15,7 @@ from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.sizes import check_skip, fresh_candidates, graph_size
 from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.bank import EmbeddingBank
-from toolkit.samplers.budget import Budget, Choice
+from toolkit.samplers.budget import Budget, Choice, checked_restart
 from toolkit.samplers.choosing import choose
 from toolkit.samplers.ease import warn_of_ease
 from toolkit.samplers.graph_state import graph_from_state, graph_state
@@ -23,6 +23,7 @@ from toolkit.samplers.measuring import measurer
 from toolkit.samplers.memory import is_shortage, shortage
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.pending import PendingGraph
+from toolkit.samplers.sharded import ShardedBank
 
 _LACKING = 0.1  # share of instances
 _SLACK = 1.1  # times a limit that is only estimated, and on some of the batches
@@ -139,7 +140,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
         self.fresh = fresh
         fresh_candidates(fresh, skip=self.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
-        self.restart = _checked_restart(restart, self.n)
+        self.restart = checked_restart(restart, self.n)
         self.chosen: Choice | None = None  # what the budget led to; None without one, and before the first graph
         self.graph: ProximityGraph | None = None
         self._next_graph: PendingGraph | None = None
@@ -164,7 +165,9 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _build(self) -> None:
         seed = int(random_states(1, self.seed, self._builds)[0] >> np.uint64(1))
-        if self.refresh == "blocking" or self.graph is None:
+        if isinstance(self.bank, ShardedBank):
+            self.graph = self.bank.linked_by_all(seed)
+        elif self.refresh == "blocking" or self.graph is None:
             self.graph = self._built(self.graph, self.bank.vectors, seed)
         else:
             ready, self._next_graph = self._next_graph, None
@@ -201,7 +204,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         try:
             super()._refresh()
         except Exception as error:
-            if not is_shortage(error):
+            if not (is_shortage(error) and self.bank.whole):
                 raise
             if self.graph is None:
                 raise MemoryError(shortage(self, error)) from error
@@ -317,7 +320,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         """Return what a pending graph is built from, or raise unless it may be so."""
         known = torch.ones(self.n, dtype=torch.bool)
         vectors = {"vectors": state["vectors"], "known": known}
-        copy = EmbeddingBank.from_state(self.n, vectors, bank.vectors.dtype)
+        copy = bank.restored(vectors)
         _checks.shape("vectors of the next graph", copy.vectors, tuple(bank.vectors.shape), "those of the bank")
         return copy.vectors, _checks.seed(state["seed"])
 
@@ -329,17 +332,3 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         _checks.integer("n_neighbors", choice.n_neighbors, 1, self.n_neighbors)
         _checks.restart_probability("restart", choice.restart)
         return choice
-
-
-def _checked_restart(restart, n: int):
-    """Return what `restart` may be, or raise."""
-    if isinstance(restart, Budget):
-        if restart.labels is not None and len(restart.labels) != n:
-            raise ValueError(
-                f"restart must be a budget with labels for each instance (n, or the number of embeddings: {n}), got "
-                f"{len(restart.labels)} labels"
-            )
-        return restart
-    if isinstance(restart, str) and restart != "auto":
-        raise ValueError(f'restart must be "auto", a Budget, a probability or a function of the batch, got {restart!r}')
-    return restart if callable(restart) or isinstance(restart, str) else _checks.restart_probability("restart", restart)

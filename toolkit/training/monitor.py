@@ -125,7 +125,7 @@ class BatchMonitor:
         """Measure what takes longer."""
         add_staleness(self.history, self.sampler)
         bank = getattr(getattr(self.sampler, "planner", self.sampler), "bank", None)
-        estimable = bank is not None and bank.complete and bank.n >= _FEWEST and len(rows) > 1
+        estimable = bank is not None and bank.complete and bank.whole and bank.n >= _FEWEST and len(rows) > 1
         if self._recorder.codes is None and not paired and self.sampler.chosen is None and estimable:
             found = self.history.measured["estimated_false_negatives"]
             found.append((len(self.history), _estimate(bank, rows)))
