@@ -54,7 +54,7 @@ def collected(vectors: torch.Tensor, needed: list[np.ndarray], peers: Peers) -> 
     own = [ids[ids % peers.size == peers.rank] // peers.size for ids in needed]
     mine = needed[peers.rank]
     received = np.bincount(mine % peers.size, minlength=peers.size).tolist()
-    came = peers.dealt(vectors[torch.from_numpy(_joined(own))], [len(ids) for ids in own], received)
+    came = peers.dealt(vectors.index_select(0, torch.from_numpy(_joined(own))), [len(ids) for ids in own], received)
     return mine[np.argsort(mine % peers.size, kind="stable")], came
 
 

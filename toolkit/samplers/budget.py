@@ -105,7 +105,7 @@ class Choice:
     false_negative_rate: float
 
 
-def checked_restart(restart, n: int):
+def checked_restart(n: int, *, restart):
     """Return what `restart` may be, or raise."""
     if isinstance(restart, Budget):
         if restart.labels is not None and len(restart.labels) != n:

@@ -140,7 +140,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
         self.fresh = fresh
         fresh_candidates(fresh, skip=self.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
-        self.restart = checked_restart(restart, self.n)
+        self.restart = checked_restart(self.n, restart=restart)
         self.chosen: Choice | None = None  # what the budget led to; None without one, and before the first graph
         self.graph: ProximityGraph | None = None
         self._next_graph: PendingGraph | None = None
