@@ -111,6 +111,7 @@ def _link_in_threads(given: tuple, n_threads: int) -> int:
 
 
 def empty_links(n: int, n_neighbors: int, rules: Rules, with_similarities: bool) -> Links:
+    """Return links of `n` rows, to be written."""
     similarities = np.empty((n, n_neighbors * with_similarities), np.float32)
     return Links(np.empty((n, n_neighbors), np.int32), similarities, np.empty((n, rules.skip), np.int32))
 

@@ -21,8 +21,9 @@ def link_shards(
     Process r of R calls it with the rows r, r + R, ... of all `n`, in memory. The blocks are dealt to the processes,
     which all know from the seed what rows each of them needs, and hand over their own; the neighbours go to the first.
 
-    Traffic: of the rows of all blocks and their candidates, some 3 N d numbers however many candidates there are, the
-    share (R - 1) / R, and as much of 4 N (K + skip) bytes of neighbours. Memory: some 16 N bytes for the candidates.
+    Traffic: of the rows of all blocks and their candidates the share (R - 1) / R, and as much of 4 N (K + skip) bytes
+    of neighbours. From N = 16 M on, the former are 3 N rows, however many candidates there are. Memory: some 16 N bytes
+    for the candidates in each process.
     """
     first, lacking = peers.rank == 0, 0
     whole = empty_links(n if first else 0, n_neighbors, rules, with_similarities=False)

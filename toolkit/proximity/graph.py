@@ -224,10 +224,8 @@ class ProximityGraph:
         """Link to the best K of so many drawn candidates and `kept` ones; `sizes` are M, those drawn, and K."""
         check_halves(vectors.shape[1], rules.paired)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1, most=1024)
-        given, more = (
-            (vectors, _checks.norms("embeddings", vectors), *sizes[1:], seed),
-            (rules, kept, with_similarities),
-        )
+        given, more = (vectors, _checks.norms("embeddings", vectors)), (rules, kept, with_similarities)
+        given = *given, *sizes[1:], seed
         links = link(*given, n_threads, *more) if vectors.device.type == "cpu" else link_on_device(*given, *more)
         return cls(**vars(links), n_candidates=sizes[0], seed=seed, rules=rules, fresh=fresh)
 

@@ -98,7 +98,7 @@ class EmbeddingBank:
 
     def rows(self, indices: np.ndarray) -> torch.Tensor:
         """Return the embeddings of some instances, in memory."""
-        return self.vectors[torch.from_numpy(indices).to(self.vectors.device)].cpu()
+        return self.vectors.index_select(0, torch.from_numpy(indices).to(self.vectors.device)).cpu()
 
     @property
     def complete(self) -> bool:

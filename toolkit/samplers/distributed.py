@@ -37,10 +37,10 @@ class DistributedBatches(BatchSampler):
         Whether the embeddings are spread over the processes, for banks that outgrow one: each keeps those of N / R
         instances and links a share of the graph, which the first process keeps and walks on (4 N K bytes, twice during
         a rebuild). Batches are the same. For random walks with a given `restart`, blocking refresh and ``fresh=1``.
-        Each process has a state of its own, with which as many processes go on.
+        Each process saves a state of its own, and as many processes go on with them.
 
-        Between processes travel, at a build, 12 N d (R - 1) / R bytes of embeddings (6 in float16) and 4 N K
-        (R - 1) / R of neighbours; at an update, the embeddings of the batch to all.
+        A build sends 12 N d (R - 1) / R bytes of embeddings between the processes (half of that in float16) and 4 N K
+        (R - 1) / R of neighbours to the first; an update sends the embeddings of the batch to all.
     sliced : bool
         Whether to yield this process's slice of each batch; False for frameworks that slice batches themselves.
 
@@ -184,7 +184,8 @@ class DistributedBatches(BatchSampler):
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
 
-        A state of the sampler alone will do. Processes that do not plan read only the place.
+        A state of the sampler alone will do. Processes that do not plan read only the place; with `sharded`, each needs
+        the state that it has taken itself.
         """
         self._connect()
         state = self._own(state)
