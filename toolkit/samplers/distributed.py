@@ -29,7 +29,7 @@ class DistributedBatches(BatchSampler):
     ----------
     sampler : BatchSampler
         Sampler of the whole batches, whose size is a multiple of the number of processes and which leaves out a last,
-        smaller batch. Only the first process's is used, unless `everywhere`.
+        smaller batch. Only the first process's is used, unless `everywhere` or `sharded`.
     everywhere : bool
         Whether every process keeps embeddings and graph and plans for itself, where each must hold a whole state. That
         they plan the same is checked at each batch.
@@ -117,13 +117,15 @@ class DistributedBatches(BatchSampler):
 
     def _plan(self) -> None:
         batch = np.full(self.batch_size, -1)
-        bank = self._walk and self._walk.bank
+        bank = None if self._walk is None else self._walk.bank
+        if isinstance(bank, ShardedBank) and not self._plans:
+            bank.serve()
         if self._plans:
             members = next(self._planned)
             self.chosen = self.planner.chosen
             batch[: len(members)] = members
-        if isinstance(bank, ShardedBank):
-            bank.finish() if self._plans else bank.serve()
+        if isinstance(bank, ShardedBank) and self._plans:
+            bank.finish()
         sent = self.peers.sent(torch.from_numpy(batch.copy())).numpy()
         if self._plans and not np.array_equal(sent, batch):
             raise RuntimeError(
