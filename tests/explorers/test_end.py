@@ -11,11 +11,14 @@ from ipywidgets.widgets import widget as registry
 from matplotlib import pyplot as plt
 
 from toolkit.explorers import (
+    CompareExplorer,
     Dashboard,
+    EmbeddingExplorer,
     FalseNegativeExplorer,
     GraphBatchExplorer,
     HardnessExplorer,
     ProximityGraphExplorer,
+    SelectionExplorer,
     SentenceExplorer,
     TrainingMonitor,
     WalkPlayer,
@@ -33,6 +36,9 @@ HISTORY = History({name: [0.5, 0.25] for name in History().columns})
 MAKERS = {
     "graph": lambda *more: ProximityGraphExplorer(POINTS, *more, projection="pca"),
     "walk": lambda *more: WalkPlayer(POINTS, *more, projection="pca"),
+    "embedding": lambda *more: EmbeddingExplorer(POINTS, *more, projection="pca"),
+    "compare": lambda *more: CompareExplorer(POINTS, POINTS[:, :4], *more, projection="pca"),
+    "selection": lambda *more: SelectionExplorer(POINTS, *more, selection=range(9), batch_size=16),
     "hardness": lambda *more: HardnessExplorer(POINTS, *more),
     "false negatives": lambda *more: FalseNegativeExplorer(POINTS, *more),
     "sentences": lambda labels=None, items=None: SentenceExplorer(POINTS, labels, TEXTS),

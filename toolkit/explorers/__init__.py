@@ -2,6 +2,7 @@
 
 from toolkit.explorers.compare import CompareExplorer
 from toolkit.explorers.dashboard import Dashboard
+from toolkit.explorers.embedding import EmbeddingExplorer
 from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.graph_batch import GraphBatchExplorer
 from toolkit.explorers.hardness import HardnessExplorer
@@ -14,6 +15,7 @@ from toolkit.explorers.walk_player import WalkPlayer
 __all__ = [
     "CompareExplorer",
     "Dashboard",
+    "EmbeddingExplorer",
     "FalseNegativeExplorer",
     "GraphBatchExplorer",
     "HardnessExplorer",

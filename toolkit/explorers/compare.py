@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
 from toolkit.explorers.base import box
-from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.columns import Columns
+from toolkit.explorers.embedding import PlainMap
 from toolkit.explorers.map_base import packed_png
 from toolkit.explorers.map_positions import MapPositions, check_projection
-from toolkit.explorers.point_map import PointMap
 from toolkit.explorers.selecting import Selecting
 from toolkit.metrics import NeighborsKept, neighbors_kept
 from toolkit.plots.style import style
@@ -20,14 +19,6 @@ from toolkit.samplers.side_by_side import SideBySide
 
 KEPT = "neighbours kept"
 N_NEAREST, N_MOVED = 10, 12
-
-
-class PlainMap(PointMap):
-    """Shows all instances, and the one that is chosen."""
-
-    _esm = bundle(JS / "plain_map.js")
-
-    title = traitlets.Unicode().tag(sync=True)
 
 
 class CompareExplorer(Selecting):
@@ -113,8 +104,9 @@ class CompareExplorer(Selecting):
         self._share(maps, positions)
         self.color_by.value = KEPT
         self.moved_items = widgets.HTML()
-        controls = [self.instance, self.color_by, self.search, positions[0].control]
-        self._projections = traitlets.link((positions[0].control, "value"), (positions[1].control, "value"))
+        shown, self._follower = (one.control for one in positions)
+        controls = [self.instance, self.color_by, self.search, shown]
+        self._links = [traitlets.link((shown, "value"), (self._follower, "value"))]
         self._start(controls, maps, [self.moved_items])
 
     def _rows(self, controls, view) -> widgets.Widget:
@@ -160,6 +152,6 @@ class CompareExplorer(Selecting):
 
     def close(self) -> None:
         """End the widget; nothing stays in the kernel."""
-        if hasattr(self, "_projections"):
-            self._projections.unlink()
+        while getattr(self, "_links", None):  # none if its arguments were refused
+            self._links.pop().unlink()
         super().close()

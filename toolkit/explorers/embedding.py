@@ -1,0 +1,122 @@
+"""Look at embeddings: a map of all instances, a selection, colours, search."""
+
+import time
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from toolkit import plots
+from toolkit.explorers.bundle import JS, bundle
+from toolkit.explorers.columns import Columns
+from toolkit.explorers.map_base import packed_png
+from toolkit.explorers.map_positions import MapPositions, check_projection
+from toolkit.explorers.point_map import PointMap
+from toolkit.explorers.selecting import Selecting
+from toolkit.plots.style import style
+from toolkit.samplers.side_by_side import SideBySide
+
+N_SHOWN = 60
+_NEAREST = 24
+
+
+class PlainMap(PointMap):
+    """Shows all instances, and the one that is chosen."""
+
+    _esm = bundle(JS / "plain_map.js")
+
+    title = traitlets.Unicode().tag(sync=True)
+
+
+class EmbeddingExplorer(Selecting):
+    """A map of embeddings, which may be a million: look closer, select, search, colour by whatever is known.
+
+    Beside the map are the selected instances, or the nearest ones of the instance that is chosen.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d), or SideBySide
+        N >= 32.
+    labels : array, shape (N,), optional
+        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+    items : optional
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    columns : DataFrame or mapping of name to sequence, optional
+        What else is known of the instances: the map can be coloured by it and searched.
+    projection : {"umap", "pca"} or array, shape (N, 2)
+        Positions on the map. UMAP is computed in the background; PCA is shown until then.
+    seed : int
+        Random seed.
+
+    Attributes
+    ----------
+    selection : int64 array
+        Instances selected on the map; set it to any indices.
+    instance, color_by, search : widgets
+        The controls; set their ``value`` from code as well.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, fewer than 32 of them, labels, items, columns or positions that are
+        not one per row, and another projection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.explorers import EmbeddingExplorer
+    >>> points = np.random.default_rng(0).normal(size=(200, 8))
+    >>> explorer = EmbeddingExplorer(points, columns={"norm": np.linalg.norm(points, axis=1)}, projection="pca")
+    >>> explorer.selection = [3, 4]
+    >>> list(explorer.frame().columns)
+    ['norm']
+    """
+
+    def __init__(self, embeddings, labels=None, items=None, *, columns=None, projection="umap", seed: int = 0) -> None:
+        samples = SideBySide.of(embeddings, seed)
+        check_projection(projection, samples.n)
+        self.columns = Columns(columns, samples.n)
+        self._take(samples, labels, items)
+        self.canvas = PlainMap(self.thumbnails, self._codes, self._names, self._tell)
+        self._paused = True  # until all of it is there
+        self.positions = MapPositions(samples.vectors, self.canvas, projection, self._attempt)
+        self._share([self.canvas], [self.positions])
+        self.canvas.observe(lambda change: self._changed(self.canvas), "chosen")
+        self.shown = widgets.HTML()
+        self.shown.add_class("tk-scroll")
+        controls = [self.instance, self.color_by, self.search, self.positions.control, self.shown]
+        self._start(controls, [self.canvas])
+
+    def _respond(self, moved) -> None:
+        began = time.perf_counter()
+        self._show_colors()
+        index, chosen = self.instance.value, self.selection
+        if len(chosen):
+            shown, heading = chosen[:N_SHOWN], f"{len(chosen):,} selected"
+        else:
+            shown, heading = self.nearest(index), f"Most similar to #{index}"
+        self.shown.value = f"<div>{heading}</div>{self.thumbnails.grid(shown.tolist(), self._captions(shown))}"
+        words = [f"{self._samples.n:,} instances, {len(chosen):,} selected"]
+        if len(chosen) > 1:
+            mean = self._samples.vectors[chosen].double().mean(0).square().sum().item()
+            n = len(chosen)
+            words.append(f"mean similarity of a selected pair <b>{(n * mean - 1) / (n - 1):.3f}</b>")
+        self._show_numbers([[*words, f"{1000 * (time.perf_counter() - began):.0f} ms"]])
+
+    def nearest(self, index: int) -> np.ndarray:
+        """Return an instance and those most similar to it; int64."""
+        similarities = self._samples.vectors @ self._samples.vectors[index]
+        return similarities.topk(min(_NEAREST, len(similarities))).indices.numpy()
+
+    def png(self) -> bytes:
+        """Return the map with the selection, as pages without JavaScript show it."""
+        with style():
+            figure = Figure(figsize=(7, 5), dpi=100)
+            canvas = FigureCanvasAgg(figure)
+            shown = self.positions.shown
+            ax = plots.embedding_map(shown, self._labels, ax=figure.subplots(), faint=len(self.selection) > 0)
+            ax.plot(*shown[self.selection].T, "o", markersize=3, color="black")
+            canvas.draw()
+        return packed_png(canvas)
