@@ -150,8 +150,9 @@ def _results(modality: Modality) -> Path:
 
 def parse(modality: Modality, description: str, arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line, or end the program with a message."""
-    samplers = tuple(SAMPLERS | modality.more_samplers)
-    options = parser(modality.name, description, modality.models, samplers, tuple(modality.presets))
+    kinds = SAMPLERS | modality.more_samplers
+    samplers = tuple(name for name, kind in kinds.items() if kind.default)
+    options = parser(modality.name, description, modality.models, tuple(kinds), tuple(modality.presets))
     options.set_defaults(
         sets=modality.sets, models=modality.models, samplers=samplers, losses=tuple(LOSSES), out=_results(modality)
     )

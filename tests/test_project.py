@@ -41,7 +41,7 @@ NEVER_IMPORTED = {  # installed to be run
 }
 OURS = {"toolkit", "benchmarks", "tests", "toy_sampler", "docs"}  # the last one is written by a test
 IMPORTERS = ("importorskip", "find_spec")
-EXTRAS = "vision", "language", "graphs", "lightning", "torchdata"
+EXTRAS = "vision", "language", "graphs", "lightning", "torchdata", "rivals"
 HEAVY = ("numba", "faiss", "umap", "networkx", "sklearn", "torchvision", "matplotlib", "ipywidgets", "pandas")
 LARGEST = 8 * 2**20
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

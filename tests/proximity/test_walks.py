@@ -51,9 +51,13 @@ def test_compiled_kernels_equal_plain_python(graph, restart, largest):
         counts = walk_kernels.visit_counts(graph.neighbors, 3, restart, 500, states[0])
         walked = walk_kernels.walks(graph.neighbors, codes, np.arange(5) * 8, restarts, idles, states, batches)
         left, order, size = graph.neighbors.copy(), np.arange(5, n), -(-n // 5)
+        taken = np.empty(n - 3, np.int64)
         cut = partition_kernels.partition(left, codes, *members, order, size, restarts, idles, states[0], queue)
         out = 0 if groups is None else partition_kernels.deal(codes, *members, order, size, dealt)
-        return counts, walked, batches, cut, left, queue, out, dealt if groups else 0
+        if groups is None:
+            return counts, walked, batches, cut, left, queue
+        out += partition_kernels.cut(codes, *members, order, size, taken)
+        return counts, walked, batches, cut, left, queue, out, dealt, taken
 
     compiled = run()
     with interpreted():

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sampler_kinds import KINDS, ONLINE, built, new, normal, settings_of
-
-from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
+from sampler_kinds import CLASSES, KINDS, ONLINE, built, new, normal, settings_of
 
 
 class TestBadInput:
@@ -61,9 +59,8 @@ class TestBadInput:
     )
     def test_settings(self, kind, changes, exception, message):
         arguments = {"n": 100, "batch_size": 10} | settings_of(kind, 100)
-        make = {"uniform": UniformBatchSampler, "knn": KNNBatchSampler}.get(kind, RandomWalkBatchSampler)
         with pytest.raises(exception) as error:
-            make(**arguments | changes)
+            CLASSES[kind](**arguments | changes)
         assert message in str(error.value)
 
     @pytest.mark.parametrize("kind", ONLINE)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sampler_kinds import ONLINE, WALKS, built, flat, new, normal, training
+from sampler_kinds import ONCE, ONLINE, WALKS, built, flat, new, normal, training
 
 
 class SamplerMachine(RuleBasedStateMachine):
@@ -31,6 +31,8 @@ class SamplerMachine(RuleBasedStateMachine):
                 "restart": data.draw(st.floats(0, 0.99), label="restart"),
                 "drop_last": data.draw(st.booleans(), label="drop_last"),
             }
+        elif kind in ONCE:
+            self.arguments["drop_last"] = data.draw(st.booleans(), label="drop_last")
         make = data.draw(st.sampled_from([new, built]), label="make")
         self.sampler = self.make() if make is new else built(kind, self.points, self.batch_size, **self.arguments)
 
@@ -40,7 +42,7 @@ class SamplerMachine(RuleBasedStateMachine):
     @invariant()
     def length_is_that_of_the_epoch(self):
         if hasattr(self, "sampler"):
-            full = self.kind != "partition" or self.arguments["drop_last"]
+            full = self.kind not in ONCE or self.arguments["drop_last"]
             assert len(self.sampler) == (self.n // self.batch_size if full else -(-self.n // self.batch_size))
 
     def check(self, batches):
@@ -55,7 +57,7 @@ class SamplerMachine(RuleBasedStateMachine):
         assert all(len(set(batch)) == len(batch) for batch in batches)
         members = flat(batches)
         assert 0 <= min(members) <= max(members) < self.n
-        if self.kind == "partition":
+        if self.kind in ONCE:
             assert len(set(members)) == len(members) == (len(batches) * size if self.sampler.drop_last else self.n)
 
     @rule()

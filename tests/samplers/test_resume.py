@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from sampler_kinds import KINDS, ONLINE, WALKS, built, new, normal, training
+from sampler_kinds import KINDS, ONLINE, PLANNED, WALKS, built, new, normal, training
 from torch.utils.data import DataLoader, TensorDataset
 
 from toolkit import RandomWalkBatchSampler
@@ -76,7 +76,7 @@ class TestResume:
             *((kind, "batch_size", 11) for kind in KINDS),
             *((kind, "seed", 1) for kind in KINDS),
             ("uniform", "drop_last", False),
-            ("partition", "drop_last", True),
+            *((kind, "drop_last", True) for kind in ["partition", *PLANNED]),
             *((kind, "refresh_every", 7) for kind in ONLINE),
             *((kind, "warmup_epochs", 2) for kind in ONLINE),
             *((kind, "n_candidates", 11) for kind in WALKS),

@@ -10,11 +10,28 @@ _PROBES = 64
 _RECALL_ROWS = 1000
 
 
-def nearest_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+def ranked_neighbors(unit: np.ndarray, k: int, seed: int, rules: Rules = NO_RULES) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k nearest others of all rows that the rules leave, int64 (N, k), and their similarities.
+
+    They are in order. -1 stands where the rules leave fewer of the k + skip nearest ones.
+    """
+    width = min(k + rules.skip, len(unit) - 1)
+    found, similarities, _ = nearest_neighbors(unit, width, seed, rules.paired)
+    if rules.codes is not None:
+        same = rules.codes[found] == rules.codes[:, None]
+        found[same] = -1
+        places = np.argsort(same, axis=1, kind="stable")
+        found, similarities = (np.take_along_axis(array, places, 1) for array in (found, similarities))
+    return found[:, rules.skip :], similarities[:, rules.skip :]
+
+
+def nearest_neighbors(
+    unit: np.ndarray, k: int, seed: int, paired: bool = False
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the k nearest others of all rows, int64 (N, k), their similarities, and the share that are true ones."""
     if len(unit) <= EXACT_UP_TO:
-        return *exact_neighbors(unit, np.arange(len(unit)), k), 1.0
-    return approximate_neighbors(unit, k, seed)
+        return *exact_neighbors(unit, np.arange(len(unit)), k, Rules(paired)), 1.0
+    return approximate_neighbors(unit, k, seed, paired)
 
 
 def exact_neighbors(
@@ -74,7 +91,9 @@ def _allowed(
     return places
 
 
-def approximate_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+def approximate_neighbors(
+    unit: np.ndarray, k: int, seed: int, paired: bool = False
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Return about the k nearest others of all rows, their similarities, and which share of the true ones they are.
 
     A k-means makes 4 sqrt(N) cells, of which a search looks into the nearest 64. The share (recall) is taken over
@@ -88,14 +107,15 @@ def approximate_neighbors(unit: np.ndarray, k: int, seed: int) -> tuple[np.ndarr
     index.train(unit)
     index.add(unit)
     index.nprobe = _PROBES
-    similarities, found = index.search(unit, k + 1)
+    rules = Rules(paired)
+    similarities, found = index.search(rules.seen_from(torch.from_numpy(unit)).numpy(), k + 1)
     found, similarities = _others(np.arange(n), found, similarities)
     # Where those cells hold too few, the rest is -1.
     short = np.flatnonzero((found < 0).any(1))
     if len(short):
-        found[short], similarities[short] = exact_neighbors(unit, short, k)
+        found[short], similarities[short] = exact_neighbors(unit, short, k, rules)
     sample = np.random.default_rng(seed).permutation(n)[:_RECALL_ROWS]
-    true, _ = exact_neighbors(unit, sample, k)
+    true, _ = exact_neighbors(unit, sample, k, rules)
     shares = [np.isin(ours, exact).mean() for ours, exact in zip(found[sample], true, strict=True)]
     return found, similarities, float(np.mean(shares))
 

@@ -19,7 +19,8 @@ def partition(neighbors, groups, mates, begins, order, batch_size, restarts, max
     """Cut the nodes of `order` into batches by walks that exclude each other; return (steps, reseeds, left out).
 
     All walks go on in turn, each until it finds one more member: none of them has to live on what the others left.
-    `queue` receives the batches one after the other, and -1 where no node could be placed. `order` gives the seeds.
+    `queue` receives the batches one after the other, and -1 where no node could be placed; if it has more places than
+    there are nodes, the batches share what is missing. `order` gives the seeds.
     A neighbour found to be taken by another batch is swapped behind the rest of its row, so that later moves never
     draw it again: `neighbors` is changed in place, each of its entries at most once, and the time is linear in its
     size.
@@ -34,9 +35,9 @@ def partition(neighbors, groups, mates, begins, order, batch_size, restarts, max
     steps, reseeds, left_out, cursor = 0, 0, 0, 0
     for size in range(batch_size):
         for b in range(n_batches):
-            place = b * batch_size + size
-            if place >= len(queue):
+            if size >= _room(b, batch_size, len(order), len(queue)):
                 continue
+            place = b * batch_size + size
             idle = max_idles[b] if node[b] < 0 else 0
             while True:
                 if idle == max_idles[b]:
@@ -95,6 +96,48 @@ def deal(groups, mates, begins, order, batch_size, queue):
 
 
 @kernel
+def cut(groups, mates, begins, order, batch_size, queue):
+    """Cut the nodes of `order` into batches, each taking the next ones; return how many are left out.
+
+    A node whose group is in a batch already waits for the next batch. If `queue` has more places than there are nodes,
+    the batches share what is missing.
+    """
+    owner = np.full(len(groups), _OUTSIDE, np.int32)
+    owner[order] = _FREE
+    queue[:] = -1
+    left_out, cursor = 0, 0
+    for b in range(-(-len(queue) // batch_size)):
+        at = cursor
+        for size in range(_room(b, batch_size, len(order), len(queue))):
+            while at < len(order) and (
+                owner[order[at]] != _FREE or _in_batch(groups, mates, begins, order[at], b, batch_size, owner, queue)
+            ):
+                at += 1
+            if at < len(order):
+                owner[order[at]] = b
+                queue[b * batch_size + size] = order[at]
+                continue
+            # Nothing that is left may join: the first that another batch takes in exchange frees a member for this one.
+            found = np.int64(-1)
+            for i in range(cursor, len(order)):
+                if owner[order[i]] == _FREE:
+                    found = _swap(groups, mates, begins, order[i], batch_size, b, size, owner, queue)
+                if found >= 0:
+                    break
+            left_out += found < 0
+        while cursor < len(order) and owner[order[cursor]] != _FREE:
+            cursor += 1
+    return left_out
+
+
+@kernel
+def _room(b, batch_size, n_nodes, n_places):
+    """Return how many members batch b is to have, where there may be fewer nodes than places."""
+    n_batches, missing = -(-n_places // batch_size), n_places - n_nodes
+    return min(batch_size, n_places - b * batch_size) - missing // n_batches - (b < missing % n_batches)
+
+
+@kernel
 def _in_batch(groups, mates, begins, node, b, batch_size, owner, queue):
     """Return whether batch b has a node of the group of `node`; look through whichever is smaller."""
     if groups is None:
@@ -123,7 +166,12 @@ def _fresh(groups, mates, begins, order, cursor, batch_size, b, size, owner, que
     for i in range(cursor, len(order)):
         if owner[order[i]] == _FREE and not _in_batch(groups, mates, begins, order[i], b, batch_size, owner, queue):
             return np.int64(order[i])
-    spare = order[cursor]
+    return _swap(groups, mates, begins, order[cursor], batch_size, b, size, owner, queue)
+
+
+@kernel
+def _swap(groups, mates, begins, spare, batch_size, b, size, owner, queue):
+    """Let another batch take the free node `spare` and give a member of a new group to batch b; return that, or -1."""
     for first in range(0, len(queue), batch_size):
         other = first // batch_size
         if other == b or _in_batch(groups, mates, begins, spare, other, batch_size, owner, queue):

@@ -62,14 +62,15 @@ def cut_into_batches(
     restarts: np.ndarray,
     state: np.uint64,
     groups: Groups | None = None,
+    n_places: int = 0,
 ) -> tuple[np.ndarray, int, int, int]:
-    """Cut the instances of `order` into batches by walks.
+    """Cut the instances of `order` into batches by walks, with at least `n_places` in all.
 
-    Return them one after the other, with -1 for what could not be placed; steps, reseeds, and how many were left out.
+    Return them one after the other, with -1 where none is placed; steps, reseeds, and how many were left out.
     """
     from toolkit.engine.partition_kernels import partition
 
-    queue = np.empty(len(order), np.int64)
+    queue = np.empty(max(n_places, len(order)), np.int64)
     idles = _idle_steps(neighbors, restarts)
     return queue, *partition(neighbors.copy(), *_members(groups), order, batch_size, restarts, idles, state, queue)
 
@@ -80,6 +81,15 @@ def deal_into_batches(order: np.ndarray, batch_size: int, n_batches: int, groups
 
     queue = np.empty(min(len(order), n_batches * batch_size), np.int64)
     deal(*_members(groups), order, batch_size, queue)
+    return queue
+
+
+def cut_in_order(order: np.ndarray, batch_size: int, n_places: int, groups: Groups) -> np.ndarray:
+    """Cut the instances of `order` into batches of the next ones, `n_places` in all; -1 stands where none is."""
+    from toolkit.engine.partition_kernels import cut
+
+    queue = np.empty(n_places, np.int64)
+    cut(*_members(groups), order, batch_size, queue)
     return queue
 
 

@@ -1,36 +1,35 @@
-"""The next graph while a thread builds it."""
+"""The next graph or plan while a thread computes it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import torch
 
-from toolkit.proximity.graph import ProximityGraph
 
-
-class PendingGraph:
-    """The graph of a copy of the embeddings (N, d), built in a thread once it is started, or else when it is needed.
+class Pending:
+    """What follows from a copy of the embeddings (N, d), in a thread once it is started, or else when it is needed.
 
     Copies, pickled ones too, are made at any moment and are not started.
     """
 
-    def __init__(self, build: Callable[[torch.Tensor, int], ProximityGraph], vectors: torch.Tensor, seed: int) -> None:
+    def __init__(self, build: Callable[[torch.Tensor, int], Any], vectors: torch.Tensor, seed: int) -> None:
         self.vectors, self.seed = vectors, seed
         self._build = build
-        self._future: Future[ProximityGraph] | None = None
+        self._future: Future[Any] | None = None
 
     def start(self) -> None:
-        """Build it in a thread, which ends with the build, so that forks find none."""
+        """Compute it in a thread, which ends with the work, so that forks find none."""
         pool = ThreadPoolExecutor(1)
         self._future = pool.submit(self._build, self.vectors, self.seed)
         pool.shutdown(wait=False)
 
-    def result(self) -> ProximityGraph:
-        """Return the graph, when it is built."""
+    def result(self) -> Any:
+        """Return the result, when it is there."""
         return self._build(self.vectors, self.seed) if self._future is None else self._future.result()
 
     def state_dict(self) -> dict:
-        """Return what it is built from, shared."""
+        """Return what it follows from, shared."""
         return {"vectors": self.vectors, "seed": self.seed}
 
     def __getstate__(self) -> dict:

@@ -22,7 +22,7 @@ from toolkit.samplers.graph_state import graph_from_state, graph_state
 from toolkit.samplers.measuring import measurer
 from toolkit.samplers.memory import is_shortage, shortage
 from toolkit.samplers.online import OnlineBatchSampler
-from toolkit.samplers.pending import PendingGraph
+from toolkit.samplers.pending import Pending
 from toolkit.samplers.sharded import ShardedBank
 
 _LACKING = 0.1  # share of instances
@@ -143,7 +143,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.restart = checked_restart(self.n, restart=restart)
         self.chosen: Choice | None = None  # what the budget led to; None without one, and before the first graph
         self.graph: ProximityGraph | None = None
-        self._next_graph: PendingGraph | None = None
+        self._next_graph: Pending | None = None
         self.stats = WalkStats()
         self._warned = False
         self._warned_of_budget = False
@@ -180,9 +180,9 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         if self.budget is not None:
             self.chosen = self._choose(self.budget, seed)
 
-    def _pending(self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int) -> PendingGraph:
+    def _pending(self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int) -> Pending:
         """Return the graph that follows `graph`, not yet built; on one thread, so that training keeps the others."""
-        return PendingGraph(partial(self._built, graph, n_threads=1), vectors, seed)
+        return Pending(partial(self._built, graph, n_threads=1), vectors, seed)
 
     def _built(
         self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int, n_threads: int | None = None
@@ -283,9 +283,10 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     def _plan_partition(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
         first = self._position
         order = self._rng(3, first).permutation(planned[planned >= 0] if len(planned) else self.n)
-        restarts = np.array([restart_at(batch) for batch in range(first, first + -(-len(order) // self.batch_size))])
+        n_places = max(len(planned), len(order))
+        restarts = np.array([restart_at(batch) for batch in range(first, first + -(-n_places // self.batch_size))])
         state = random_states(1, self.seed, self.epoch, 4, first)[0]
-        queue, *counts = cut_into_batches(neighbors, order, self.batch_size, restarts, state, self.groups)
+        queue, *counts = cut_into_batches(neighbors, order, self.batch_size, restarts, state, self.groups, n_places)
         return queue, WalkStats(len(restarts), *counts)
 
     @property

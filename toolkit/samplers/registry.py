@@ -3,15 +3,20 @@
 import inspect
 from dataclasses import dataclass, field
 
+from toolkit.samplers.bandwidth import BandwidthBatchSampler
 from toolkit.samplers.base import BatchSampler
+from toolkit.samplers.chain import ChainBatchSampler
+from toolkit.samplers.cluster import ClusterBatchSampler
+from toolkit.samplers.graph_partition import GraphPartitionBatchSampler
 from toolkit.samplers.knn import KNNBatchSampler
+from toolkit.samplers.neighborhood import NeighborhoodBatchSampler
 from toolkit.samplers.random_walk import RandomWalkBatchSampler
 from toolkit.samplers.uniform import UniformBatchSampler
 
 
 @dataclass(frozen=True)
 class SamplerKind:
-    """A sampler as it is offered everywhere.
+    """A sampler as it is available everywhere.
 
     Attributes
     ----------
@@ -24,6 +29,8 @@ class SamplerKind:
     cls : type of BatchSampler
     settings : dict
         Arguments that replace the class's own defaults.
+    default : bool
+        Whether comparisons, explorers and frontiers have it if no samplers are named.
     """
 
     name: str
@@ -31,6 +38,7 @@ class SamplerKind:
     color: str
     cls: type[BatchSampler]
     settings: dict = field(default_factory=dict)
+    default: bool = True
 
     def takes(self, setting: str) -> bool:
         """Return whether the class's constructor has an argument of this name."""
@@ -48,8 +56,10 @@ class SamplerKind:
 SAMPLERS: dict[str, SamplerKind] = {}
 
 
-def register(name: str, label: str, color: str, cls: type[BatchSampler], **settings) -> None:
-    """Offer a sampler under `name`, with default settings other than the class's own if given.
+def register(name: str, label: str, color: str, cls: type[BatchSampler], *, default: bool = True, **settings) -> None:
+    """Make a sampler available as `name`, with default settings other than the class's own if given.
+
+    With ``default=False``, comparisons, explorers and frontiers have it only if it is named.
 
     Raises
     ------
@@ -60,7 +70,7 @@ def register(name: str, label: str, color: str, cls: type[BatchSampler], **setti
         raise TypeError(f"cls must be a subclass of toolkit.samplers.BatchSampler, got {cls!r}")
     if name in SAMPLERS or label in labels():
         raise ValueError(f"name and label must be new, got {name!r}, {label!r}: registered are {list(SAMPLERS)}")
-    SAMPLERS[name] = SamplerKind(name, label, color, cls, settings)
+    SAMPLERS[name] = SamplerKind(name, label, color, cls, settings, default)
 
 
 def labels() -> dict[str, SamplerKind]:
@@ -68,6 +78,16 @@ def labels() -> dict[str, SamplerKind]:
     return {kind.label: kind for kind in SAMPLERS.values()}
 
 
+def defaults() -> dict[str, SamplerKind]:
+    """Return the samplers by name that comparisons, explorers and frontiers have if none are named."""
+    return {name: kind for name, kind in SAMPLERS.items() if kind.default}
+
+
 register("uniform", "Uniform", "#7F7F7F", UniformBatchSampler)
 register("random_walk", "Random walk", "#0072B2", RandomWalkBatchSampler)
 register("knn", "kNN", "#CC79A7", KNNBatchSampler)
+register("cluster", "Clusters", "#009E73", ClusterBatchSampler, default=False)
+register("graph_partition", "Graph parts", "#8C6D31", GraphPartitionBatchSampler, default=False)
+register("bandwidth", "Bandwidth", "#E69F00", BandwidthBatchSampler, default=False)
+register("chain", "Chain", "#56B4E9", ChainBatchSampler, default=False)
+register("neighborhood", "Neighbourhoods", "#6A3D9A", NeighborhoodBatchSampler, default=False)

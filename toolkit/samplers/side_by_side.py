@@ -1,4 +1,4 @@
-"""Batches of all samplers side by side: same embeddings, same starts, only the settings differ."""
+"""Batches of several samplers side by side: same embeddings, same starts, only the settings differ."""
 
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -9,13 +9,13 @@ from toolkit import _checks
 from toolkit.proximity.false_negatives import ByClusters
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import WalkStats, walk_batches
-from toolkit.samplers.registry import SAMPLERS
+from toolkit.samplers.registry import defaults
 
 WALK = "random_walk"  # has its settings varied; the other samplers are drawn with their defaults
 
 
 class SideBySide:
-    """Batches of every registered sampler from some embeddings, for comparing samplers and the walk's settings.
+    """Batches of each default sampler from some embeddings, for comparing samplers and the walk's settings.
 
     Whatever the settings, walks begin at the same instances with the same random numbers. The last batches of the other
     samplers are kept, and the graphs of the last two numbers of candidates, so that another restart probability or
@@ -73,7 +73,7 @@ class SideBySide:
         return self._references(_checks.integer("batch_size", batch_size, 2, self.n))
 
     def _references(self, batch_size: int) -> dict[str, list[list[int]]]:
-        return {kind.label: self._batches(kind, batch_size) for name, kind in SAMPLERS.items() if name != WALK}
+        return {kind.label: self._batches(kind, batch_size) for name, kind in defaults().items() if name != WALK}
 
     def _batches(self, kind, batch_size: int) -> list[list[int]]:
         # No more batches are planned than are wanted.

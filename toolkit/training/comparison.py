@@ -171,7 +171,8 @@ def compare(
     task : Task or sequence of Task
         Data, model and test. Several tasks are run seed by seed, with the results of all in one table.
     samplers : iterable of str, optional
-        Names in ``task.samplers``, by default all, or ``"untrained"`` for the model as it is before training.
+        Names in ``task.samplers``, by default those that are not ``default=False`` there, or ``"untrained"`` for the
+        model as it is before training.
     losses : sequence of str
         Names that ``task.make_model`` knows.
     seeds : iterable of int
@@ -252,10 +253,11 @@ def _frame(rows: list[dict]):
 def _keys(task: Task, samplers, losses, seed) -> list[dict]:
     """Return what identifies each run of a seed, in the order in which they are made."""
     keys = {}
-    for loss, sampler in product(losses, task.samplers if samplers is None else samplers):
+    names = [name for name, kind in task.samplers.items() if kind.default] if samplers is None else samplers
+    for loss, sampler in product(losses, names):
         _checks.choice("samplers", sampler, (*task.samplers, UNTRAINED))
         trained = sampler != UNTRAINED
-        names = (task.name, task.model, loss if trained else "", task.settings, sampler)
-        key = (*map(str, names), _checks.integer("seeds", seed, 0), task.steps if trained else 0)
+        parts = (task.name, task.model, loss if trained else "", task.settings, sampler)
+        key = (*map(str, parts), _checks.integer("seeds", seed, 0), task.steps if trained else 0)
         keys[key] = dict(zip(KEY, key, strict=True))
     return list(keys.values())

@@ -1,0 +1,77 @@
+"""Mutual edges and parts of equal size against plain Python; what METIS makes of clusters; pymetis missing."""
+
+import sys
+
+import numpy as np
+import pytest
+from sampler_kinds import APART, CLUSTERED, normal, of_clusters
+
+from toolkit.samplers import GraphPartitionBatchSampler
+from toolkit.samplers.graph_partition import evened, mutual_edges
+
+
+def test_mutual_edges():
+    rng = np.random.default_rng(0)
+    neighbors = np.array([rng.permutation(np.delete(np.arange(30), i))[:8] for i in range(30)])
+    neighbors[[3, 7], 2:] = -1
+    starts, others = mutual_edges(neighbors)
+    for i in range(30):
+        mutual = [j for j in range(30) if j in neighbors[i] and i in neighbors[j]]
+        assert others[starts[i] : starts[i + 1]].tolist() == mutual
+
+
+def slow_evened(parts, n_parts: int, size: int) -> list[list[int]]:
+    """The largest parts first; those they have too many fill the smaller ones."""
+    members = sorted(([i for i in range(len(parts)) if parts[i] == p] for p in range(n_parts)), key=lambda m: -len(m))
+    spare = [i for each in members for i in each[size:]]
+    members = [each[:size] for each in members]
+    for each in members:
+        while len(each) < size and spare:
+            each.append(spare.pop(0))
+    return members
+
+
+@pytest.mark.parametrize(("n", "size"), [(40, 8), (43, 8), (9, 4), (30, 1)])
+def test_parts_of_equal_size(n, size):
+    n_parts = -(-n // size)
+    parts = np.random.default_rng(n).integers(n_parts, size=n)
+    expected = slow_evened(parts.tolist(), n_parts, size)
+    assert evened(parts, n_parts, size).tolist() == [i for each in expected for i in each]
+    if n % size == 0:
+        assert all(len(each) == size for each in expected)
+
+
+@pytest.mark.parametrize(("size", "largest"), [(16, 2), (8, 2), (4, 4), (None, 2)])
+def test_a_batch_holds_whole_clusters(size, largest):
+    sampler = GraphPartitionBatchSampler.from_embeddings(CLUSTERED, 16, n_neighbors=7, cluster_size=size)
+    assert all(len(members) <= largest for members in of_clusters(sampler))
+
+
+def test_the_nearest_ranks_can_be_left_out():
+    # Twins are nearest of all: with skip=1 they have no edge.
+    points = np.repeat(CLUSTERED[np.argsort(APART)][:80], 2, axis=0) + 0.001 * normal(160, 20, 1)
+    shared = []
+    for skip in (0, 1):
+        sampler = GraphPartitionBatchSampler.from_embeddings(points, 4, n_neighbors=3, skip=skip)
+        shared.append(sum(len(batch) - len({index // 2 for index in batch}) for batch in sampler))
+    assert shared[0] > 70
+    assert shared[1] < 0.7 * shared[0]
+
+
+def test_without_pymetis_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pymetis", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'batchsampler-toolkit\[rivals\]', or take Cluster"):
+        GraphPartitionBatchSampler(100, 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_neighbors": 100}, "n_neighbors must be between 1 and 99, got 100"),
+        ({"skip": 80}, "skip must be between 0 and 79, got 80"),
+        ({"cluster_size": 101}, "cluster_size must be between 1 and 100, got 101"),
+    ],
+)
+def test_wrong_settings(changes, message):
+    with pytest.raises(ValueError, match=message):
+        GraphPartitionBatchSampler(100, 10, **{"n_neighbors": 20} | changes)

@@ -1,0 +1,166 @@
+"""Batches read off a similarity matrix of small bandwidth, as GCBS makes them."""
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+from toolkit.engine import threads
+from toolkit.engine.rules import Rules
+from toolkit.samplers.planned import PlannedBatchSampler
+
+_ROWS, _COLUMNS = 512, 4096  # of the similarities that are looked at at once
+_SAMPLE = 1024, 4096  # rows and columns whose similarities the quantile is taken of, at most
+
+
+class BandwidthBatchSampler(PlannedBatchSampler):
+    """Batches of neighbours in an order in which similar instances are near each other (GCBS: arXiv 2210.12874).
+
+    Of all similarities only the largest are kept, from a quantile on; the reverse Cuthill-McKee algorithm sorts the
+    instances so that those kept lie near the diagonal, and batches are read off along it. Every similarity is computed,
+    in O(N^2) time, but memory grows only with N K.
+
+    Parameters
+    ----------
+    n : int or data set
+        Number of instances (N), or the data set itself.
+    batch_size : int
+        Instances per batch (B), at most N.
+    n_neighbors : int, optional
+        Mean number of similarities kept per instance (K): the quantile is 1 - K / (N - 1). At most N - 1; by default
+        100.
+    refresh_every : int
+        Batches after which those that are left of an epoch are planned again.
+    refresh : {"blocking", "background"}
+        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
+        when the next epoch begins. The first plan blocks.
+    warmup_epochs : int
+        Epochs of uniform batches at the start; they go on until every embedding is known.
+    drop_last : bool
+        Leave out random instances instead of making a last, smaller batch.
+    groups : array, shape (N,), optional
+        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        at most N / B instances.
+    skip : int
+        Number of largest similarities of each instance that are not kept, those of the likeliest false negatives.
+    bank_dtype : {"float32", "float16"}
+        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+    seed : int
+        Random seed. Batches follow from (seed, epoch) and the embeddings.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For `batch_size` > N, `n_neighbors` or `skip` > N - 1, an unknown `refresh`, and groups larger than N / B.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.samplers import BandwidthBatchSampler
+    >>> line = np.stack([np.ones(100), np.linspace(0, 1, 100)], axis=1)
+    >>> sampler = BandwidthBatchSampler.from_embeddings(line, batch_size=10, n_neighbors=10)
+    >>> [int(np.ptp(batch)) < 15 for batch in sampler]
+    [True, True, True, True, True, True, True, True, True, True]
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        *,
+        n_neighbors: int | None = None,
+        refresh_every: int = 100,
+        refresh: str = "blocking",
+        warmup_epochs: int = 1,
+        drop_last: bool = False,
+        groups=None,
+        skip: int = 0,
+        bank_dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            n, batch_size, drop_last, refresh_every, refresh, warmup_epochs, seed, groups, skip, bank_dtype
+        )
+        others = max(self.n - 1, 1)
+        self.n_neighbors = _checks.integer(
+            "n_neighbors", min(100, others) if n_neighbors is None else n_neighbors, 1, others, "at most N - 1"
+        )
+        _checks.integer("skip", self.skip, 0, others, "no more than there are others")
+
+    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+        from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+        limit = similarity_quantile(unit, 1 - self.n_neighbors / max(len(unit) - 1, 1), rules, rng)
+        return reverse_cuthill_mckee(kept_similarities(unit, limit, rules), symmetric_mode=True).astype(np.int64)
+
+
+def similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: np.random.Generator) -> float:
+    """Return a quantile of the similarities of two instances, of some random ones where there are many."""
+    n_rows, n_columns = _SAMPLE
+    first = np.arange(len(unit)) if len(unit) <= n_rows else rng.permutation(len(unit))[:n_rows]
+    second = np.arange(len(unit)) if len(unit) <= n_columns else rng.permutation(len(unit))[:n_columns]
+    scores = []
+
+    def work() -> None:  # on one thread: how the sum is split over several changes its last digit
+        scores.append(rules.seen_from(torch.from_numpy(unit[first])) @ torch.from_numpy(unit[second]).T)
+
+    threads.run(work, 1)
+    others = scores[0].numpy()[first[:, None] != second]
+    rank = min(int(max(quantile, 0) * len(others)), len(others) - 1)
+    return float(np.partition(others, rank)[rank]) if len(others) else np.inf
+
+
+def kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
+    """Return a sparse matrix (N, N) with a one for each similarity of at least `limit` that the rules leave."""
+    from scipy.sparse import csr_array
+
+    first, second, values = _kept_pairs(unit, limit, rules)
+    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
+    if rules.skip:
+        allowed = _not_nearest(rows, np.concatenate([values, values]), rules.skip)
+        both = np.tile(allowed[: len(first)] & allowed[len(first) :], 2)
+        rows, columns = rows[both], columns[both]
+    return csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(unit), len(unit)))
+
+
+def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both instances of each pair with at least some similarity, and the similarities."""
+    starts = range(0, len(unit), _ROWS)
+    shared, found = iter(starts), {}
+    points = torch.from_numpy(unit)
+    seen = rules.seen_from(points)
+
+    def work() -> None:
+        for start in shared:
+            parts = [
+                _pairs_of_tile(seen, points, start, column, limit, rules)
+                for column in range(start - start % _COLUMNS, len(unit), _COLUMNS)
+            ]
+            found[start] = [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    threads.run(work, threads.n_cores())
+    first, second, values = (np.concatenate(part) for part in zip(*(found[start] for start in starts), strict=True))
+    return first, second, values
+
+
+def _pairs_of_tile(
+    seen: torch.Tensor, points: torch.Tensor, start: int, column: int, limit: float, rules: Rules
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of a tile above the diagonal."""
+    scores = torch.mm(seen[start : start + _ROWS], points[column : column + _COLUMNS].T).numpy()
+    first, second = np.divmod(np.flatnonzero(scores >= limit), scores.shape[1])
+    values = scores[first, second]
+    first, second = (first + start).astype(np.int32), (second + column).astype(np.int32)
+    kept = first < second
+    if rules.codes is not None:
+        kept &= rules.codes[first] != rules.codes[second]
+    return first[kept], second[kept], values[kept]
+
+
+def _not_nearest(rows: np.ndarray, values: np.ndarray, skip: int) -> np.ndarray:
+    """Return which entries of a sparse matrix are not among the `skip` largest of their row."""
+    order = np.lexsort((-values, rows))
+    starts = np.append(0, np.cumsum(np.bincount(rows)))
+    allowed = np.empty(len(rows), bool)
+    allowed[order] = np.arange(len(rows)) - starts[rows[order]] >= skip
+    return allowed

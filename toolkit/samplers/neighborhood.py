@@ -1,0 +1,116 @@
+"""Batches of neighbourhoods, as Sample4Geo makes them."""
+
+import numpy as np
+
+from toolkit import _checks
+from toolkit.engine.rules import Rules
+from toolkit.samplers.planned import PlannedBatchSampler
+
+
+class NeighborhoodBatchSampler(PlannedBatchSampler):
+    """Batches of random instances with near ones of each, every instance once an epoch (Sample4Geo: arXiv 2303.11851).
+
+    A seed is drawn from those that no batch has yet. The nearest `n_neighbors` / 2 others join it, and as many random
+    ones of the other `n_candidates` nearest, as far as they are free; then the next seed, until the batch is full. Up
+    to 50,000 instances the search for neighbours is exact, above it is approximate, by inverted lists.
+
+    Parameters
+    ----------
+    n : int or data set
+        Number of instances (N), or the data set itself.
+    batch_size : int
+        Instances per batch (B), at most N.
+    n_candidates : int, optional
+        Nearest others that are looked at, at most N - 1; by default as many as the batch has members. The paper has 128
+        for a batch of 128.
+    n_neighbors : int, optional
+        Number of them that join a seed: half are the nearest, half random; by default half of the candidates.
+    refresh_every : int
+        Batches after which those that are left of an epoch are planned again.
+    refresh : {"blocking", "background"}
+        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
+        when the next epoch begins. The first plan blocks.
+    warmup_epochs : int
+        Epochs of uniform batches at the start; they go on until every embedding is known.
+    drop_last : bool
+        Leave out random instances instead of making a last, smaller batch.
+    groups : array, shape (N,), optional
+        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        at most N / B instances.
+    skip : int
+        Number of nearest neighbours to leave out, the likeliest false negatives.
+    bank_dtype : {"float32", "float16"}
+        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+    seed : int
+        Random seed. Batches follow from (seed, epoch) and the embeddings.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For `batch_size` > N, more neighbours than candidates, candidates and `skip` above N - 1, an unknown
+        `refresh`, and groups larger than N / B.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.samplers import NeighborhoodBatchSampler
+    >>> points = np.repeat(np.eye(5), 20, axis=0) + 0.01 * np.random.default_rng(0).normal(size=(100, 5))
+    >>> sampler = NeighborhoodBatchSampler.from_embeddings(points, batch_size=10)
+    >>> batch = next(iter(sampler))
+    >>> len(set(batch)), len({index // 20 for index in batch}) <= 3
+    (10, True)
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        *,
+        n_candidates: int | None = None,
+        n_neighbors: int | None = None,
+        refresh_every: int = 100,
+        refresh: str = "blocking",
+        warmup_epochs: int = 1,
+        drop_last: bool = False,
+        groups=None,
+        skip: int = 0,
+        bank_dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            n, batch_size, drop_last, refresh_every, refresh, warmup_epochs, seed, groups, skip, bank_dtype
+        )
+        others = max(self.n - 1, 1)
+        wanted = self.batch_size if n_candidates is None else n_candidates
+        self.n_candidates = min(_checks.integer("n_candidates", wanted, 1), others)
+        wanted = -(-self.n_candidates // 2) if n_neighbors is None else n_neighbors
+        self.n_neighbors = _checks.integer("n_neighbors", wanted, 1, self.n_candidates, "no more than candidates")
+        _checks.integer("skip", self.skip, 0, others - self.n_candidates, "no more than there are others beyond those")
+
+    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+        from toolkit.engine.nearest import ranked_neighbors
+
+        if len(unit) < 2:
+            return np.arange(len(unit))
+        neighbors, _ = ranked_neighbors(unit, self.n_candidates, int(rng.integers(2**31)), rules)
+        return neighborhoods(neighbors, self.n_neighbors, self.batch_size, rng)
+
+
+def neighborhoods(neighbors: np.ndarray, n_join: int, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return all instances: each seed followed by the free ones of `n_join` of its neighbours (N, M), as room allows.
+
+    The first instance that is free is the next seed. -1 among the neighbours stands for none.
+    """
+    n_nearest = -(-n_join // 2)
+    order, size, free = np.empty(len(neighbors), np.int64), 0, np.ones(len(neighbors), bool)
+    for seed in range(len(neighbors)):
+        if not free[seed]:
+            continue
+        near, far = np.split(neighbors[seed], [n_nearest])
+        joining = np.append(near, rng.permutation(far)[: n_join - n_nearest])
+        joining = joining[(joining >= 0) & free[joining]][: batch_size - size % batch_size - 1]
+        order[size], order[size + 1 : size + 1 + len(joining)] = seed, joining
+        free[seed] = free[joining] = False
+        size += 1 + len(joining)
+    return order

@@ -1,0 +1,152 @@
+"""Samplers whose batches are read off an order in which similar instances are next to each other."""
+
+from abc import abstractmethod
+from functools import partial
+
+import numpy as np
+import torch
+
+from toolkit import _checks
+from toolkit.engine import threads
+from toolkit.engine.rules import Groups, Rules
+from toolkit.engine.walking import cut_in_order
+from toolkit.samplers.bank import EmbeddingBank
+from toolkit.samplers.online import DTYPES, OnlineBatchSampler
+from toolkit.samplers.pending import Pending
+
+
+class PlannedBatchSampler(OnlineBatchSampler):
+    """Batches of consecutive instances of an order that follows from the embeddings; each instance once an epoch.
+
+    The order is computed when an epoch begins, and again for the instances that are left when it is `refresh_every`
+    batches old and embeddings have changed since. With ``refresh="background"`` a thread computes it from a copy of the
+    embeddings while batches of the old one go on, and it takes over `refresh_every` batches later or when the next
+    epoch begins. A subclass writes `_arrange`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown `refresh`, and as `OnlineBatchSampler`.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        drop_last: bool,
+        refresh_every: int,
+        refresh: str,
+        warmup_epochs: int,
+        seed: int,
+        groups=None,
+        skip: int = 0,
+        bank_dtype: str = "float32",
+    ) -> None:
+        self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
+        super().__init__(n, batch_size, drop_last, refresh_every, warmup_epochs, seed, groups, skip, None, bank_dtype)
+        self._asked = False  # this batch asks for a new order
+        self._next_rows = np.empty(0, np.int64)  # the instances of the order to come
+        self._next_order: Pending | None = None
+
+    @abstractmethod
+    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+        """Return an order of some instances in random order, of which `unit` are the float32 unit rows (n, d).
+
+        It may be called from another thread: everything it depends on is passed or a setting.
+        """
+
+    def _block_size(self) -> int:
+        """Return how many consecutive instances stay together; batches are filled with random blocks."""
+        return self.batch_size
+
+    def _build(self) -> None:
+        self._asked = self.refresh == "background" and self._changed
+
+    @property
+    def _outdated(self) -> bool:
+        return self._changed or self._next_order is not None
+
+    def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
+        ready, self._next_order = self._next_order, None
+        left = planned[planned >= 0]
+        if ready is not None and self._awaits(left):
+            queue = self._read_off(ready.result(), len(planned))
+        elif self.refresh == "background" and len(planned):
+            queue = planned
+        else:
+            rng = self._rng(3, self._position)
+            rows = self._chosen_rows(left, rng)
+            order = self._ordered(rows, self.bank.paired, self.bank.vectors[rows], int(rng.integers(2**63)))
+            queue = self._read_off(order, len(planned))
+            self._asked, self._changed, self._built_at = False, False, self._batch_number
+        if self._asked:
+            self._asked = False
+            self._ask(queue)
+        return queue
+
+    def _awaits(self, left: np.ndarray) -> bool:
+        """Return whether the order to come is of the instances that are left, of an epoch if there are none."""
+        if len(left) == 0:
+            return len(self._next_rows) == min(self.n, len(self) * self.batch_size)
+        return np.array_equal(np.sort(self._next_rows), np.sort(left))
+
+    def _chosen_rows(self, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the instances to plan in random order: those left, or of an epoch's beginning all that fit."""
+        return rng.permutation(left if len(left) else self.n)[: (len(self) - self._position) * self.batch_size]
+
+    def _ask(self, queue: np.ndarray) -> None:
+        """Have a thread compute the order of what will be left of `queue`, or else of the next epoch."""
+        rng = self._rng(5, self._position)
+        left = queue[self.refresh_every * self.batch_size :]
+        rows = rng.permutation(left[left >= 0] if len(left) else self.n)
+        self._next_rows = rows if len(left) else rows[: len(self) * self.batch_size]
+        vectors, seed = self.bank.vectors[self._next_rows], int(rng.integers(2**63))
+        self._next_order = self._pending(self._next_rows, self.bank.paired, vectors, seed)
+        self._next_order.start()
+
+    def _pending(self, rows: np.ndarray, paired: bool, vectors: torch.Tensor, seed: int) -> Pending:
+        """Return the order of some instances, not yet computed; on one thread, so that training keeps the others."""
+        return Pending(partial(_alone, self._ordered, rows, paired), vectors, seed)
+
+    def _ordered(self, rows: np.ndarray, paired: bool, vectors: torch.Tensor, seed: int) -> np.ndarray:
+        """Return the instances `rows` in an order that follows from their vectors."""
+        groups = None if self.groups is None else Groups(self.groups.codes[rows])
+        unit = np.ascontiguousarray(vectors.cpu().float().numpy())
+        return rows[self._arrange(unit, Rules(paired, groups, self.skip), np.random.default_rng(seed))]
+
+    def _read_off(self, order: np.ndarray, n_places: int) -> np.ndarray:
+        """Return the batches of an order one after the other, in random order; -1 where no instance could be placed."""
+        rng = self._rng(4, self._position)
+        queue = shuffled_blocks(order, self._block_size(), rng)
+        if self.groups is not None:
+            queue = cut_in_order(queue, self.batch_size, n_places or len(queue), self.groups)
+        return shuffled_blocks(queue, self.batch_size, rng)
+
+    def _state(self) -> dict:
+        coming = self._next_order and {"rows": torch.from_numpy(self._next_rows)} | self._next_order.state_dict()
+        return super()._state() | {"next_order": coming}
+
+    def _parse(self, state: dict) -> dict:
+        parts, coming = super()._parse(state), state["next_order"]
+        rows, pending = np.empty(0, np.int64), None
+        if coming is not None:
+            rows = _checks.indices("instances of the next order", coming["rows"].numpy().copy(), self.n)
+            known = {"vectors": coming["vectors"], "known": torch.ones(len(rows), dtype=torch.bool)}
+            vectors = EmbeddingBank.from_state(len(rows), known, DTYPES[self.bank_dtype]).vectors
+            bank = parts["bank"]
+            _checks.shape("vectors of the next order", vectors, (len(rows), bank.vectors.shape[1]), "those of the bank")
+            pending = self._pending(rows, bank.paired, vectors, _checks.seed(coming["seed"]))
+        return parts | {"_next_rows": rows, "_next_order": pending}
+
+
+def shuffled_blocks(order: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return an order with its blocks of `size` shuffled; a smaller one stays at the end."""
+    whole = len(order) // size * size
+    return np.concatenate([rng.permutation(order[:whole].reshape(-1, size)).ravel(), order[whole:]])
+
+
+def _alone(work, *arguments):
+    """Return what `work` returns, computed on one thread."""
+    results = []
+    threads.run(lambda: results.append(work(*arguments)), 1)
+    return results[0]
