@@ -35,7 +35,7 @@ def settings_of(kind: str, n: int) -> dict:
     return {
         "background": walk | {"refresh": "background"},
         "cluster, background": {"refresh": "background"},
-        "graph_partition": {"n_neighbors": min(m, n - 1)},
+        "graph_partition": {"n_neighbors": min(max(n // 50, 10), n - 1)},
         "bandwidth": {"n_neighbors": min(m, n - 1)},
         "chain": {"n_candidates": n // 2},
         "neighborhood": {"n_candidates": m},

@@ -6,9 +6,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from sampler_kinds import ONLINE, built, new, normal, training
+from sampler_kinds import ONLINE, PLANNED, built, new, normal, training
 
 from toolkit import ProximityGraph, RandomWalkBatchSampler
+from toolkit.metrics import batch_hardness
 
 LABELS = np.arange(2000) % 40
 POINTS = (normal(40, 32)[LABELS] + normal(2000, 32, 1)).astype(np.float32)
@@ -19,6 +20,10 @@ def test_a_bank_of_half_the_size_makes_nearly_the_same_batches(kind):
     whole, half = (built(kind, POINTS, 50, bank_dtype=dtype) for dtype in ("float32", "float16"))
     assert half.bank.vectors.dtype == torch.float16
     torch.testing.assert_close(half.bank.vectors.float(), whole.bank.vectors, atol=3e-4, rtol=1e-3)
+    if kind in PLANNED:
+        hardness = [batch_hardness(list(sampler), POINTS).value for sampler in (whole, half)]
+        assert hardness[0] == pytest.approx(hardness[1], rel=0.1), "they are cut at other places"
+        return
     common = [len(set(one) & set(other)) / 50 for one, other in zip(whole, half, strict=True)]
     assert np.mean(common) > (0.98 if kind == "knn" else 0.3), "a walk goes elsewhere after one neighbour that differs"
     if kind != "knn":

@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
-from sampler_kinds import ONLINE, WALKS, built, cosine_to, flat, new, normal, training
+from sampler_kinds import CLASSES, ONLINE, WALKS, built, cosine_to, flat, new, normal, training
 
+from toolkit import RandomWalkBatchSampler
 from toolkit.metrics import batch_hardness
 from toolkit.proximity import LinearRestart, WalkStats
 
@@ -128,7 +129,7 @@ class TestRefresh:
         angles = np.linspace(0, 2 * np.pi, 200, endpoint=False)
         old = np.stack([np.cos(angles), np.sin(angles)], 1)
         shuffled = old[np.random.default_rng(0).permutation(200)]
-        exact = {} if kind == "knn" else {"n_candidates": 199, "n_neighbors": 6}
+        exact = {"n_candidates": 199, "n_neighbors": 6} if CLASSES[kind] is RandomWalkBatchSampler else {}
         sampler = built(kind, old, 10, refresh_every=5, **exact)
         hardness = np.empty((2, 15))
         for i, batch in enumerate(itertools.islice(sampler, 15)):
@@ -137,9 +138,10 @@ class TestRefresh:
                 sampler.update(np.arange(200), shuffled)
         # Over 20 seeds the medians were at least 0.28 for a partition, whose walks cut each other off on a circle, and
         # 0.97 for independent walks; means of what batches do not follow were at most 0.10 and 0.18.
-        least = 0.25 if kind == "partition" else 0.8
+        # Of plans that have each instance once, the worst medians were 0.63 and 0.19.
+        least = {"partition": 0.25, "bandwidth": 0.5, "neighborhood": 0.5}.get(kind, 0.8)
         # The rebuild is due at the sixth batch; in the background it takes over five later.
-        due = 10 if kind == "background" else 5
+        due = 10 if "background" in kind else 5
         assert np.median(hardness[0, :due]) > least
         assert np.median(hardness[1, due:]) > least
         assert np.abs([hardness[1, :due].mean(), hardness[0, due:].mean()]).max() < 0.2

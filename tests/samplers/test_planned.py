@@ -70,7 +70,8 @@ def test_what_is_left_is_planned_again_from_the_present_embeddings():
 def test_in_the_background_a_plan_takes_over_one_period_after_it_was_due():
     sampler, batches, known = drawn("background")
     # Asked for at 3, 6 and 9, there at 6, 9 and the beginning of the next epoch.
-    assert plans(sampler, known) == [0, 3, 6, 9, 12][: len(sampler.seen)]
+    # Only instances of earlier batches change, so that of those left the embeddings are still the present ones.
+    assert plans(sampler, known)[:4] == [0, 6, 9, 9]
     assert [len(unit) for unit, _ in sampler.seen[:4]] == [100, 40, 10, 100]
     for begin, end, asked in ((0, 6, 0), (6, 9, 3), (10, 13, 9)):
         assert is_sorted(batches[begin:end], known[asked])
@@ -91,7 +92,7 @@ def test_an_epoch_left_early_is_planned_as_a_whole():
 
 @pytest.mark.parametrize("kind", PLANNED)
 def test_who_is_left_out_of_an_epoch_is_random(kind):
-    sampler = built(kind, normal(107), 20, drop_last=True)
+    sampler = built(kind, normal(107), 20)
     out = [frozenset(range(107)) - frozenset(flat(sampler)) for _ in range(6)]
     assert all(len(each) == 7 for each in out)
     assert len(set(out)) == 6

@@ -34,7 +34,8 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     drop_last : bool
-        Leave out random instances instead of making a last, smaller batch.
+        Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
+        the other samplers'.
     groups : array, shape (N,), optional
         Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
         at most N / B instances.
@@ -73,7 +74,7 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
         refresh_every: int = 100,
         refresh: str = "blocking",
         warmup_epochs: int = 1,
-        drop_last: bool = False,
+        drop_last: bool = True,
         groups=None,
         skip: int = 0,
         bank_dtype: str = "float32",
