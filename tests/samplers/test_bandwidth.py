@@ -7,7 +7,7 @@ from sampler_kinds import normal, unit
 
 from toolkit.engine.rules import Groups, Rules
 from toolkit.samplers import BandwidthBatchSampler, bandwidth
-from toolkit.samplers.bandwidth import kept_similarities, similarity_quantile
+from toolkit.samplers.bandwidth import _kept_similarities, _similarity_quantile
 
 
 def dense(points, n_neighbors: int, rules: Rules) -> np.ndarray:
@@ -34,8 +34,8 @@ def test_kept_similarities_are_those_of_a_dense_matrix(tile, grouped, skip, pair
     monkeypatch.setattr(bandwidth, "_COLUMNS", tile[1])
     points = unit(normal(80, 6))
     rules = Rules(paired, Groups(np.arange(80) // 4) if grouped else None, skip)
-    limit = similarity_quantile(points, 1 - 8 / 79, rules, np.random.default_rng(0))
-    kept = kept_similarities(points, limit, rules).toarray() > 0
+    limit = _similarity_quantile(points, 1 - 8 / 79, rules, np.random.default_rng(0))
+    kept = _kept_similarities(points, limit, rules).toarray() > 0
     np.testing.assert_array_equal(kept, dense(points, 8, rules))
 
 
@@ -61,7 +61,7 @@ def test_a_quantile_of_some_similarities(monkeypatch):
     points = unit(normal(3000, 8))
     whole = points @ points.T
     expected = np.quantile(whole[~np.eye(3000, dtype=bool)], 0.99)
-    found = similarity_quantile(points, 0.99, Rules(), np.random.default_rng(0))
+    found = _similarity_quantile(points, 0.99, Rules(), np.random.default_rng(0))
     assert found == pytest.approx(expected, abs=0.01)
 
 

@@ -7,14 +7,14 @@ import pytest
 from sampler_kinds import APART, CLUSTERED, normal, of_clusters
 
 from toolkit.samplers import GraphPartitionBatchSampler
-from toolkit.samplers.graph_partition import evened, mutual_edges
+from toolkit.samplers.graph_partition import _evened, _mutual_edges
 
 
 def test_mutual_edges():
     rng = np.random.default_rng(0)
     neighbors = np.array([rng.permutation(np.delete(np.arange(30), i))[:8] for i in range(30)])
     neighbors[[3, 7], 2:] = -1
-    starts, others = mutual_edges(neighbors)
+    starts, others = _mutual_edges(neighbors)
     for i in range(30):
         mutual = [j for j in range(30) if j in neighbors[i] and i in neighbors[j]]
         assert others[starts[i] : starts[i + 1]].tolist() == mutual
@@ -36,7 +36,7 @@ def test_parts_of_equal_size(n, size):
     n_parts = -(-n // size)
     parts = np.random.default_rng(n).integers(n_parts, size=n)
     expected = slow_evened(parts.tolist(), n_parts, size)
-    assert evened(parts, n_parts, size).tolist() == [i for each in expected for i in each]
+    assert _evened(parts, n_parts, size).tolist() == [i for each in expected for i in each]
     if n % size == 0:
         assert all(len(each) == size for each in expected)
 

@@ -8,7 +8,7 @@ from sampler_kinds import normal, unit
 from toolkit.engine import nearest
 from toolkit.engine.rules import Groups, Rules
 from toolkit.samplers import NeighborhoodBatchSampler
-from toolkit.samplers.neighborhood import neighborhoods
+from toolkit.samplers.neighborhood import _neighborhoods
 
 
 def slow_neighborhoods(neighbors, n_join: int, batch_size: int, rng) -> list[int]:
@@ -38,7 +38,7 @@ def slow_neighborhoods(neighbors, n_join: int, batch_size: int, rng) -> list[int
 def test_neighborhoods_are_those_of_plain_python(n, m, n_join, batch_size):
     neighbors = np.argsort(-cosine(normal(n)) + 9 * np.eye(n), axis=1)[:, :m]
     neighbors[3, 1:] = -1
-    found = neighborhoods(neighbors, n_join, batch_size, np.random.default_rng(2))
+    found = _neighborhoods(neighbors, n_join, batch_size, np.random.default_rng(2))
     assert found.tolist() == slow_neighborhoods(neighbors, n_join, batch_size, np.random.default_rng(2))
     assert sorted(found.tolist()) == list(range(n))
 

@@ -11,7 +11,7 @@ from sampler_kinds import PLANNED, built, flat, normal, of_clusters, unit
 from toolkit.engine.rules import Groups
 from toolkit.engine.walking import cut_in_order
 from toolkit.samplers import PlannedBatchSampler
-from toolkit.samplers.planned import shuffled_blocks
+from toolkit.samplers.planned import _shuffled_blocks
 
 
 class Sorted(PlannedBatchSampler):
@@ -113,7 +113,7 @@ def test_batches_are_filled_with_random_blocks(monkeypatch):
 
 def test_blocks_stay_together():
     order = np.random.default_rng(0).permutation(50)
-    shuffled = shuffled_blocks(order, 8, np.random.default_rng(1))
+    shuffled = _shuffled_blocks(order, 8, np.random.default_rng(1))
     assert shuffled[48:].tolist() == order[48:].tolist()
     assert {tuple(block) for block in shuffled[:48].reshape(6, 8)} == {
         tuple(block) for block in order[:48].reshape(6, 8)

@@ -91,11 +91,11 @@ class BandwidthBatchSampler(PlannedBatchSampler):
     def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-        limit = similarity_quantile(unit, 1 - self.n_neighbors / max(len(unit) - 1, 1), rules, rng)
-        return reverse_cuthill_mckee(kept_similarities(unit, limit, rules), symmetric_mode=True).astype(np.int64)
+        limit = _similarity_quantile(unit, 1 - self.n_neighbors / max(len(unit) - 1, 1), rules, rng)
+        return reverse_cuthill_mckee(_kept_similarities(unit, limit, rules), symmetric_mode=True).astype(np.int64)
 
 
-def similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: np.random.Generator) -> float:
+def _similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: np.random.Generator) -> float:
     """Return a quantile of the similarities of two instances, of some random ones where there are many."""
     n_rows, n_columns = _SAMPLE
     first = np.arange(len(unit)) if len(unit) <= n_rows else rng.permutation(len(unit))[:n_rows]
@@ -111,7 +111,7 @@ def similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: np
     return float(np.partition(others, rank)[rank]) if len(others) else np.inf
 
 
-def kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
+def _kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
     """Return a sparse matrix (N, N) with a one for each similarity of at least `limit` that the rules leave."""
     from scipy.sparse import csr_array
 

@@ -126,10 +126,10 @@ class ClusterBatchSampler(PlannedBatchSampler):
             queries, targets = np.split(unit, 2, axis=1)
             unit = queries + targets
             unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-        return balanced_clusters(unit, self._block_size(), rng)
+        return _balanced_clusters(unit, self._block_size(), rng)
 
 
-def balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def _balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return the instances in an order whose blocks of `size` are clusters; similar clusters are near each other."""
     points, order = torch.from_numpy(unit.copy()), np.arange(len(unit))
     parts, seed = [(0, len(unit))], int(rng.integers(2**63))

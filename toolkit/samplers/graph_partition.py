@@ -103,15 +103,15 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
         if n_parts < 2:
             return np.arange(len(unit))
         neighbors, _ = ranked_neighbors(unit, self.n_neighbors, int(rng.integers(2**31)), rules)
-        starts, others = mutual_edges(neighbors)
+        starts, others = _mutual_edges(neighbors)
         metis = _metis()
         options = metis.Options(seed=int(rng.integers(2**31)))
         graph = metis.CSRAdjacency(starts, others)
         _, parts = metis.part_graph(n_parts, graph, options=options)
-        return evened(np.asarray(parts), n_parts, self.cluster_size)
+        return _evened(np.asarray(parts), n_parts, self.cluster_size)
 
 
-def mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the edges between instances that are neighbours (N, K) of each other, -1 for none, as METIS takes them."""
     from scipy.sparse import csr_array
 
@@ -123,7 +123,7 @@ def mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return both.indptr, both.indices
 
 
-def evened(parts: np.ndarray, n_parts: int, size: int) -> np.ndarray:
+def _evened(parts: np.ndarray, n_parts: int, size: int) -> np.ndarray:
     """Return the instances part by part, so that each has `size`: those too many fill the smaller parts."""
     counts = np.bincount(parts, minlength=n_parts)
     rank_of = np.empty(n_parts, np.int64)  # the smallest parts last, where the remainder is one

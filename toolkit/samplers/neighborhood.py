@@ -95,10 +95,10 @@ class NeighborhoodBatchSampler(PlannedBatchSampler):
         if len(unit) < 2:
             return np.arange(len(unit))
         neighbors, _ = ranked_neighbors(unit, self.n_candidates, int(rng.integers(2**31)), rules)
-        return neighborhoods(neighbors, self.n_neighbors, self.batch_size, rng)
+        return _neighborhoods(neighbors, self.n_neighbors, self.batch_size, rng)
 
 
-def neighborhoods(neighbors: np.ndarray, n_join: int, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+def _neighborhoods(neighbors: np.ndarray, n_join: int, batch_size: int, rng: np.random.Generator) -> np.ndarray:
     """Return all instances: each seed followed by the free ones of `n_join` of its neighbours (N, M), as room allows.
 
     The first instance that is free is the next seed. -1 among the neighbours stands for none.

@@ -117,10 +117,10 @@ class PlannedBatchSampler(OnlineBatchSampler):
     def _read_off(self, order: np.ndarray, n_places: int) -> np.ndarray:
         """Return the batches of an order one after the other, in random order; -1 where no instance could be placed."""
         rng = self._rng(4, self._position)
-        queue = shuffled_blocks(order, self._block_size(), rng)
+        queue = _shuffled_blocks(order, self._block_size(), rng)
         if self.groups is not None:
             queue = cut_in_order(queue, self.batch_size, n_places or len(queue), self.groups)
-        return shuffled_blocks(queue, self.batch_size, rng)
+        return _shuffled_blocks(queue, self.batch_size, rng)
 
     def _state(self) -> dict:
         coming = self._next_order and {"rows": torch.from_numpy(self._next_rows)} | self._next_order.state_dict()
@@ -139,7 +139,7 @@ class PlannedBatchSampler(OnlineBatchSampler):
         return parts | {"_next_rows": rows, "_next_order": pending}
 
 
-def shuffled_blocks(order: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def _shuffled_blocks(order: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return an order with its blocks of `size` shuffled; a smaller one stays at the end."""
     whole = len(order) // size * size
     return np.concatenate([rng.permutation(order[:whole].reshape(-1, size)).ravel(), order[whole:]])
