@@ -48,7 +48,9 @@ def width(graph: nx.Graph, order) -> int:
 @pytest.mark.parametrize("n_neighbors", [2, 6, 20])
 def test_the_order_is_as_good_as_that_of_networkx(n_neighbors):
     points = unit(np.hstack([np.ones((150, 1)), 0.5 * normal(150, 2)]))
-    order = BandwidthBatchSampler(150, 10, n_neighbors=n_neighbors)._arrange(points, Rules(), np.random.default_rng(0))
+    order = BandwidthBatchSampler(150, 10, n_neighbors=n_neighbors)._arrange(
+        points, 10, Rules(), np.random.default_rng(0)
+    )
     assert sorted(order.tolist()) == list(range(150))
     graph = nx.from_numpy_array(dense(points, n_neighbors, Rules()))
     plain = nx.utils.reverse_cuthill_mckee_ordering(graph, heuristic=lambda g: min(g, key=g.degree))

@@ -41,7 +41,7 @@ def test_chains_are_those_of_plain_python(n, size, grouped, skip, paired):
     codes = np.arange(n) // 2 if grouped else np.arange(n)
     sampler = ChainBatchSampler(n, 10, n_candidates=size, skip=skip)
     rules = Rules(paired, Groups(codes) if grouped else None, skip)
-    order = sampler._arrange(points, rules, np.random.default_rng(5))
+    order = sampler._arrange(points, 10, rules, np.random.default_rng(5))
     starts = np.random.default_rng(5).integers(size, size=-(-n // size))
     assert order.tolist() == slow_chains(points, paired, skip, codes, size, starts)
 

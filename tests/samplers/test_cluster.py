@@ -1,8 +1,11 @@
 """Balanced clusters against plain 2-means, and how batches are made of them."""
 
+import copy
+import itertools
+
 import numpy as np
 import pytest
-from sampler_kinds import CLUSTERED, flat, normal, of_clusters, unit
+from sampler_kinds import CLUSTERED, flat, normal, of_clusters, training, unit
 
 from toolkit.metrics import batch_hardness
 from toolkit.samplers import ClusterBatchSampler, DoublingSize
@@ -84,6 +87,22 @@ def test_a_schedule_of_sizes_counts_batches_over_epochs():
     bad = ClusterBatchSampler.from_embeddings(CLUSTERED, 16, cluster_size=lambda step: 0)
     with pytest.raises(ValueError, match=r"cluster_size must be between 1 and 160, got 0"):
         next(iter(bad))
+
+
+def test_a_schedule_of_sizes_in_the_background_and_a_resume():
+    def drawn(stop):
+        settings = {"cluster_size": DoublingSize(2, 16, every=3), "refresh": "background", "refresh_every": 3}
+        sampler = ClusterBatchSampler.from_embeddings(CLUSTERED, 16, **settings)
+        run = training(sampler, CLUSTERED)
+        batches = list(itertools.islice(run, stop))
+        state = copy.deepcopy(sampler.state_dict())
+        resumed = ClusterBatchSampler(160, 16, warmup_epochs=0, **settings)
+        resumed.load_state_dict(state)
+        return batches + list(itertools.islice(training(resumed, CLUSTERED, stop), 18 - stop))
+
+    whole = drawn(0)
+    assert drawn(5) == whole
+    assert drawn(8) == whole
 
 
 def test_doubling():

@@ -21,7 +21,7 @@ class Sorted(PlannedBatchSampler):
         super().__init__(n, batch_size, False, 3, refresh, warmup_epochs, 0)
         self.seen = []
 
-    def _arrange(self, unit, rules, rng):
+    def _arrange(self, unit, block_size, rules, rng):
         time.sleep(getattr(self, "slow", 0))
         self.seen.append((unit, threading.current_thread()))
         return np.argsort(unit[:, 0])

@@ -155,7 +155,7 @@ def test_bad_results_of_a_test_are_named(found, exception, message):
 def test_unknown_samplers_are_refused_before_training():
     steps = []
     task = make_task(training={"on_step": lambda history: steps.append(1)})
-    known = "'uniform', 'random_walk', 'knn', 'untrained'"
+    known = ", ".join(map(repr, [*SAMPLERS, "untrained"]))
     with pytest.raises(ValueError, match=f"samplers must be one of {known}, got 'walk'"):
         compare(task, ["uniform", "walk"], ["square"], [0], progress=False)
     assert steps == []

@@ -33,7 +33,7 @@ class BandwidthBatchSampler(PlannedBatchSampler):
     refresh : {"blocking", "background"}
         ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
-        when the next epoch begins. The first plan blocks.
+        when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     drop_last : bool
@@ -88,7 +88,7 @@ class BandwidthBatchSampler(PlannedBatchSampler):
         )
         _checks.integer("skip", self.skip, 0, others, "no more than there are others")
 
-    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+    def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         from scipy.sparse.csgraph import reverse_cuthill_mckee
 
         limit = _similarity_quantile(unit, 1 - self.n_neighbors / max(len(unit) - 1, 1), rules, rng)

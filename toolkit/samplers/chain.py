@@ -34,7 +34,7 @@ class ChainBatchSampler(PlannedBatchSampler):
     refresh : {"blocking", "background"}
         ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
-        when the next epoch begins. The first plan blocks.
+        when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     drop_last : bool
@@ -90,7 +90,7 @@ class ChainBatchSampler(PlannedBatchSampler):
         self.n_candidates = min(batches * self.batch_size, self.n)
         _checks.integer("skip", self.skip, 0, self.n_candidates - 1, "fewer than candidates")
 
-    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+    def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         order, size = np.arange(len(unit)), self.n_candidates
         starts, shared = rng.integers(size, size=-(-len(unit) // size)), iter(range(0, len(unit), size))
         threads.run(lambda: _link_each(unit, rules, starts, shared, size, order), threads.n_cores())

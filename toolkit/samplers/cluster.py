@@ -65,7 +65,7 @@ class ClusterBatchSampler(PlannedBatchSampler):
     refresh : {"blocking", "background"}
         ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
-        when the next epoch begins. The first plan blocks.
+        when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     drop_last : bool
@@ -121,12 +121,12 @@ class ClusterBatchSampler(PlannedBatchSampler):
         size = self.cluster_size
         return self._checked_size(size(self._batch_number)) if callable(size) else size
 
-    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+    def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         if rules.paired:
             queries, targets = np.split(unit, 2, axis=1)
             unit = queries + targets
             unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-        return _balanced_clusters(unit, self._block_size(), rng)
+        return _balanced_clusters(unit, block_size, rng)
 
 
 def _balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -30,7 +30,7 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
     refresh : {"blocking", "background"}
         ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
-        when the next epoch begins. The first plan blocks.
+        when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     drop_last : bool
@@ -96,10 +96,10 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
     def _block_size(self) -> int:
         return self.cluster_size
 
-    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+    def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         from toolkit.engine.nearest import ranked_neighbors
 
-        n_parts = -(-len(unit) // self.cluster_size)
+        n_parts = -(-len(unit) // block_size)
         if n_parts < 2:
             return np.arange(len(unit))
         neighbors, _ = ranked_neighbors(unit, self.n_neighbors, int(rng.integers(2**31)), rules)
@@ -108,7 +108,7 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
         options = metis.Options(seed=int(rng.integers(2**31)))
         graph = metis.CSRAdjacency(starts, others)
         _, parts = metis.part_graph(n_parts, graph, options=options)
-        return _evened(np.asarray(parts), n_parts, self.cluster_size)
+        return _evened(np.asarray(parts), n_parts, block_size)
 
 
 def _mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

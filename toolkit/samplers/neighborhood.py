@@ -30,7 +30,7 @@ class NeighborhoodBatchSampler(PlannedBatchSampler):
     refresh : {"blocking", "background"}
         ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
-        when the next epoch begins. The first plan blocks.
+        when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
         Epochs of uniform batches at the start; they go on until every embedding is known.
     drop_last : bool
@@ -89,7 +89,7 @@ class NeighborhoodBatchSampler(PlannedBatchSampler):
         self.n_neighbors = _checks.integer("n_neighbors", wanted, 1, self.n_candidates, "no more than candidates")
         _checks.integer("skip", self.skip, 0, others - self.n_candidates, "no more than there are others beyond those")
 
-    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+    def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         from toolkit.engine.nearest import ranked_neighbors
 
         if len(unit) < 2:

@@ -45,11 +45,11 @@ class PlannedBatchSampler(OnlineBatchSampler):
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last, refresh_every, warmup_epochs, seed, groups, skip, None, bank_dtype)
         self._asked = False  # this batch asks for a new order
-        self._next_rows = np.empty(0, np.int64)  # the instances of the order to come
+        self._next_rows, self._next_size = np.empty(0, np.int64), 1  # instances and block size of the order to come
         self._next_order: Pending | None = None
 
     @abstractmethod
-    def _arrange(self, unit: np.ndarray, rules: Rules, rng: np.random.Generator) -> np.ndarray:
+    def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
         """Return an order of some instances in random order, of which `unit` are the float32 unit rows (n, d).
 
         It may be called from another thread: everything it depends on is passed or a setting.
@@ -76,7 +76,8 @@ class PlannedBatchSampler(OnlineBatchSampler):
         else:
             rng = self._rng(3, self._position)
             rows = self._chosen_rows(left, rng)
-            order = self._ordered(rows, self.bank.paired, self.bank.vectors[rows], int(rng.integers(2**63)))
+            vectors, seed = self.bank.vectors[rows], int(rng.integers(2**63))
+            order = self._ordered(rows, self._block_size(), self.bank.paired, vectors, seed)
             queue = self._read_off(order, len(planned))
             self._asked, self._changed, self._built_at = False, False, self._batch_number
         if self._asked:
@@ -101,18 +102,19 @@ class PlannedBatchSampler(OnlineBatchSampler):
         rows = rng.permutation(left[left >= 0] if len(left) else self.n)
         self._next_rows = rows if len(left) else rows[: len(self) * self.batch_size]
         vectors, seed = self.bank.vectors[self._next_rows], int(rng.integers(2**63))
-        self._next_order = self._pending(self._next_rows, self.bank.paired, vectors, seed)
+        self._next_size = self._block_size()
+        self._next_order = self._pending(self._next_rows, self._next_size, self.bank.paired, vectors, seed)
         self._next_order.start()
 
-    def _pending(self, rows: np.ndarray, paired: bool, vectors: torch.Tensor, seed: int) -> Pending:
+    def _pending(self, rows: np.ndarray, block_size: int, paired: bool, vectors: torch.Tensor, seed: int) -> Pending:
         """Return the order of some instances, not yet computed; on one thread, so that training keeps the others."""
-        return Pending(partial(_alone, self._ordered, rows, paired), vectors, seed)
+        return Pending(partial(_alone, self._ordered, rows, block_size, paired), vectors, seed)
 
-    def _ordered(self, rows: np.ndarray, paired: bool, vectors: torch.Tensor, seed: int) -> np.ndarray:
+    def _ordered(self, rows: np.ndarray, block_size: int, paired: bool, vectors: torch.Tensor, seed: int) -> np.ndarray:
         """Return the instances `rows` in an order that follows from their vectors."""
         groups = None if self.groups is None else Groups(self.groups.codes[rows])
         unit = np.ascontiguousarray(vectors.cpu().float().numpy())
-        return rows[self._arrange(unit, Rules(paired, groups, self.skip), np.random.default_rng(seed))]
+        return rows[self._arrange(unit, block_size, Rules(paired, groups, self.skip), np.random.default_rng(seed))]
 
     def _read_off(self, order: np.ndarray, n_places: int) -> np.ndarray:
         """Return the batches of an order one after the other, in random order; -1 where no instance could be placed."""
@@ -123,20 +125,21 @@ class PlannedBatchSampler(OnlineBatchSampler):
         return _shuffled_blocks(queue, self.batch_size, rng)
 
     def _state(self) -> dict:
-        coming = self._next_order and {"rows": torch.from_numpy(self._next_rows)} | self._next_order.state_dict()
+        places = {"rows": torch.from_numpy(self._next_rows), "block_size": self._next_size}
+        coming = None if self._next_order is None else places | self._next_order.state_dict()
         return super()._state() | {"next_order": coming}
 
     def _parse(self, state: dict) -> dict:
         parts, coming = super()._parse(state), state["next_order"]
-        rows, pending = np.empty(0, np.int64), None
+        rows, size, pending = np.empty(0, np.int64), 1, None
         if coming is not None:
             rows = _checks.indices("instances of the next order", coming["rows"].numpy().copy(), self.n)
             known = {"vectors": coming["vectors"], "known": torch.ones(len(rows), dtype=torch.bool)}
             vectors = EmbeddingBank.from_state(len(rows), known, DTYPES[self.bank_dtype]).vectors
-            bank = parts["bank"]
+            bank, size = parts["bank"], _checks.integer("block_size", coming["block_size"], 1, self.n)
             _checks.shape("vectors of the next order", vectors, (len(rows), bank.vectors.shape[1]), "those of the bank")
-            pending = self._pending(rows, bank.paired, vectors, _checks.seed(coming["seed"]))
-        return parts | {"_next_rows": rows, "_next_order": pending}
+            pending = self._pending(rows, size, bank.paired, vectors, _checks.seed(coming["seed"]))
+        return parts | {"_next_rows": rows, "_next_size": size, "_next_order": pending}
 
 
 def _shuffled_blocks(order: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
