@@ -16,7 +16,7 @@ from toolkit.explorers.picture_view import StyleSheet
 from toolkit.explorers.point_map import pack, unpack
 from toolkit.metrics import Meetings, meetings
 from toolkit.plots.style import RANDOM_WALK, color_of, note, style
-from toolkit.samplers.registry import labels as sampler_labels
+from toolkit.samplers.registry import defaults
 
 N_SHOWN = 48
 NONE = "Select two instances or more: with the lasso on a map, by its search, or as <code>explorer.selection</code>."
@@ -74,7 +74,7 @@ class SelectionExplorer(DataExplorer):
         first = pack(selection, self._samples.n)
         self.meetings: dict[str, Meetings] = {}
         self.sampler = widgets.Dropdown(
-            options=list(sampler_labels()),
+            options=[kind.label for kind in defaults().values()],
             value=RANDOM_WALK,
             description="batch of",
             tooltip="Whose batch is shown below",

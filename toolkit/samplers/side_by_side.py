@@ -89,11 +89,10 @@ class SideBySide:
         size = _checks.integer("batch_size", batch_size, 2, self.n)
         starts = np.random.default_rng(self.seed).permutation(self.n)[: self.n // size]
         walks, _ = walk_batches(graph, starts, size, restart=restart, seed=self.seed)
-        others = {kind.label: self._epoch(name, size) for name, kind in SAMPLERS.items() if name != WALK}
-        return {kind.label: walks if name == WALK else others[kind.label] for name, kind in SAMPLERS.items()}
+        return {kind.label: walks if name == WALK else self._epoch(name, size) for name, kind in defaults().items()}
 
     def _epoch(self, name: str, batch_size: int) -> list[list[int]]:
-        return list(SAMPLERS[name].from_embeddings(self.vectors, batch_size, seed=self.seed))
+        return list(defaults()[name].from_embeddings(self.vectors, batch_size, seed=self.seed))
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
