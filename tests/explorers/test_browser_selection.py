@@ -59,7 +59,8 @@ def test_lasso_box_keys_search_legend_and_pointer(show):
         "selection",
         "explorer = ProximityGraphExplorer(points, labels, images, projection='pca', columns=columns); explorer",
     )
-    page, chosen, base = notebook.page, notebook.output(".tk-chosen"), notebook.output(".tk-base")
+    page, base = notebook.page, notebook.output(".tk-base")
+    chosen = page.locator(".tk-chosen").first
     whole = base.evaluate(PIXELS)
     page.get_by_role("button", name="Draw around instances").click()
     drag(page, canvas, SQUARE)
@@ -81,7 +82,7 @@ def test_lasso_box_keys_search_legend_and_pointer(show):
     page.wait_for_function(CHOSEN, arg=[chosen.element_handle(), "1,000"])
     assert selected(notebook) == list(range(1000))
 
-    page.get_by_label("search").fill("bag")
+    page.get_by_role("textbox", name="search").fill("bag")
     notebook.press("Enter")
     page.wait_for_function(CHOSEN, arg=[chosen.element_handle(), "200 "])
     bags = selected(notebook)
