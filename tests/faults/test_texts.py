@@ -44,10 +44,18 @@ GRAPH = ProximityGraph.build(POINTS, n_candidates=30, n_neighbors=5)
 BATCHES = [range(i, i + 17) for i in range(0, N, 17)]
 GAINS = pd.DataFrame({"percent": [1.0], "percent_low": [0.5], "percent_high": [2.0]})
 JS = Path(explorers.__file__).parent / "js"
-KINDS = [
-    *("Dashboard", "FalseNegativeExplorer", "HardnessExplorer", "ProximityGraphExplorer", "SentenceExplorer"),
-    "WalkPlayer",
-]
+ON_MAPS = {"columns": dict.fromkeys(CORPUS[:3], TEXTS), "projection": "pca"}
+KINDS = {
+    "CompareExplorer": {"other": POINTS, "names": CORPUS[:2], **ON_MAPS},
+    "Dashboard": ON_MAPS,
+    "EmbeddingExplorer": ON_MAPS,
+    "FalseNegativeExplorer": {},
+    "HardnessExplorer": {},
+    "ProximityGraphExplorer": ON_MAPS,
+    "SelectionExplorer": {"selection": range(20)},
+    "SentenceExplorer": {},
+    "WalkPlayer": ON_MAPS,
+}
 
 
 def history():
@@ -101,10 +109,11 @@ def test_plots_draw_any_text(plot, tally):
 @pytest.mark.parametrize("kind", KINDS)
 def test_explorers_show_any_text(kind, tally):
     before = set(widget._instances)
-    settings = {"projection": "pca"} if kind in ("Dashboard", "ProximityGraphExplorer", "WalkPlayer") else {}
-    explorer = getattr(explorers, kind)(POINTS, labels=TEXTS, items=TEXTS, **settings)
+    explorer = getattr(explorers, kind)(POINTS, labels=TEXTS, items=TEXTS, **KINDS[kind])
     shown = [each for key, each in widget._instances.items() if key not in before]
     check_widgets(shown)
+    if "projection" in KINDS[kind]:
+        assert len(explorer.frame()) == N
     explorer.close()
     tally("hostile texts in explorers", shown_as_they_are=len(CORPUS))
 

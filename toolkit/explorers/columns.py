@@ -7,6 +7,7 @@ import pandas as pd
 
 from toolkit import _checks
 from toolkit.explorers.point_map import PointMap
+from toolkit.plots.writing import whole
 
 _FEW = 20  # different whole numbers, which then count as classes
 _MOST_CLASSES = 1000
@@ -94,7 +95,13 @@ def _table(columns, n: int) -> pd.DataFrame:
         values = _checks.listed(f"columns[{name!r}]", values, "one for each instance")
         if len(values) != n:
             raise ValueError(f"columns[{name!r}] must hold one value for each of {n} instances, got {len(values)}")
-    return pd.DataFrame({str(name): pd.Series(list(values)) for name, values in columns.items()}, index=range(n))
+    texts = {whole(str(name)): [storable(value) for value in values] for name, values in columns.items()}
+    return pd.DataFrame({name: pd.Series(values) for name, values in texts.items()}, index=range(n))
+
+
+def storable(value):
+    """Return a text as pandas can keep it, without half characters; anything else as it is."""
+    return whole(value) if isinstance(value, str) else value
 
 
 def _is_number(values: pd.Series) -> bool:

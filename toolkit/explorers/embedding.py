@@ -8,7 +8,7 @@ import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from toolkit import plots
+from toolkit import _checks, plots
 from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.columns import Columns
 from toolkit.explorers.map_base import packed_png
@@ -107,6 +107,7 @@ class EmbeddingExplorer(Selecting):
 
     def nearest(self, index: int) -> np.ndarray:
         """Return an instance and those most similar to it; int64."""
+        index = _checks.integer("index", index, 0, self._samples.n - 1)
         similarities = self._samples.vectors @ self._samples.vectors[index]
         return similarities.topk(min(_NEAREST, len(similarities))).indices.numpy()
 

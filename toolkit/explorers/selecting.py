@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.explorers.base import ItemExplorer
-from toolkit.explorers.columns import Columns, short
+from toolkit.explorers.columns import Columns, short, storable
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_positions import MapPositions
 from toolkit.explorers.point_map import PointMap, pack, unpack
@@ -100,9 +100,9 @@ class Selecting(ItemExplorer):
         rows = chosen if len(chosen) else np.arange(self._samples.n)
         known = {}
         if self._labels is not None:
-            known["label"] = self._labels[rows]
+            known["label"] = [storable(label) for label in self._labels[rows]]
         if self.thumbnails.kind == "text":
-            known["text"] = [self.thumbnails.text(int(index)) for index in rows]
+            known["text"] = [storable(self.thumbnails.text(int(index))) for index in rows]
         measured = {name: self._values(name)[0][rows] for name in self._measures}
         given = self.columns.frame.iloc[rows].reset_index(drop=True)
         given = given.drop(columns=[name for name in given if name in known or name in measured])
