@@ -27,6 +27,14 @@ def without_widgets(outputs: list) -> list:
     return kept
 
 
+def describe(cell) -> None:
+    """Give a cell's pictures the alternative text of its metadata, which MyST-NB reads there and nbconvert here."""
+    text = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+    for output in cell.outputs:
+        if text and "image/png" in output.get("data", {}):
+            output.metadata["image/png"] = {"alt": text}
+
+
 def execute(path: Path) -> None:
     """Run one notebook in place."""
     notebook = nbformat.read(path, as_version=4)
@@ -40,6 +48,7 @@ def execute(path: Path) -> None:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
             cell.outputs = without_widgets(cell.outputs)
+            describe(cell)
     notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     nbformat.write(notebook, path)
     print(f"{path.name}: {time.perf_counter() - began:.0f} s")

@@ -333,7 +333,12 @@ def test_baselines_are_dotted_lines_with_their_names():
 
 
 @pytest.mark.parametrize(
-    ("walk", "words"), [([0.63, 0.65], "above uniform by 3.0 points"), ([0.6, 0.6], "below uniform by 1.0 points")]
+    ("walk", "words"),
+    [
+        ([0.63, 0.65], "Random walk: above uniform (+3.0 points"),
+        ([0.57, 0.59], "Random walk: below uniform (-3.0 points"),
+        ([0.6, 0.64], "Random walk: no clear difference from uniform (+1.0 points"),
+    ],
 )
 def test_title_of_accuracies_is_computed(walk, words):
     title = plots.accuracies({"Uniform": [0.60, 0.62], "Random walk": walk}).get_title(loc="left")

@@ -8,6 +8,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from toolkit import _checks
+from toolkit._result import mean_interval
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, percent, side_labels, styled
 from toolkit.training.history import Column, shown_columns
 
@@ -126,6 +127,8 @@ def is_estimated(history, column: Column) -> bool:
 def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, float] | None = None, ax=None) -> Axes:
     """Draw probe accuracies of several seeds by sampler; lines join the runs of one seed.
 
+    The title says whether the 95 % interval of the difference between random-walk and uniform batches excludes zero.
+
     Parameters
     ----------
     results : mapping of name to accuracies
@@ -147,7 +150,8 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
     percent(ax.yaxis, 1)
     ax.set_ylabel("kNN probe accuracy on the test set")
     if {UNIFORM, RANDOM_WALK} <= results.keys():
-        gain = np.mean(results[RANDOM_WALK]) - np.mean(results[UNIFORM])
-        side = "above" if gain > 0 else "below"
-        ax.set_title(f"Random walk {side} uniform by {abs(gain) * 100:.1f} points, mean of {values.shape[1]} seeds")
+        gains = 100 * (np.array(results[RANDOM_WALK]) - np.array(results[UNIFORM]))
+        low, high = mean_interval(gains)
+        side = "above uniform" if low > 0 else "below uniform" if high < 0 else "no clear difference from uniform"
+        ax.set_title(f"Random walk: {side} ({gains.mean():+.1f} points, mean of {len(gains)} seeds)")
     return ax
