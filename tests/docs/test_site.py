@@ -124,6 +124,6 @@ def resolved(name):
     module, _, member = name.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), member, None)
-    except ImportError:
+    except (ImportError, ValueError):  # a class, or a module itself
         return None
     return found if callable(found) else None
