@@ -18,7 +18,5 @@ def test_outputs_are_stored_without_errors_and_widgets(path):
     outputs = [output for cell in code for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert [output.ename for output in outputs if output.output_type == "error"] == []
-    assert not any(WIDGET in output.get("data", {}) for output in outputs), (
-        "a widget needs its model"
-    )
+    assert not any(WIDGET in output.get("data", {}) for output in outputs), "a widget needs its model"
     assert "widgets" not in notebook.metadata

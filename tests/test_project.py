@@ -206,7 +206,7 @@ def test_wheel_holds_package_and_data_and_nothing_else(wheel):
     data = {f"toolkit/bundled/{path.relative_to(REPOSITORY / 'data')}" for path in (REPOSITORY / "data").glob("*/*")}
     files = (path for ending in ("py", "js", "css", "typed") for path in (REPOSITORY / "toolkit").rglob(f"*.{ending}"))
     sources = {str(path.relative_to(REPOSITORY)) for path in files}
-    notebooks = {f"toolkit/notebooks/{path.name}" for path in (REPOSITORY / "notebooks").glob("*.ipynb")}
+    notebooks = {f"toolkit/notebooks/{path.name}" for path in (REPOSITORY / "notebooks").glob("*.*")}
     assert len(data) == 16
     content = {name for name in names if ".dist-info/" not in name}
     assert content == data | sources | notebooks

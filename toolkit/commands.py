@@ -56,9 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_audit)
     _add_train(commands)
     demo = commands.add_parser("demo", help="open the quickstart in JupyterLab")
-    demo.add_argument(
-        "--folder", type=Path, default=Path("batchsampler-demo"), help="where the notebooks are copied to"
-    )
+    demo.add_argument("--folder", type=Path, default=Path("batchsampler-demo"), help="for copies of the notebooks")
     demo.set_defaults(run=_demo)
     return parser
 
