@@ -66,7 +66,7 @@ BURST = """([target, keys, selector, attribute]) => new Promise(done => {
     };
     next();
 })""".replace("PRESS", PRESS)
-ON_MAP, IN_IMAGE = (".tk-top", "data-shown"), ("img.widget-image", "src")
+ON_MAP, IN_IMAGE = (".tk-top", "data-shown"), ("img.tk-picture", "src")
 SLIDER, SECOND_SLIDER = (f".noUi-handle >> nth={i}" for i in range(2))
 
 

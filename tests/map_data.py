@@ -13,6 +13,18 @@ IMAGES = RNG.integers(0, 256, (N, 8, 8), np.uint8)
 SENTENCES = [f"sentence number {i} <b>" for i in range(N)]
 UNLABELLED = [None if i % 3 == 0 else label for i, label in enumerate(LABELS.tolist())]
 
+# What a notebook in a browser begins with, and what a canvas shows.
+CELL = """
+import numpy as np
+from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
+rng = np.random.default_rng(0)
+codes = np.arange(1000) % 5
+labels = np.array(["boot", "bag", "coat", "dress", "shirt"])[codes]
+points = 1.5 * rng.normal(size=(5, 12))[codes] + rng.normal(size=(1000, 12))
+images = rng.integers(0, 256, (1000, 8, 8), np.uint8)
+"""
+PIXELS = "canvas => canvas.toDataURL()"
+
 
 def make(explorer_class, labels=LABELS, items=IMAGES, projection="pca", **options):
     return explorer_class(POINTS, labels, items, projection=projection, **options)

@@ -6,7 +6,7 @@ import pytest
 from lab import CHROMIUM
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-PICTURE = "img.widget-image"
+PICTURE = "img.tk-picture"
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 

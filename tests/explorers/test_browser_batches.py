@@ -34,7 +34,7 @@ def explorer(lab, open_notebook):
         notebook = open_notebook(lab.write(f"{name}.ipynb", [source]), height=1100)
         notebook.run_all()
         widget = notebook.output(".widget-vbox")
-        picture = widget.locator("img.widget-image").first
+        picture = widget.locator("img.tk-picture").first
         picture.wait_for()
 
         def changed(act):

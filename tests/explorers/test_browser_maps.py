@@ -2,20 +2,11 @@
 
 import pytest
 from lab import CHROMIUM
+from map_data import CELL, PIXELS
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 
-DATA = """
-import numpy as np
-from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
-rng = np.random.default_rng(0)
-codes = np.arange(1000) % 5
-labels = np.array(["boot", "bag", "coat", "dress", "shirt"])[codes]
-points = 1.5 * rng.normal(size=(5, 12))[codes] + rng.normal(size=(1000, 12))
-images = rng.integers(0, 256, (1000, 8, 8), np.uint8)
-"""
 MAP = ".tk-top"
-PIXELS = "canvas => canvas.toDataURL()"
 DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
 # The contrast ratio of WCAG 2 between a text and the first ground behind it that is not transparent.
 CONTRAST = """element => {
@@ -38,7 +29,7 @@ def show(lab, open_notebook):
     """Open a notebook that shows an explorer; return the notebook and the map."""
 
     def show_(name, code):
-        notebook = open_notebook(lab.write(f"{name}.ipynb", [DATA, code]), height=1000)
+        notebook = open_notebook(lab.write(f"{name}.ipynb", [CELL, code]), height=1000)
         notebook.run_all()
         canvas = notebook.output(MAP)
         notebook.page.wait_for_function("canvas => canvas.dataset.shown", arg=canvas.element_handle())

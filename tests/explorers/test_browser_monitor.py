@@ -35,8 +35,8 @@ def test_training_shows_live_and_the_stop_button_ends_it_cleanly(lab, open_noteb
     notebook = open_notebook(lab.write("monitor.ipynb", CELLS))
     page = notebook.page
     page.evaluate(RUN_ALL)
-    picture = notebook.output("img.widget-image")
-    numbers = page.locator(".widget-html-content", has_text="step").first
+    picture = notebook.output("img.tk-picture")
+    numbers = page.locator(".widget-html-content", has_text="of 100000").first
     numbers.wait_for(timeout=120_000)
     seen = [(numbers.text_content(), picture.get_attribute("src"))]
     for _ in range(2):

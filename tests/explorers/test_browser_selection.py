@@ -5,7 +5,7 @@ import json
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from lab import CHROMIUM
-from test_browser_maps import DATA, PIXELS
+from map_data import CELL, PIXELS
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 
@@ -45,7 +45,7 @@ def selected(notebook, code="explorer.selection.tolist()"):
 @pytest.fixture
 def show(lab, open_notebook):
     def show_(name, code):
-        notebook = open_notebook(lab.write(f"{name}.ipynb", [DATA, CODE, code]), width=1300, height=1000)
+        notebook = open_notebook(lab.write(f"{name}.ipynb", [CELL, CODE, code]), width=1300, height=1000)
         notebook.run_all()
         canvas = notebook.output(".tk-top")
         notebook.page.wait_for_function("canvas => canvas.dataset.shown", arg=canvas.element_handle())
@@ -59,7 +59,8 @@ def test_lasso_box_keys_search_legend_and_pointer(show):
         "selection",
         "explorer = ProximityGraphExplorer(points, labels, images, projection='pca', columns=columns); explorer",
     )
-    page, chosen, base = notebook.page, notebook.output(".tk-chosen"), notebook.output(".tk-base")
+    page, base = notebook.page, notebook.output(".tk-base")
+    chosen = page.locator(".tk-chosen").first
     whole = base.evaluate(PIXELS)
     page.get_by_role("button", name="Draw around instances").click()
     drag(page, canvas, SQUARE)
@@ -81,7 +82,7 @@ def test_lasso_box_keys_search_legend_and_pointer(show):
     page.wait_for_function(CHOSEN, arg=[chosen.element_handle(), "1,000"])
     assert selected(notebook) == list(range(1000))
 
-    page.get_by_label("search").fill("bag")
+    page.get_by_role("textbox", name="search").fill("bag")
     notebook.press("Enter")
     page.wait_for_function(CHOSEN, arg=[chosen.element_handle(), "200 "])
     bags = selected(notebook)
@@ -108,7 +109,7 @@ def test_lasso_box_keys_search_legend_and_pointer(show):
 
 
 def test_two_maps_share_a_selection(show):
-    code = "explorer = CompareExplorer(points, points[:, :6], labels, images, projection='pca'); explorer"
+    code = "explorer = CompareExplorer(points, labels, images, other=points[:, :6], projection='pca'); explorer"
     notebook, canvas = show("compare", code)
     page, maps = notebook.page, notebook.page.locator(".tk-top")
     page.keyboard.down("Shift")

@@ -16,7 +16,7 @@ labels = rng.integers(0, 10, 2000)
 points = (rng.normal(size=(10, 32))[labels] + rng.normal(size=(2000, 32))).astype("float32")
 names = np.array([f"class {c}" for c in "abcdefghij"])[labels]
 images = rng.integers(0, 256, (2000, 8, 8), dtype=np.uint8)"""
-PICTURE = "img.widget-image"
+PICTURE = "img.tk-picture"
 
 
 def settled(notebook, locator):

@@ -13,7 +13,7 @@ OTHER = np.concatenate([POINTS[:150], RNG.normal(size=(150, 12))])
 
 @pytest.fixture(scope="module")
 def explorer():
-    return CompareExplorer(POINTS, OTHER, LABELS, names=("old", "new"), projection="pca", columns={"fold": CODES})
+    return CompareExplorer(POINTS, LABELS, other=OTHER, names=("old", "new"), projection="pca", columns={"fold": CODES})
 
 
 def test_each_map_has_its_own_positions_and_both_one_instance(explorer):
@@ -53,7 +53,7 @@ def test_what_moved_most_is_listed_and_follows_the_selection(explorer):
 @pytest.mark.parametrize(
     ("arguments", "exception", "message"),
     [
-        ({"second": POINTS[1:]}, ValueError, "second must be of the same 300 instances as first, got 299"),
+        ({"other": POINTS[1:]}, ValueError, "other must be of the same 300 instances as embeddings, got 299"),
         ({"names": ("a",)}, ValueError, "names must be two, one for each embedding, got 1"),
         ({"projection": "tsne"}, ValueError, "projection must be one of"),
         ({"labels": LABELS[1:]}, ValueError, "labels must have shape"),
@@ -61,4 +61,4 @@ def test_what_moved_most_is_listed_and_follows_the_selection(explorer):
 )
 def test_bad_input_is_named(arguments, exception, message):
     with pytest.raises(exception, match=message):
-        CompareExplorer(**{"first": POINTS, "second": OTHER, "projection": "pca", **arguments})
+        CompareExplorer(**{"embeddings": POINTS, "other": OTHER, "projection": "pca", **arguments})

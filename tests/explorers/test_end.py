@@ -37,7 +37,7 @@ MAKERS = {
     "graph": lambda *more: ProximityGraphExplorer(POINTS, *more, projection="pca"),
     "walk": lambda *more: WalkPlayer(POINTS, *more, projection="pca"),
     "embedding": lambda *more: EmbeddingExplorer(POINTS, *more, projection="pca"),
-    "compare": lambda *more: CompareExplorer(POINTS, POINTS[:, :4], *more, projection="pca"),
+    "compare": lambda *more: CompareExplorer(POINTS, *more, other=POINTS[:, :4], projection="pca"),
     "selection": lambda *more: SelectionExplorer(POINTS, *more, selection=range(9), batch_size=16),
     "hardness": lambda *more: HardnessExplorer(POINTS, *more),
     "false negatives": lambda *more: FalseNegativeExplorer(POINTS, *more),

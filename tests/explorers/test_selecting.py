@@ -10,7 +10,7 @@ from toolkit.metrics import in_degrees
 
 
 def compare(**more):
-    return CompareExplorer(POINTS, POINTS[:, :6], LABELS, projection="pca", **more)
+    return CompareExplorer(POINTS, LABELS, other=POINTS[:, :6], projection="pca", **more)
 
 
 @pytest.mark.parametrize("explorer", [make(ProximityGraphExplorer), make(WalkPlayer), compare()], ids=repr)

@@ -18,7 +18,7 @@ def nearest(points):
 
 def test_shares_are_those_of_sorted_neighbours():
     wanted = [len(set(a) & set(b)) / 7 for a, b in zip(nearest(FIRST), nearest(SECOND), strict=True)]
-    np.testing.assert_allclose(neighbors_kept(FIRST, SECOND, 7).values, wanted)
+    np.testing.assert_allclose(neighbors_kept(FIRST, SECOND, n_neighbors=7).values, wanted)
 
 
 def test_numbers_of_instances_must_agree():

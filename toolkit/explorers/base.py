@@ -73,7 +73,7 @@ class Explorer(widgets.VBox):
 
     def _show_numbers(self, lines: Iterable[Iterable[str]]) -> None:
         """Show lines of words (HTML), close to each other; long lines are broken between words, not within one."""
-        lines = ["".join(f"<span>{word}</span>" for word in words) for words in lines]
+        lines = [" ".join(f"<span>{word}</span>" for word in words) for words in lines]
         self.numbers.value = "".join(f'<div class="tk-numbers">{line}</div>' for line in lines)
 
     def pause(self) -> None:

@@ -109,7 +109,7 @@ def _is_number(values: pd.Series) -> bool:
 
 def _floats(values: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(values):
-        return np.where(values.isna(), np.nan, values.astype("int64").astype(float))
+        return np.where(values.isna(), np.nan, values.astype("datetime64[ns]").astype("int64").astype(float))
     return values.astype(float).to_numpy()
 
 

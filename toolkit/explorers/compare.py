@@ -29,14 +29,16 @@ class CompareExplorer(Selecting):
 
     Parameters
     ----------
-    first, second : array or tensor, shapes (N, d) and (N, e), or SideBySide
-        Of the same instances in the same order; N >= 32.
+    embeddings : array or tensor, shape (N, d), or SideBySide
+        N >= 32.
     labels : array, shape (N,), optional
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     columns : DataFrame or mapping of name to sequence, optional
         What else is known of the instances: the maps can be coloured by it and searched.
+    other : array or tensor, shape (N, e), or SideBySide
+        Embeddings of the same instances in the same order.
     names : pair of str
         What the two are called.
     projection : {"umap", "pca"}
@@ -64,7 +66,7 @@ class CompareExplorer(Selecting):
     >>> import numpy as np
     >>> from toolkit.explorers import CompareExplorer
     >>> before = np.random.default_rng(0).normal(size=(200, 8))
-    >>> explorer = CompareExplorer(before, before + 0.1, labels=np.arange(200) % 4, projection="pca")
+    >>> explorer = CompareExplorer(before, np.arange(200) % 4, other=before + 0.1, projection="pca")
     >>> explorer.selection = explorer.moved()[:3]
     >>> list(explorer.frame().columns)
     ['label', 'neighbours kept']
@@ -75,17 +77,17 @@ class CompareExplorer(Selecting):
 
     def __init__(
         self,
-        first,
-        second,
+        embeddings,
         labels=None,
         items=None,
         *,
+        other,
         columns=None,
         names: tuple[str, str] = ("before", "after"),
         projection="umap",
         seed: int = 0,
     ) -> None:
-        both = [SideBySide.of(embeddings, seed) for embeddings in (first, second)]
+        both = [SideBySide.of(each, seed) for each in (embeddings, other)]
         check_projection(_checks.text("projection", projection), both[0].n)
         listed = _checks.listed("names", names, "a name for each embedding")
         self.names = [_checks.text("names", name) for name in listed]
@@ -93,6 +95,8 @@ class CompareExplorer(Selecting):
             raise ValueError(f"names must be two, one for each embedding, got {len(self.names)}")
         self.columns = Columns(columns, both[0].n)
         self._take(both[0], labels, items)
+        if both[1].n != both[0].n:
+            raise ValueError(f"other must be of the same {both[0].n} instances as embeddings, got {both[1].n}")
         self.kept: NeighborsKept = neighbors_kept(*(one.vectors for one in both), n_neighbors=N_NEAREST)
         maps = [PlainMap(self.thumbnails, self._codes, self._names, self._tell) for _ in both]
         self._paused = True  # until all of it is there

@@ -16,7 +16,7 @@ from toolkit.metrics.graph import (
     worst_neighbor_ranks,
 )
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
-from toolkit.metrics.meetings import Meetings, meetings
+from toolkit.metrics.meeting import Meetings, meetings
 from toolkit.metrics.staleness import Staleness, graph_staleness
 from toolkit.metrics.suggestion import Suggestion, suggest_settings
 from toolkit.metrics.variety import Variety, batch_variety

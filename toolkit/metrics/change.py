@@ -26,7 +26,7 @@ class NeighborsKept(Result):
         return f"NeighborsKept(value={self.value:.3f}, instances={len(self.values)})"
 
 
-def neighbors_kept(first, second, n_neighbors: int = 10) -> NeighborsKept:
+def neighbors_kept(first, second, *, n_neighbors: int = 10) -> NeighborsKept:
     """Return the share of each instance's nearest neighbours that two embeddings have in common.
 
     1: the same neighbours; what chance gives is ``n_neighbors / (N - 1)``. The neighbours are exact, which takes some

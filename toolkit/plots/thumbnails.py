@@ -105,7 +105,8 @@ class Thumbnails:
         caption = whole(caption)
         name = html.escape(f"{self.text(index)} {caption}".strip(), quote=True)
         width = self.size if self.kind != "text" else 2 * self.size
-        box = f"width:{width}px;height:{self.size}px;outline:1px solid #bbb;outline-offset:-1px;"
+        height = self.size if self.kind != "number" else 20
+        box = f"width:{width}px;height:{height}px;outline:1px solid #bbb;outline-offset:-1px;"
         if self.kind in ("image", "drawing"):
             picture = f'<img src="{self.address(index)}" alt="{name}" style="{box}">'
         else:

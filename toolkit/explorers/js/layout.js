@@ -1,7 +1,7 @@
 // Where the parts of a view go in the explorer's grid.
 
 import { coalesced, element } from "./dom.js";
-import { followTheme } from "./theme.js";
+import { settle } from "./surroundings.js";
 
 /** Show a map, a panel and charts, which `redraw` draws again at another size or theme; return how to stop. */
 export function arrange(el, map, panel, charts, redraw) {
@@ -18,11 +18,8 @@ export function arrange(el, map, panel, charts, redraw) {
   });
   const observer = new ResizeObserver(fit);
   for (const part of [map, ...charts]) observer.observe(part.node);
-  const stop = followTheme(el, fit);
-  requestAnimationFrame(() => {
-    dissolve(el);
-    nameControls(el);
-  });
+  const stop = settle(el, fit);
+  requestAnimationFrame(() => dissolve(el));
   return () => {
     observer.disconnect();
     stop();
@@ -33,14 +30,5 @@ export function arrange(el, map, panel, charts, redraw) {
 function dissolve(el) {
   for (let node = el; node && !node.classList.contains("tk-parts"); node = node.parentElement) {
     node.style.display = "contents";
-  }
-}
-
-/** Give sliders and boxes of ipywidgets the names next to them, for screen readers. */
-function nameControls(el) {
-  for (const control of el.closest(".tk-explorer")?.querySelectorAll(".widget-hslider, .widget-inline-hbox") ?? []) {
-    const label = control.querySelector(".widget-label")?.textContent;
-    const part = control.querySelector(".noUi-handle");
-    if (label && part && !part.hasAttribute("aria-label")) part.setAttribute("aria-label", label);
   }
 }

@@ -1,7 +1,7 @@
 // A picture made in the kernel, with words for those who do not see it.
 
 import { element } from "./dom.js";
-import { followTheme } from "./theme.js";
+import { settle } from "./surroundings.js";
 
 function render({ model, el }) {
   const image = element("img", { class: "tk-picture" });
@@ -14,7 +14,7 @@ function render({ model, el }) {
   }
   model.on("change:value", show);
   model.on("change:description", show);
-  const stop = followTheme(el);
+  const stop = settle(el);
   show();
   return () => {
     stop();

@@ -2,7 +2,7 @@
 
 import { coalesced } from "./dom.js";
 import { PointMap } from "./point_map.js";
-import { followTheme } from "./theme.js";
+import { settle } from "./surroundings.js";
 
 function render({ model, el }) {
   const map = new PointMap(model, {
@@ -22,7 +22,7 @@ function render({ model, el }) {
   });
   const observer = new ResizeObserver(fit);
   observer.observe(map.node);
-  const stop = followTheme(el, () => map.redraw());
+  const stop = settle(el, () => map.redraw());
 
   function keys(event) {
     const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -100, PageDown: 100 }[event.key];

@@ -4,13 +4,15 @@ import { button, coalesced, element, typed } from "./dom.js";
 import { followPointer } from "./gestures.js";
 import { Grid } from "./grid.js";
 import { Legend } from "./legend.js";
-import { FONT, halo, sheet, star } from "./marks.js";
+import { sheet, star } from "./marks.js";
+import { groupCentres, writeApart } from "./names.js";
 import { CanvasPoints, GLPoints, MANY } from "./points.js";
 import { theme, tone } from "./theme.js";
 import { Tooltip } from "./tooltip.js";
 
 const SHAPE = 0.7; // height of the map by its width
 const HIGHEST = 640;
+const REST = 200; // ms without a move, after which all points are drawn
 const REACH = { hover: 8, click: 15 };
 const TOOLS = [
   ["lasso", "Draw around instances to select them (key l, or hold Shift); with Ctrl, add to the selection"],
@@ -54,7 +56,7 @@ export class PointMap {
       },
       pan: (dx, dy) => {
         this.camera.panBy(dx, dy);
-        this.project();
+        this.move();
       },
       zoom: (factor, at) => this.zoomBy(factor, at),
       outline: (points) => {
@@ -84,7 +86,7 @@ export class PointMap {
     const zooms = { "+": 1.5, "=": 1.5, "-": 1 / 1.5 };
     if (shiftKey && key in moves) {
       this.camera.panBy(...moves[key]);
-      this.project();
+      this.move();
     } else if (key in zooms) this.zoomBy(zooms[key]);
     else if (key === "0") this.fit();
     else if (key === "l") this.use("lasso");
@@ -114,7 +116,7 @@ export class PointMap {
     const height = Math.round(Math.min(SHAPE * width, HIGHEST));
     this.layers.style.height = `${height}px`;
     this.camera.resize(width, height);
-    for (const layer of [this.base, this.top]) layer.resize(width, height);
+    for (const layer of [this.base, this.top, this.cards]) layer?.resize(width, height);
     this.project();
   }
 
@@ -126,30 +128,10 @@ export class PointMap {
     this.y = new Float32Array(this.n);
     this.camera.cover(this.points);
     this.grid = new Grid(this.points);
-    this.centres = this.groupCentres();
+    this.centres = groupCentres(this.points, this.groups, this.model.get("names").length);
     this.mark();
     this.project();
     this.showStatus();
-  }
-
-  /** Return for each group the instance nearest to its mean, where its name goes. */
-  groupCentres() {
-    const sums = this.model.get("names").map(() => [0, 0, 0]);
-    for (let i = 0; i < this.groups.length; i++) {
-      const sum = sums[this.groups[i]];
-      if (!sum) continue; // it has no label
-      sum[0] += this.points[2 * i];
-      sum[1] += this.points[2 * i + 1];
-      sum[2] += 1;
-    }
-    const best = sums.map(() => [Infinity, -1]);
-    for (let i = 0; i < this.groups.length; i++) {
-      if (!best[this.groups[i]]) continue;
-      const [x, y, count] = sums[this.groups[i]];
-      const away = Math.hypot(this.points[2 * i] - x / count, this.points[2 * i + 1] - y / count);
-      if (away < best[this.groups[i]][0]) best[this.groups[i]] = [away, i];
-    }
-    return best.map(([, i]) => i);
   }
 
   /** Find out which points are pale: those of classes left out, and those outside the selection. */
@@ -182,7 +164,19 @@ export class PointMap {
 
   zoomBy(factor, at) {
     this.camera.zoomBy(factor, at);
+    this.move();
+  }
+
+  /** Follow the camera; while it moves, some of very many points stand for all. */
+  move() {
+    clearTimeout(this.rest);
+    this.moving = this.n > MANY;
     this.project();
+    if (!this.moving) return;
+    this.rest = setTimeout(() => {
+      this.moving = false;
+      this.redraw();
+    }, REST);
   }
 
   fit() {
@@ -323,22 +317,13 @@ export class PointMap {
     context.stroke();
   }
 
-  /** Write the names of the groups onto the map, apart from each other. */
   writeNames(context) {
-    const names = this.model.get("names");
     const palette = this.palette();
-    const taken = [];
-    context.font = `bold ${FONT}`;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    this.centres.forEach((i, group) => {
-      if (i < 0 || this.legend.hidden.has(group)) return;
-      const wide = context.measureText(names[group]).width + 6;
-      let [x, y] = [this.x[i], this.y[i]];
-      while (taken.some(([u, v, w]) => Math.abs(u - x) < (w + wide) / 2 && Math.abs(v - y) < 13)) y += 4;
-      taken.push([x, y, wide]);
-      halo(context, names[group], x, y, palette[group]);
-    });
-    context.font = FONT;
+    const all = this.model.get("names").map((text, k) => ({ text, i: this.centres[k], color: palette[k], k }));
+    const shown = all.filter(({ i, k }) => i >= 0 && !this.legend.hidden.has(k));
+    writeApart(
+      context,
+      shown.map(({ text, i, color }) => ({ text, color, x: this.x[i], y: this.y[i] })),
+    );
   }
 }

@@ -3,6 +3,7 @@
 import { theme } from "./theme.js";
 
 export const MANY = 20_000; // browsers allow few WebGL contexts on a page: small maps do without
+const AT_ONCE = 50_000; // points that are drawn while the map moves
 const TURN = 2 * Math.PI;
 const SIZES = [1, 2.8];
 const OPACITY = [0.06, 0.8];
@@ -59,7 +60,7 @@ void main() {
   color = texelFetch(palette, ivec2(pale > 0.5 ? 256 : int(shade), 0), 0).rgb;
 }`;
 const FRAGMENT = `#version 300 es
-precision mediump float;
+precision highp float;
 in vec3 color; uniform float opacity, size; out vec4 result;
 void main() {
   float away = length(gl_PointCoord - 0.5) * size;
@@ -71,10 +72,11 @@ const SHADES = 257; // the last is that of pale points
 
 /** Points drawn by the graphics card, on a canvas of their own. */
 export class GLPoints {
-  /** Return one, or null where there is no WebGL 2. */
+  /** Return one, or null where there is no WebGL 2 that works. */
   static on(canvas) {
     const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
-    return gl && new GLPoints(canvas, gl);
+    const points = gl && new GLPoints(canvas, gl);
+    return points?.works ? points : null;
   }
 
   constructor(canvas, gl) {
@@ -90,6 +92,7 @@ export class GLPoints {
       gl.attachShader(program, shader);
     }
     gl.linkProgram(program);
+    this.works = gl.getProgramParameter(program, gl.LINK_STATUS);
     gl.useProgram(program);
     this.places = Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(program, name)]));
     this.attributes = { point: 2, shade: 1, pale: 1 };
@@ -107,27 +110,28 @@ export class GLPoints {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
 
-  /** Send an attribute to the card if it is not there already. */
-  send(name, data, type) {
+  /** Send an attribute to the card if it is not there already, and have it read at each `every`-th point. */
+  send(name, data, type, every) {
     const { gl } = this;
-    if (this.kept[name] === data) return;
-    this.kept[name] = data;
     const { at, width, buffer } = this.attributes[name];
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-    gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+    if (this.kept[name] !== data) gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+    this.kept[name] = data;
     gl.enableVertexAttribArray(at);
-    gl.vertexAttribPointer(at, width, type, false, 0, 0);
+    gl.vertexAttribPointer(at, width, type, false, every * width * data.BYTES_PER_ELEMENT, 0);
   }
 
   draw(map, palette) {
     const { gl, places, canvas } = this;
     const { width, height, scale, shift, middle } = map.camera;
     const ratio = canvas.width / width;
-    const { radius, opacity } = look(map.n, map.camera);
+    const every = map.moving ? Math.ceil(map.n / AT_ONCE) : 1;
+    const n = Math.floor(map.n / every);
+    const { radius, opacity } = look(n, map.camera);
     this.none = this.none?.length === map.n ? this.none : new Uint8Array(map.n);
-    this.send("point", map.points, gl.FLOAT);
-    this.send("shade", map.shade.length === map.n ? map.shade : this.none, gl.UNSIGNED_BYTE);
-    this.send("pale", map.pale ?? this.none, gl.UNSIGNED_BYTE);
+    this.send("point", map.points, gl.FLOAT, every);
+    this.send("shade", map.shade.length === map.n ? map.shade : this.none, gl.UNSIGNED_BYTE, every);
+    this.send("pale", map.pale ?? this.none, gl.UNSIGNED_BYTE, every);
     this.paint(palette);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
@@ -139,13 +143,13 @@ export class GLPoints {
     for (const pale of map.pale ? [1, 0] : [0]) {
       gl.uniform1f(places.pass, pale);
       gl.uniform1f(places.opacity, pale ? PALE * opacity : opacity);
-      gl.drawArrays(gl.POINTS, 0, map.n);
+      gl.drawArrays(gl.POINTS, 0, n);
     }
   }
 
   /** Send the colours, read from a canvas that knows all ways to write them. */
   paint(palette) {
-    const key = palette.join();
+    const key = [...palette, theme.faint].join();
     if (this.kept.palette === key) return;
     this.kept.palette = key;
     const sheet = new OffscreenCanvas(SHADES, 1).getContext("2d");

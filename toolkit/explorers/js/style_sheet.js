@@ -1,9 +1,9 @@
 // Nothing to see: brings the style sheet, and follows the theme.
 
-import { followTheme } from "./theme.js";
+import { settle } from "./surroundings.js";
 
 function render({ el }) {
-  return followTheme(el);
+  return settle(el);
 }
 
 export default { render };

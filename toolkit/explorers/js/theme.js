@@ -1,7 +1,7 @@
 // The page's theme: JupyterLab's, Notebook's or VS Code's, light or dark.
 
 /** The colours of what is drawn onto canvases; all views of a page share them. */
-export const theme = { dark: false, ink: "", soft: "", faint: "", ground: "" };
+export const theme = { dark: false, ink: "#222222", soft: "#5f5f5f", faint: "#a6a6a6", ground: "#ffffff" };
 
 const NAMES = ["ink", "soft", "faint", "ground"];
 const ATTRIBUTES = ["data-jp-theme-light", "data-jp-theme-name", "data-vscode-theme-kind"];
