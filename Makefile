@@ -15,7 +15,7 @@ PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m py
 PARALLEL := -n $(WORKERS) --no-loadscope-reorder  # tests/conftest.py says which tests stay together
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint faults bench study notebooks clean
+.PHONY: help lab test lint docs faults bench study notebooks clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	if test -x $(BIN)/biome; then $(BIN)/biome ci; else echo "no biome for this machine: JavaScript is not checked"; fi
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/ty check
+
+docs: $(INSTALLED) ## build the documentation as static pages: build/docs/index.html
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
 
 faults: $(INSTALLED) ## break everything that can break, long, and refresh docs/reliability.md
 	$(PYTEST) $(PARALLEL) -o junit_family=xunit1 --junitxml=build/faults.xml tests/faults

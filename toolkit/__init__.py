@@ -11,4 +11,4 @@ from toolkit.proximity.graph import ProximityGraph
 from toolkit.samplers import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 
 __all__ = ["KNNBatchSampler", "ProximityGraph", "RandomWalkBatchSampler", "UniformBatchSampler"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""``python -m toolkit``: settings for a data set, reports of batches, trainings."""
+"""``python -m toolkit``: settings for a data set, reports of batches, trainings, the notebooks."""
 
 import sys
 

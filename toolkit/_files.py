@@ -56,3 +56,10 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def bundled_notebooks() -> list[Path]:
+    """Return the notebooks: inside an installed package, or next to it in a clone."""
+    package = Path(__file__).resolve().parent
+    inside = package / "notebooks"
+    return sorted((inside if inside.is_dir() else package.parent / "notebooks").glob("*.ipynb"))

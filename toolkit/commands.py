@@ -1,8 +1,10 @@
-"""The command line: ``python -m toolkit`` with ``suggest``, ``audit`` or ``train``."""
+"""The command line: ``python -m toolkit`` with ``suggest``, ``audit``, ``train`` or ``demo``."""
 
 import argparse
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from toolkit._files import bundled_notebooks
 from toolkit.metrics import audit, suggest_settings
 from toolkit.reports.page import write_audit, write_suggestion
 from toolkit.samplers import SAMPLERS
@@ -52,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--out", type=Path, default=Path("audit.html"), metavar="FILE", help="default: audit.html")
     check.set_defaults(run=_audit)
     _add_train(commands)
+    demo = commands.add_parser("demo", help="open the quickstart in JupyterLab")
+    demo.add_argument("--folder", type=Path, default=Path("batchsampler-demo"), help="for copies of the notebooks")
+    demo.set_defaults(run=_demo)
     return parser
 
 
@@ -109,6 +115,20 @@ def _train(options: argparse.Namespace) -> None:
         print(f"{history}\n{training.metric}: {training.evaluate(model):.4f}")
     if launched:
         dist.destroy_process_group()
+
+
+def _demo(options: argparse.Namespace) -> None:
+    """Copy the notebooks that are not in the folder yet, and open the first."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for notebook in bundled_notebooks():
+        if not (options.folder / notebook.name).exists():
+            shutil.copyfile(notebook, options.folder / notebook.name)
+    print(f"The notebooks are in {options.folder.resolve()}.")
+    first = "--LabApp.default_url=/lab/tree/00_quickstart.ipynb"
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    found = subprocess.run([sys.executable, "-m", "jupyterlab", first, *root], cwd=options.folder)
+    if found.returncode:
+        raise OSError(f"JupyterLab ended with status {found.returncode}; install it with: pip install jupyterlab")
 
 
 def _device(name: str) -> torch.device:
