@@ -18,6 +18,7 @@ from torch import nn
 from benchmarks import graphs, language, modality, retrieval, vision
 from benchmarks.doses import LABELS, doses
 from benchmarks.presets import LANGUAGE, GraphPreset, GraphRun, VisionPreset
+from toolkit.datasets.graphs import GraphViews
 from toolkit.datasets.vision import ImageData, Images, ImageViews
 from toolkit.evaluation import embed, knn_accuracy, linear_fold_accuracy
 from toolkit.training.comparison import compare
@@ -89,7 +90,7 @@ def sentences(root: Path | None) -> Task:
 def molecules(name: str, model: str, root: Path | None) -> Task:
     """Return a training on graphs, whose cross-validation leaves none for development."""
     task = graphs.make_task(name, model, GRAPH_RUN, root)
-    data = getattr(task.dataset, "graphs", task.dataset)
+    data = task.dataset.graphs if isinstance(task.dataset, GraphViews) else task.dataset
 
     def evaluate(network: nn.Module) -> dict[str, float]:
         accuracy = linear_fold_accuracy(*embed(network, data), torch.initial_seed())

@@ -32,6 +32,13 @@ def test_every_dose_fits_a_small_set(n):
         assert len(next(iter(sampler))) == 8, name
 
 
+@pytest.mark.parametrize("model", ["graphcl", "mvgrl"])
+def test_graphs_of_both_models_are_evaluated(model, data_root):
+    task = study.molecules("MUTAG", model, data_root("graphs"))
+    found = task.evaluate(task.make_model("jsd" if model == "mvgrl" else "infonce"))
+    assert 0.5 < found["linear probe, ten folds"] <= 1
+
+
 def test_curricula_change_and_constant_doses_do_not():
     kinds = doses(3000, 50, 100)
     for name in ("published", "easy_to_hard", "hard_to_easy"):
