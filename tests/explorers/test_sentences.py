@@ -11,7 +11,8 @@ from toolkit import plots
 from toolkit.explorers import SentenceExplorer
 from toolkit.explorers import sentences as module
 from toolkit.metrics import batch_hardness, false_negative_rate
-from toolkit.plots.style import COLORS, FALSE_NEGATIVE, INK
+from toolkit.plots.style import FALSE_NEGATIVE, INK
+from toolkit.samplers.registry import defaults
 
 RNG = np.random.default_rng(0)
 CLASSES = np.array(["cat", "dog", "fish", "bird", "ant"])
@@ -80,7 +81,7 @@ def test_long_sentences_are_cut_to_two_lines():
 
 
 def test_shows_one_batch_of_each_sampler(explorer):
-    assert set(explorer.batches) == set(COLORS)
+    assert set(explorer.batches) == {kind.label for kind in defaults().values()}
     for batch in explorer.batches.values():
         assert len(set(np.asarray(batch).tolist())) == 32
     knn, walk = (batch_hardness([explorer.batches[name]], POINTS).value for name in ("kNN", "Random walk"))

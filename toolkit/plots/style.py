@@ -13,7 +13,7 @@ UNIFORM, KNN, RANDOM_WALK = (SAMPLERS[name].label for name in ("uniform", "knn",
 COLORS = {kind.label: kind.color for kind in SAMPLERS.values()}
 FALSE_NEGATIVE = "#D55E00"
 INK, FAINT = "#222222", "#999999"
-OTHERS = ("#009E73", "#E69F00", "#56B4E9")
+OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#7A6C5D")
 # Of classes on maps: Paul Tol's "muted", told apart by most eyes and none of the colours above.
 CLASSES = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#332288", "#AA4499", "#44AA99", "#999933", "#882255", "#661100")
 UNLABELLED = "#DDDDDD"
