@@ -35,7 +35,7 @@ KINDS = SAMPLERS | {
     "breadth_first": SamplerKind("breadth_first", "Breadth first", "#444444", BreadthFirstBatchSampler),
     "depth_first": SamplerKind("depth_first", "Depth first", "#999933", DepthFirstBatchSampler),
 }
-SETTINGS: dict[str, list[dict]] = {  # three of each, but for the baseline
+SETTINGS: dict[str, list[dict]] = {  # three for each sampler, one for the baseline
     "uniform": [{}],
     "random_walk": [*(graph | PARTITION for graph in GRAPHS[:2]), GRAPHS[2] | {"restart": 0.2}],
     "knn": [{"skip": skip} for skip in (0, 30, 100)],

@@ -69,7 +69,7 @@ def test_what_is_left_is_planned_again_from_the_present_embeddings():
 
 def test_in_the_background_a_plan_takes_over_one_period_after_it_was_due():
     sampler, batches, known = drawn("background")
-    # Asked for at 3, 6 and 9, there at 6, 9 and the beginning of the next epoch.
+    # Requested at batches 3, 6 and 9; used from batches 6 and 9, and from the start of the next epoch.
     # Only instances of earlier batches change, so that of those left the embeddings are still the present ones.
     assert plans(sampler, known)[:4] == [0, 6, 9, 9]
     assert [len(unit) for unit, _ in sampler.seen[:4]] == [100, 40, 10, 100]

@@ -126,9 +126,9 @@ def approximate_neighbors(
 def _search_cells(
     index, unit: np.ndarray, seen: np.ndarray, rows: np.ndarray, k: int, rules: Rules
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k nearest others of some rows in the cells that an index looks into; of all where these hold too few.
+    """Return the k nearest others of some rows among the cells the index probes; rows short of k get an exact search.
 
-    What they are searched by is `seen`.
+    `seen` are the query vectors of all rows.
     """
     similarities, found = index.search(seen[rows], k + 1)
     found, similarities = _others(rows, found, similarities)
