@@ -181,8 +181,8 @@ def _array(path: Path) -> np.ndarray:
     """Return the array of a file, never what would have to be unpickled."""
     try:
         return np.load(path, allow_pickle=False, mmap_mode="r")
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}: give the path of a .npy file, as numpy.save writes it") from error
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path} must be a .npy file of numbers, as numpy.save writes it ({error})") from error
 

@@ -108,6 +108,7 @@ class CompareExplorer(Selecting):
         self._share(maps, positions)
         self.color_by.value = KEPT
         self.moved_items = widgets.HTML()
+        self._listed: np.ndarray | None = None
         shown, self._follower = (one.control for one in positions)
         controls = [self.instance, self.color_by, self.search, shown]
         self._links = [traitlets.link((shown, "value"), (self._follower, "value"))]
@@ -127,6 +128,12 @@ class CompareExplorer(Selecting):
         if len(chosen := self.selection):
             words.append(f"{len(chosen):,} selected: <b>{self.kept.values[chosen].mean():.1%}</b>")
         self._show_numbers([words])
+        if self._listed is None or not np.array_equal(chosen, self._listed):
+            self._list(chosen)
+
+    def _list(self, chosen: np.ndarray) -> None:
+        """Show the instances whose neighbours changed most; only when the selection changed, as pictures cost time."""
+        self._listed = chosen
         shown = self.moved()[:N_MOVED]
         shares = [f"{share:.0%} kept" for share in self.kept.values[shown]]
         captions = [f"{share} {name}" for share, name in zip(shares, self._captions(shown), strict=True)]
@@ -140,7 +147,7 @@ class CompareExplorer(Selecting):
         return self.kept.values, f"share of the {N_NEAREST} nearest neighbours in both", "{:.0%}".format
 
     def moved(self) -> list[int]:
-        """Return the instances in the order of how much their neighbours changed, of the selection if there is one."""
+        """Return the selected instances, or all without a selection, those whose neighbours changed most first."""
         rows = self.selection if len(self.selection) else np.arange(self._samples.n)
         return rows[np.argsort(self.kept.values[rows], kind="stable")].tolist()
 

@@ -73,6 +73,7 @@ class SelectionExplorer(DataExplorer):
         super().__init__(embeddings, labels, items, **settings)
         first = pack(selection, self._samples.n)
         self.meetings: dict[str, Meetings] = {}
+        self._planned: dict = {}
         self.sampler = widgets.Dropdown(
             options=[kind.label for kind in defaults().values()],
             value=RANDOM_WALK,
@@ -103,7 +104,8 @@ class SelectionExplorer(DataExplorer):
             self._show_numbers([[f"{len(chosen)} selected"]])
             return
         began = time.perf_counter()
-        self._epochs = self._samples.epochs(**self.controls.settings)
+        if self._planned != self.controls.settings:  # another selection needs no other batches
+            self._epochs, self._planned = self._samples.epochs(**self.controls.settings), self.controls.settings
         codes = self._samples.clusters.each[-1].codes if self._codes is None else self._codes
         n = self._samples.n
         self.meetings = {name: meetings(batches, chosen, n, codes) for name, batches in self._epochs.items()}
