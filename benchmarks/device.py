@@ -1,12 +1,13 @@
 """Run one of the steps of `benchmarks/device.sh`: what needs a CUDA device.
 
-usage: python -m benchmarks.device {name,engine,share,cells,pairs} [--help]
+usage: python -m benchmarks.device {name,engine,share,cells,pairs,table} [--help]
 
 name      print the name of the device
 engine    the proximity graph over its bare matrix product, on the device
 share     the sampler's share of SimCLR's training time
 cells     runs of the image comparison that are not finished yet, in pairs of uniform and random-walk batches
 pairs     the same of all-MiniLM, trained as a whole on docstrings and their code
+table     write what is in results/device_engine.csv and device_share.csv into the README
 
 Without a CUDA device a step ends with an error, unless the environment variable DEVICE is "cpu".
 """
@@ -26,9 +27,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
-from benchmarks import report, retrieval, vision
+from benchmarks import modality, report, retrieval, vision
 from benchmarks.engine import DIM, IMAGENET, K, M
 from benchmarks.modality import RESULTS, sampler_settings
 from benchmarks.presets import CHOSEN, VISION, VisionPreset
@@ -122,7 +124,7 @@ def graph_figures(n: int, repeats: int) -> dict:
 
 
 def share_figures(sampler: str, preset: VisionPreset, n: int, steps: int) -> dict:
-    """Train SimCLR on n random images for an epoch and `steps` steps; return figures of the latter."""
+    """Train SimCLR on n random images for two epochs and `steps` steps; return figures of the latter."""
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8)
     batches = SAMPLERS[sampler].make(
@@ -131,8 +133,9 @@ def share_figures(sampler: str, preset: VisionPreset, n: int, steps: int) -> dic
     model = SimCLR(preset.encoder, 3, temperature=preset.temperature).to(DEVICE)
     settings = {"augmentation": simclr_augmentation(), "precision": preset.precision, "progress": False}
     peak_gib(reset=True)
-    frame = train(model, IndexedPixels(Images(pixels, None)), batches, len(batches) + steps, **settings).to_frame()
-    frame = frame.iloc[len(batches) :]  # the first epoch is uniform, and warms up
+    warm_up = 2 * len(batches)  # the first epoch is uniform, in the second the walk's loops are compiled
+    frame = train(model, IndexedPixels(Images(pixels, None)), batches, warm_up + steps, **settings).to_frame()
+    frame = frame.iloc[warm_up:]
     return {
         "sampler": sampler,
         "encoder": preset.encoder,
@@ -215,11 +218,38 @@ def run_cells(out: Path, task: Task, seeds, precision: str, seconds: float) -> b
     return not faults
 
 
+def table(folder: Path = RESULTS) -> str:
+    """Return the engine's figures and the sampler's share as Markdown."""
+    engine, share = (pd.read_csv(folder / f"device_{name}.csv") for name in ("engine", "share"))
+    graphs = {
+        "device": engine.device,
+        "instances": engine.n.map("{:,}".format),
+        "graph (s)": engine.graph_seconds.map("{:.2f}".format),
+        "its matrix product (s)": engine.product_seconds.map("{:.3f}".format),
+        "peak (GiB)": engine.peak_gib.map("{:.1f}".format),
+    }
+    shares = {
+        "device": share.device,
+        "sampler": share.sampler.map(modality.sampler_name),
+        "sampler's share": share.sampler_share.map("{:.1%}".format),
+        "step (ms)": share.median_step_seconds.map(lambda seconds: f"{1000 * seconds:.0f}"),
+        "views per second": share.views_per_second.map("{:,.0f}".format),
+        "peak (GiB)": share.peak_gib.map("{:.1f}".format),
+    }
+    first = share.iloc[0]
+    return (
+        f"Graph of float32 rows (d = {DIM}, M = {M:,}, K = {K}):\n\n{report.markdown(pd.DataFrame(graphs))}\n\n"
+        f"SimCLR, {first.encoder}, {first.precision}, {first.n:,} images, B = {first.batch_size}:\n\n"
+        f"{report.markdown(pd.DataFrame(shares))}"
+    )
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line, or end the program with a message."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__.partition("\n")[0])
     steps = parser.add_subparsers(dest="step", required=True)
-    steps.add_parser("name")
+    for name in ("name", "table"):
+        steps.add_parser(name)
     engine, share, cells, code = (steps.add_parser(step) for step in ("engine", "share", "cells", "pairs"))
     for step in (engine, share, cells, code):
         step.add_argument("--out", type=Path, metavar="FILE", required=True, help="CSV of the results")
@@ -247,6 +277,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     if options.step == "name":
         print(name())
+    elif options.step == "table":
+        report.refresh("device", table())
     elif options.step == "engine":
         works = [lambda n=n: graph_figures(n, options.repeats) for n in options.sizes]
         sys.exit(not write_rows(options.out, works))

@@ -27,9 +27,9 @@ step() { # NAME SECONDS COMMAND...: run a command within its time, and what is l
 }
 
 # shellcheck disable=SC2046,SC2086 # several words each
-step tests 75 env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "$PYTHON" -m pytest -m cuda -p no:cacheprovider \
-    -o junit_suite_name="$NAME" --junitxml="$OUT/tests.xml" $(grep -rl --include='test_*.py' '@pytest\.mark\.cuda' tests)
-step engine 110 "$PYTHON" -m benchmarks.device engine --out "$OUT/engine.csv" ${ENGINE:-}
+step tests 120 env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "$PYTHON" -m pytest -m cuda -p no:cacheprovider \
+    -o junit_suite_name="$NAME" --junitxml="$OUT/tests.xml" $(grep -rl --include='test_*.py' 'pytest\.mark\.cuda' tests)
+step engine 70 "$PYTHON" -m benchmarks.device engine --out "$OUT/engine.csv" ${ENGINE:-}
 step share 75 "$PYTHON" -m benchmarks.device share --out "$OUT/share.csv" ${SHARE:-}
 step pairs 150 "$PYTHON" -m benchmarks.device pairs --out "$OUT/device_pairs.csv" --seconds 60 ${PAIRS:-}
 step cells "$LIMIT" "$PYTHON" -m benchmarks.device cells --out "$OUT/device.csv" --seconds $((LIMIT - SECONDS)) ${CELLS:-}

@@ -12,7 +12,7 @@ from reference import cosine, top_k
 
 from toolkit import ProximityGraph, RandomWalkBatchSampler, _checks
 from toolkit.engine import device, linking
-from toolkit.engine.device import link_on_device
+from toolkit.engine.device import link_on_device, to_memory
 from toolkit.engine.linking import candidate_blocks, candidate_slices, link
 
 KINDS = {
@@ -166,7 +166,16 @@ def test_graph_of_embeddings_on_a_gpu(dtype):
     )
     exact = points.double().cpu().numpy()
     assert_best_candidates(on_gpu, exact, seed=2)
-    assert_same_but_for_ties(*((graph.neighbors, graph.similarities) for graph in (on_gpu, on_cpu)), exact)
+    assert_same_but_for_ties(on_gpu, on_cpu, exact)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("shape", [(0, 3), (5, 0), (7, 2), (3, 2**21), (2**20 + 1, 9)])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float32])
+def test_arrays_come_whole_from_a_gpu(shape, dtype):
+    values = torch.randint(-(10**6), 10**6, shape, device="cuda").to(dtype)
+    np.testing.assert_array_equal(to_memory(values), values.cpu().numpy())
 
 
 @pytest.mark.cuda

@@ -8,6 +8,7 @@ from toolkit.engine.rules import NO_RULES, Rules
 
 _SCORES = 2**27  # at most so many at once
 _OUT = -2.0  # below any cosine
+_STAGED = 2**22  # numbers copied at once
 
 
 def link_on_device(
@@ -60,8 +61,19 @@ def link_on_device(
         neighbors[rows], values, short = _repeated(rows, found, best, n_neighbors)
         similarities[rows] = values[:, : similarities.shape[1]]
         lacking += short
-    arrays = (array.cpu().numpy() for array in (neighbors, similarities.clamp_(-1, 1), skipped))
+    arrays = (to_memory(array) for array in (neighbors, similarities.clamp_(-1, 1), skipped))
     return Links(*arrays, lacking=int(lacking))
+
+
+def to_memory(values: torch.Tensor) -> np.ndarray:
+    """Return a copy in memory, by way of page-locked memory, to which a CUDA device writes several times as fast."""
+    if values.device.type != "cuda":
+        return values.cpu().numpy()
+    copied = torch.empty(values.shape, dtype=values.dtype)
+    locked = torch.empty(min(values.numel(), _STAGED), dtype=values.dtype, pin_memory=True)
+    for part, place in zip(values.reshape(-1).split(_STAGED), copied.view(-1).split(_STAGED), strict=True):
+        place.copy_(locked[: len(part)].copy_(part))
+    return copied.numpy()
 
 
 def _with_kept(vectors, norms, rows, anchors, candidates, scores, kept):

@@ -107,12 +107,15 @@ class EmbeddingBank:
 
     def state_dict(self) -> dict:
         """Return the vectors, which of them are known, and whether they are of pairs; both arrays are shared."""
-        return {"vectors": self.vectors, "known": torch.from_numpy(self.known), "paired": self.paired}
+        state = {"vectors": self.vectors, "known": torch.from_numpy(self.known), "paired": self.paired}
+        return state | {"device": str(self.vectors.device)}
 
     def restored(self, state: dict) -> "EmbeddingBank":
         """Return the bank of `state_dict`, or raise unless it is of as many instances as this one and of its dtype."""
         bank = copy.copy(self)
-        vectors, known = state["vectors"].to("cpu", copy=True), state["known"].numpy().copy()
+        # On another device, a graph built before the next update would differ in its last digits.
+        on_gpu = torch.cuda.is_available() and state.get("device", "cpu").startswith("cuda")
+        vectors, known = state["vectors"].to("cuda" if on_gpu else "cpu", copy=True), state["known"].numpy().copy()
         _checks.shape("vectors", vectors, (len(self.vectors), vectors.shape[1]), "one row per instance")
         _checks.shape("known", known, (self.n,), "one per instance")
         if vectors.dtype != self.vectors.dtype or known.dtype != bool or not vectors.isfinite().all():
