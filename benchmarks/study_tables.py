@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import forecast, report, study
+from benchmarks import study_pictures as pictures
 from benchmarks.doses import LABELS
-from toolkit.plots.style import FAINT, note, style
 from toolkit.training.comparison import Comparison
 
+MOST_SEEDS = 100
 FIGURES = Path(__file__).parents[1] / "docs" / "study"
 # Known before a training: what a dose adds to a shuffle's figure, or takes from it, and what the task is like.
 FEATURES = {
@@ -36,6 +36,21 @@ def gains(result: Comparison, known: pd.DataFrame) -> pd.DataFrame:
     found["order"] = found.sampler.map({name: place for place, name in enumerate(LABELS)})
     found["place"] = found.trial.map({name: place for place, name in enumerate(study.TRIALS)})
     return found.sort_values(["place", "order"], ignore_index=True)
+
+
+def pooled(result: Comparison) -> Comparison:
+    """Return results with all pairs of code as one set, though each machine has other versions of the packages.
+
+    Differences stay between runs on the same pairs: the seeds of each version count as seeds of their own.
+    """
+    runs = result.to_frame()
+    code = runs["set"] == "code"
+    versions = sorted(runs[code].settings.unique())
+    if len(versions) > 1:
+        runs.loc[code, "seed"] += MOST_SEEDS * runs[code].settings.map(versions.index)
+        sizes = [version.split()[1] for version in versions]
+        runs.loc[code, "settings"] = versions[0].replace(sizes[0], f"{sizes[0]} to {sizes[-1]}")
+    return Comparison(runs)
 
 
 def trial_of(row: pd.Series) -> str:
@@ -64,19 +79,9 @@ def table(doses: pd.DataFrame) -> str:
             "gain over a shuffle": [_gain(row) for _, row in rows.iterrows()],
         }
         parts += [f"**{trial}** ({first.settings}, {first.steps:,} steps)", report.markdown(pd.DataFrame(lines))]
-        if is_drawn(rows):
-            parts.append(f"![{trial}: {first.metric} against hardness](../docs/study/{picture(trial)})")
+        if pictures.is_drawn(rows):
+            parts.append(f"![{trial}: {first.metric} against hardness](../docs/study/{pictures.name(trial)})")
     return "\n\n".join(parts)
-
-
-def is_drawn(rows: pd.DataFrame) -> bool:
-    """Return whether enough is known of a trial's doses for a picture."""
-    return rows.hardness.notna().sum() > 2
-
-
-def picture(trial: str) -> str:
-    """Return the name of a trial's picture."""
-    return f"{trial.replace(' ', '_')}.png"
 
 
 def _number(form: str):
@@ -88,34 +93,6 @@ def _gain(row: pd.Series) -> str:
         return ""
     interval = "" if pd.isna(row.percent_low) else f" ({row.percent_low:+.1f} to {row.percent_high:+.1f})"
     return f"{row.percent:+.1f} %{interval}"
-
-
-def draw(trial: str, rows: pd.DataFrame) -> Figure:
-    """Draw the results of one trial against hardness, coloured by false negatives; a shuffle's interval is a band."""
-    with style():
-        figure = Figure(figsize=(6.4, 3.8))
-        ax = figure.subplots()
-        some = rows.dropna(subset="hardness").sort_values("hardness")
-        shuffle = some[some.sampler == "uniform"].iloc[0]
-        half = 1.96 * shuffle.deviation / shuffle.runs**0.5
-        ax.axhline(100 * shuffle["mean"], color=FAINT, linewidth=1)
-        if np.isfinite(half):
-            ax.axhspan(
-                100 * (shuffle["mean"] - half), 100 * (shuffle["mean"] + half), color=FAINT, alpha=0.2, linewidth=0
-            )
-        rates = some.false_negative_rate.fillna(some.estimated_false_negatives)
-        dots = ax.scatter(some.hardness, 100 * some["mean"], c=100 * rates, cmap="viridis", s=46, zorder=2)
-        for place, row in enumerate(some.itertuples()):
-            offset, side = ((0, 8), "bottom") if place % 2 else ((0, -8), "top")
-            note(ax, LABELS[row.sampler], (row.hardness, 100 * row.mean), offset, ha="center", va=side, fontsize=7.5)
-        figure.colorbar(dots, label="false negatives, %", pad=0.02)
-        ax.margins(x=0.12, y=0.2)
-        ax.set_xlabel("hardness (mean cosine similarity, before the training)")
-        ax.set_ylabel(f"{shuffle.metric[:28]}, in points")
-        best = some.loc[some["mean"].idxmax()]
-        gain = best["mean"] / shuffle["mean"] - 1
-        ax.set_title(f"{trial}: best at {LABELS[best.sampler]} ({gain:+.1%})")
-    return figure
 
 
 def known_before(doses: pd.DataFrame) -> pd.DataFrame:
@@ -172,16 +149,20 @@ def _share(right: pd.Series, clear: pd.Series) -> str:
 
 def main() -> None:
     """Write the tables into the README and the pictures into docs."""
-    doses = gains(Comparison.read(study.RESULTS), pd.read_csv(forecast.RESULTS))
+    result = pooled(Comparison.read(study.RESULTS))
+    doses = gains(result, pd.read_csv(forecast.RESULTS))
     whole = sum(trial.seeds * len(trial.doses) for trial in study.TRIALS.values())
     progress = f"{int(doses.runs.sum())} of {whole} runs so far."
     text = "\n\n".join(filter(None, (progress, table(doses), prediction(doses))))
     print(text)
     report.refresh("study", text)
     FIGURES.mkdir(exist_ok=True)
+    runs = result.to_frame()
+    trials, shuffled = runs.apply(trial_of, axis=1), runs.sampler == "uniform"
     for trial, rows in doses.groupby("trial", sort=False):
-        if is_drawn(rows):
-            draw(trial, rows).savefig(FIGURES / picture(trial), dpi=110)
+        if pictures.is_drawn(rows):
+            figure = pictures.draw(trial, rows, runs.value[shuffled & (trials == trial)])
+            figure.savefig(FIGURES / pictures.name(trial), dpi=110)
 
 
 if __name__ == "__main__":

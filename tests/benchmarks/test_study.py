@@ -1,11 +1,13 @@
 """The study: its doses, its order, its tables, and what it predicts from what was known before."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 from toy_task import make_task
 
-from benchmarks import study, study_tables
+from benchmarks import study, study_pictures, study_tables
 from benchmarks.doses import CONSTANT, LABELS, doses
 from toolkit.metrics import batch_hardness
 from toolkit.training.comparison import Comparison
@@ -112,8 +114,34 @@ def test_what_was_known_before_predicts_gains_that_follow_from_it(results):
 def test_the_picture_shows_each_dose(results):
     found = study_tables.gains(*results)
     rows = found[found.trial == "code"]
-    (ax, _) = study_tables.draw("code", rows).axes
+    shuffles = pd.Series([0.50, 0.51, 0.52])
+    ax, beside, _ = study_pictures.draw("code", rows, shuffles).axes
     assert len(ax.collections[-1].get_offsets()) == len(CONSTANT)
-    assert {LABELS[dose] for dose in CONSTANT} <= {text.get_text() for text in ax.texts}
+    assert [text.get_text() for text in ax.texts] == [LABELS[dose] for dose in rows.sampler]
+    boxes = [text.get_window_extent().extents for text in ax.texts]
+    assert not any(study_pictures.overlap(a, b) for a, b in combinations(boxes, 2))
+    assert not beside.get_xticks().size
     best = rows.loc[rows["mean"].idxmax()]
-    assert ax.get_title(loc="left").startswith(f"code: best at {LABELS[best.sampler]} (+")
+    assert ax.get_title(loc="left").startswith(f"code: {LABELS[best.sampler]}, +")
+
+
+def test_the_title_claims_a_gain_only_where_an_interval_excludes_zero(results):
+    rows = study_tables.gains(*results).query("trial == 'code'")
+    wide = rows.assign(percent_low=-1.0, percent_high=1.0)
+    assert study_pictures.title("code", wide) == "code: no interval excludes zero"
+    single = rows.assign(percent_low=np.nan, percent_high=np.nan)
+    assert study_pictures.title("code", single) == "code: one run of each dose"
+
+
+def test_each_version_of_the_code_pairs_has_a_baseline_of_its_own(results):
+    first, known = results
+    runs = first.to_frame()
+    code = runs[runs["set"] == "code"]
+    runs.loc[code.index, "settings"] = "study, 54208 instances, B=32"
+    later = code.assign(settings="study, 55607 instances, B=32", value=code.value + 0.1)
+    whole = Comparison(pd.concat([runs, later], ignore_index=True))
+    found = study_tables.gains(study_tables.pooled(whole), known).query("trial == 'code'")
+    assert set(found.settings) == {"study, 54208 to 55607 instances, B=32"}
+    assert found.runs.eq(6).all()
+    alone = study_tables.gains(first, known).query("trial == 'code'")
+    np.testing.assert_allclose(found.difference.dropna(), alone.difference.dropna(), atol=1e-12)
