@@ -22,7 +22,9 @@ help: ## show the targets
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || \
+	    { $(PYTHON) -m venv --clear --without-pip .venv && $(BIN)/python .ci/get_pip.py; } || \
+	    { echo "Python's venv module is not whole. On Debian: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --upgrade pip
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e ".[all,dev]"
 	touch $@

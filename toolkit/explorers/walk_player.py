@@ -168,10 +168,13 @@ class WalkPlayer(MapExplorer):
         else:
             found = false_negative_rate([trace.batch], self._codes)
             words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
-        counts = (
-            f"{trace.restarted.sum()} restarts, {(trace.kinds == 1).sum()} revisits, {trace.reseeded.sum()} reseeds"
-        )
-        words.append(f"{trace.n_steps} steps: {counts}")
+        counts = {
+            "restart": trace.restarted.sum(),
+            "revisit": (trace.kinds == 1).sum(),
+            "reseed": trace.reseeded.sum(),
+        }
+        words.append(f"{trace.n_steps} steps:")
+        words += [f"{n} {name}" if n == 1 else f"{n} {name}s" for name, n in counts.items()]
         words.append(f"{1000 * seconds:.0f} ms")
         self._show_numbers([words])
 
