@@ -24,7 +24,7 @@ COVERAGES = ("independent", "partition")
 
 @dataclass(frozen=True)
 class Kept:
-    """One training: the rates between rebuilds, beside the budget."""
+    """One training: the rates between rebuilds, and the budget."""
 
     name: str
     coverage: str

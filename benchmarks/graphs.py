@@ -90,8 +90,8 @@ def cells(model: str, samplers, names) -> tuple:
 
 
 def beside_published(result: Comparison) -> str:
-    """Return a table of means and deviations over seeds beside the published ones."""
-    lines = ["Beside the published figures (SVM, in points):", ""]
+    """Return a table of means and deviations over seeds next to the published ones."""
+    lines = ["Published figures for comparison (SVM, in points):", ""]
     lines += ["| set | model | sampler | here | published | runs |", "|---|---|---|---|---|---|"]
     for run in result.summary().itertuples():
         key = "mvgrl" if run.model in MVGRLS else run.loss

@@ -28,7 +28,7 @@ SOURCE = Path("/usr/share/datasets/fashion-mnist")
 PER_CLASS = {"train": ("train", 800), "test": ("t10k", 200)}
 WORDNET = Path("/usr/share/wordnet/data.noun")
 GLOSSES = 20_000
-# The lexicographer files of nouns, by number; noun.Tops (03), the roots of the others, is no class.
+# The lexicographer files of nouns, by number; noun.Tops (03), the roots of the others, is not a class.
 NOUN_CLASSES = """act animal artifact attribute body cognition communication event feeling food group location motive
     object person phenomenon plant possession process quantity relation shape state substance time"""
 NOUN_FILES = dict(enumerate(NOUN_CLASSES.split(), start=4))

@@ -22,7 +22,7 @@ from toolkit.plots.style import styled
 
 EXAMPLE = "<doctest "  # begins the file name of an example
 DEFAULT = dataclasses._HAS_DEFAULT_FACTORY  # stands for a default in the constructor of a dataclass
-INNER = {  # on the path of every batch, called by the classes beside them
+INNER = {  # on the path of every batch, called by the classes next to them
     *(f"toolkit.datasets.graph_views.{name}" for name in ("random_mask", "rewire", "walk")),
     *(f"toolkit.datasets.{name}.collate" for name in ("graphs", "graphs.GraphViews", "text.Sentences")),
     "toolkit.models.graph_encoders.weighted_edges",

@@ -151,7 +151,7 @@ class TestMoCoV3:
 
     @staticmethod
     def pairs(model):
-        """Each parameter of the copy, detached, beside the original's."""
+        """Each parameter of the copy, detached, and the original's."""
         copies = (*model.momentum_encoder.parameters(), *model.momentum_projector.parameters())
         originals = (*model.encoder.parameters(), *model.projector.parameters())
         return [(a.detach().clone(), b.detach().clone()) for a, b in zip(copies, originals, strict=True)]

@@ -1,4 +1,4 @@
-"""Walks and graphs beside theory, by the data of their artists."""
+"""Walks and graphs against theory, by the data of their artists."""
 
 import numpy as np
 import pytest

@@ -122,7 +122,7 @@ def test_long_run_is_personalised_pagerank(restart):
     expected = np.array([rank[node] for node in range(300)])
     got = visit_frequencies(graph, start, restart=restart, n_steps=n_steps, seed=0)
     assert got.sum() == pytest.approx(1)
-    # The walk begins anew with probability r at each step: steps are correlated at most as (1 - r)^lag, so that
+    # The walk restarts with probability r at each step: steps are correlated at most as (1 - r)^lag, so that
     # variances are at most (2 - r) / r times those of independent draws, and E|x| <= sqrt(var).
     bound = 0.5 * np.sqrt(expected * (1 - expected) * (2 - restart) / restart / n_steps).sum()
     assert bound < 0.03

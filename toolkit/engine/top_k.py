@@ -234,7 +234,7 @@ def _write(values, codes, found, row, neighbors, similarities):
 
 @kernel
 def _keep_with_ties(values, codes, n, threshold, surplus, kept_values, kept_codes):
-    """Copy those of the first n values that are at least `threshold`, but for the first `surplus` that equal it."""
+    """Copy those of the first n values that are at least `threshold`, except the first `surplus` that equal it."""
     count = 0
     for j in range(n):
         if count == len(kept_values):

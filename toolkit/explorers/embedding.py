@@ -33,7 +33,7 @@ class PlainMap(PointMap):
 class EmbeddingExplorer(Selecting):
     """A map of embeddings, which may be a million: look closer, select, search, colour by whatever is known.
 
-    Beside the map are the selected instances or, without a selection, those most similar to the current one.
+    Next to the map are the selected instances or, without a selection, those most similar to the current one.
 
     Parameters
     ----------
