@@ -33,9 +33,8 @@ lab: $(INSTALLED) ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb $(LAB_FLAGS)
 
 test: lint ## lint, tests, doctests, notebooks
-	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 tests
-	$(PYTEST) -n $(WORKERS) --dist loadfile --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
-	    --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider toolkit notebooks
+	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 --doctest-modules --nbval-lax --nbval-current-env \
+	    --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider tests toolkit notebooks
 
 lint: $(INSTALLED) ## check style, the order of the rooms, and types
 	$(BIN)/ruff check .

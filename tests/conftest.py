@@ -18,12 +18,20 @@ mpl.use("Agg")
 
 
 # Where several processes share the tests, these files begin first, so that what ends last is short.
-LONGEST = ("test_browser", "test_processes.py", "test_stops.py", "test_growth.py", "test_texts.py", "test_project.py")
+LONGEST = (
+    "test_browser",
+    ".ipynb",
+    "test_processes.py",
+    "test_stops.py",
+    "test_growth.py",
+    "test_texts.py",
+    "test_project.py",
+)
 
 
 def pytest_collection_modifyitems(items):
     """Put the tests of the longest files first."""
-    ranks = {item: rank for rank, name in enumerate(LONGEST) for item in items if item.path.name.startswith(name)}
+    ranks = {item: rank for rank, name in enumerate(LONGEST) for item in items if name in item.path.name}
     items.sort(key=lambda item: ranks.get(item, len(LONGEST)))
 
 
