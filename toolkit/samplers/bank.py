@@ -114,7 +114,7 @@ class EmbeddingBank:
         """Return the bank of `state_dict`, or raise unless it is of as many instances as this one and of its dtype."""
         bank = copy.copy(self)
         # On another device, a graph built before the next update would differ in its last digits.
-        on_gpu = torch.cuda.is_available() and state.get("device", "cpu").startswith("cuda")
+        on_gpu = torch.cuda.is_available() and str(state.get("device")).startswith("cuda")
         vectors, known = state["vectors"].to("cuda" if on_gpu else "cpu", copy=True), state["known"].numpy().copy()
         _checks.shape("vectors", vectors, (len(self.vectors), vectors.shape[1]), "one row per instance")
         _checks.shape("known", known, (self.n,), "one per instance")
