@@ -7,6 +7,7 @@ from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.graph_batch import GraphBatchExplorer
 from toolkit.explorers.hardness import HardnessExplorer
 from toolkit.explorers.monitor import TrainingMonitor
+from toolkit.explorers.pairs import PairExplorer
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.selection import SelectionExplorer
 from toolkit.explorers.sentences import SentenceExplorer
@@ -19,6 +20,7 @@ __all__ = [
     "FalseNegativeExplorer",
     "GraphBatchExplorer",
     "HardnessExplorer",
+    "PairExplorer",
     "ProximityGraphExplorer",
     "SelectionExplorer",
     "SentenceExplorer",

@@ -139,6 +139,10 @@ class DataExplorer(ItemExplorer):
         Labels of one kind; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
     seed : int
         Random seed.
     **settings
@@ -149,15 +153,45 @@ class DataExplorer(ItemExplorer):
     controls : SamplerControls
     restart, n_neighbors, n_candidates, batch_size, reset : widgets
     thumbnails : Thumbnails
+    target_thumbnails : Thumbnails or None
+        Those of the targets, if there are `target_items`.
     """
 
     _defaults = DEFAULTS
 
-    def __init__(self, embeddings, labels=None, items=None, *, seed: int = 0, **settings) -> None:
-        self._take(SideBySide.of(embeddings, seed), labels, items)
+    def __init__(
+        self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
+    ) -> None:
+        self._take(SideBySide.of(embeddings, seed, targets=targets), labels, items)
+        self._take_targets(target_items)
         self.controls = SamplerControls(self._samples.n, self._changed, self._defaults, **settings)
         self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
         self.reset = self.controls.reset
+
+    @property
+    def _sides(self) -> tuple:
+        """Embeddings of the instances, or of queries and targets, as the metrics take them."""
+        return self._samples.queries, self._samples.targets
+
+    def _take_targets(self, items) -> None:
+        """Keep the items of targets, or raise unless the instances are pairs."""
+        if items is not None and not self._samples.paired:
+            raise TypeError("target_items must be None unless targets are given, got items of targets without them")
+        try:
+            self.target_thumbnails = None if items is None else Thumbnails(items, self._samples.n)
+        except (TypeError, ValueError) as error:  # which begins with "items"
+            raise type(error)(f"target_{error}") from error
+
+    def _grid(self, members: Sequence[int]) -> str:
+        """Return instances with their labels as HTML, each query above its target."""
+        shown, captions = self.target_thumbnails, self._captions(members)
+        if shown is None:
+            return self.thumbnails.grid(members, captions)
+        both = [
+            f"{self.thumbnails.html(index, caption)}<br>{shown.html(index)}"
+            for index, caption in zip(members, captions, strict=True)
+        ]
+        return "".join(f'<span style="display:inline-block;vertical-align:top">{each}</span>' for each in both)
 
 
 def box(children: Sequence[widgets.Widget], *classes: str) -> widgets.VBox:

@@ -14,9 +14,9 @@ from toolkit.metrics import (
     Frontier,
     Hardness,
     batch_hardness,
-    hardest_pairs,
     hardness_frontier,
 )
+from toolkit.metrics.frontier import with_references
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import INK, RANDOM_WALK, color_of
 from toolkit.samplers import Budget
@@ -31,7 +31,7 @@ class FalseNegativeExplorer(SliderExplorer):
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
     95 % intervals. The star is the hardest setting of the picture within the budget of false negatives, a line that
-    `budget` moves; `use` goes there. Without labels, false negatives are estimated by clusters. Below the picture are
+    `budget` moves; `use` goes there. Without labels, false negatives are estimated. Below the picture are
     the most similar false negatives of one of these batches, and the code of a sampler with the setting.
 
     Parameters
@@ -42,6 +42,10 @@ class FalseNegativeExplorer(SliderExplorer):
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
     **settings
         Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
 
@@ -51,6 +55,9 @@ class FalseNegativeExplorer(SliderExplorer):
         The sliders; set their ``value`` from code as well. `batch` chooses whose false negatives are shown.
     budget, use : widgets
         The largest share of false negatives, and the button that sets the sliders to the star.
+    samplers : SelectMultiple
+        Labels of the samplers to show besides the random walk and the uniform one. Those that comparisons do not have
+        by default are planned in the background.
     suggested : dict
         Settings of the star; empty if there is none within the budget.
     batches : int64 array, shape (n, B)
@@ -79,8 +86,10 @@ class FalseNegativeExplorer(SliderExplorer):
     'RandomWalkBatchSampler(1000, batch_size=256, n_candidates=999, n_neighbors=100, restart=0.5)'
     """
 
-    def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
-        super().__init__(embeddings, labels, items, **settings)
+    def __init__(
+        self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
+    ) -> None:
+        super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
         self.hardness: Hardness
         self.false_negatives: FalseNegatives | EstimatedFalseNegatives
         self.frontier: Frontier
@@ -110,7 +119,8 @@ class FalseNegativeExplorer(SliderExplorer):
             tooltip="A sampler with this setting, to copy",
             layout=widgets.Layout(width="auto"),
         )
-        self._start([self.controls, self.budget, self.use, self.batch], [self._image], [self.text, self._new_pairs()])
+        controls = [self.controls, self.budget, self.use, self.batch, self._new_menu()]
+        self._start(controls, [self._image], [self.text, self._new_pairs()])
 
     @property
     def code(self) -> str:
@@ -129,7 +139,11 @@ class FalseNegativeExplorer(SliderExplorer):
             self._frontiers[size] = hardness_frontier(
                 self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS, loss_gaps=False
             )
+        references = self._menu.batches(size)
         self.frontier = self._frontiers[size]
+        if list(references) != self.frontier.references.sampler.tolist():
+            self.frontier = with_references(self.frontier, references, self._codes, self._samples)
+            self._frontiers[size] = self.frontier
         plots.frontier(self.frontier, self._axes)
         self._axes.autoscale(False)  # what moves starts at 0
         blue = {"color": color_of(RANDOM_WALK), "animated": True, "zorder": 5}
@@ -151,7 +165,7 @@ class FalseNegativeExplorer(SliderExplorer):
         began = time.perf_counter()
         self.batches, stats = self._samples.walks(**self.controls.settings)
         seconds = time.perf_counter() - began
-        self.hardness = batch_hardness(self.batches, self._samples.vectors)
+        self.hardness = batch_hardness(self.batches, *self._sides)
         words = [f"hardness <b>{self.hardness.value:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
         found = self.false_negatives = self._rates(self.batches)
         self._move_point(found)
@@ -202,10 +216,11 @@ class FalseNegativeExplorer(SliderExplorer):
         batch, rate = self.batches[number - 1], self.false_negatives.values[number - 1]
         n_pairs = len(batch) * (len(batch) - 1) // 2
         if self._codes is None:
-            heading = f"{ESTIMATED} Batch {number}: {rate:.1%} of {n_pairs:,} pairs. The most similar pairs:"
-            self._show_pairs(heading, hardest_pairs([batch], self._samples.vectors, N_PAIRS))
+            estimated = ESTIMATED["positives" if self._samples.paired else "clusters"]
+            heading = f"{estimated} Batch {number}: {rate:.1%} of {n_pairs:,} pairs. The most similar pairs:"
+            self._show_pairs(heading, self._hardest_pairs([batch], N_PAIRS))
             return
-        pairs = hardest_pairs([batch], self._samples.vectors, N_PAIRS, self._codes, only_false=True)
+        pairs = self._hardest_pairs([batch], N_PAIRS, only_false=True)
         heading = f"Batch {number}: {round(rate * n_pairs):,} of {n_pairs:,} pairs are false negatives ({rate:.1%})"
         self._show_pairs(heading + (". The most similar of them:" if len(pairs) else "."), pairs)
 

@@ -73,7 +73,7 @@ class GraphBatchExplorer(SliderExplorer):
             graph, start, settings["batch_size"], restart=settings["restart"], seed=self._samples.seed
         )
         self.batch = batches[0]
-        words = [f"hardness <b>{batch_hardness(batches, self._samples.vectors).value:.3f}</b>"]
+        words = [f"hardness <b>{batch_hardness(batches, *self._sides).value:.3f}</b>"]
         if self._codes is not None:
             found = false_negative_rate(batches, self._codes)
             words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")

@@ -6,12 +6,13 @@ import numpy as np
 
 from toolkit import plots
 from toolkit.explorers.slider_base import SliderExplorer
-from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness, hardest_pairs
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
 from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
+FEW = 5  # samplers, for which the figure has room
 
 
 class HardnessExplorer(SliderExplorer):
@@ -27,6 +28,10 @@ class HardnessExplorer(SliderExplorer):
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
     **settings
         Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
 
@@ -34,8 +39,11 @@ class HardnessExplorer(SliderExplorer):
     ----------
     restart, n_neighbors, n_candidates, batch_size : widgets
         The sliders; set their ``value`` from code as well.
+    samplers : SelectMultiple
+        Labels of the samplers to show besides the random walk and the uniform one. Those that comparisons do not have
+        by default are planned in the background.
     hardness, false_negatives : dict of name to result
-        What is shown now; without labels, false negatives are estimated by clusters.
+        What is shown now; without labels, false negatives are estimated by clusters, or of pairs by their targets.
 
     Raises
     ------
@@ -54,20 +62,24 @@ class HardnessExplorer(SliderExplorer):
     ['Random walk', 'Uniform', 'kNN']
     """
 
-    def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
-        super().__init__(embeddings, labels, items, **settings)
+    def __init__(
+        self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
+    ) -> None:
+        super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
         self.hardness: dict[str, Hardness] = {}
         self.false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
         self._axes = self._new_axes((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
-        self._start([self.controls], [self._image], [] if items is None else [self._new_pairs()])
+        shows_pairs = items is not None or target_items is not None
+        self._start([self.controls, self._new_menu()], [self._image], [self._new_pairs()] if shows_pairs else [])
 
     def _measure(self, name: str, batches) -> None:
-        self.hardness[name] = batch_hardness(batches, self._samples.vectors)
+        self.hardness[name] = batch_hardness(batches, *self._sides)
         self.false_negatives[name] = self._rates(batches)
 
     def _show_fixed(self) -> None:
         """Draw the batches of the other samplers, of the present size."""
-        samples = self._samples.references(self.batch_size.value)
+        samples = self._menu.batches(self.batch_size.value)
+        self.hardness, self.false_negatives = {}, {}
         for name, batches in samples.items():
             self._measure(name, batches)
         top, bottom = self._axes
@@ -82,11 +94,12 @@ class HardnessExplorer(SliderExplorer):
         self._outline = top.stairs(np.zeros(200), Hardness.edges, linewidth=1.8, **look)
         self._mean = top.axvline(0, linestyle=(0, (2, 2)), **look)
         names = [label for label in labels() if label in samples or label == RANDOM_WALK]
-        heights = {name: 0.95 - 0.19 * i for i, name in enumerate(names)}
+        step, font = (0.19, 11) if len(names) <= FEW else (1 / len(names), 8)
+        heights = {name: 0.95 - step * i for i, name in enumerate(names)}
         for text, name in zip(top.texts, references, strict=True):
-            text.set_y(heights[name])
+            text.set(y=heights[name], fontsize=font)
         at = (1.02, heights[RANDOM_WALK])
-        self._name = top.text(*at, "", transform=top.transAxes, va="top", linespacing=1.25, **look)
+        self._name = top.text(*at, "", transform=top.transAxes, va="top", linespacing=1.25, fontsize=font, **look)
         self._moving = [self._area, self._outline, self._mean, self._name]
         self._show_reference_rates(bottom, names)
 
@@ -98,14 +111,21 @@ class HardnessExplorer(SliderExplorer):
         self._bar = ax.barh(place, 0, color=color_of(RANDOM_WALK), height=0.6, animated=True)[0]
         self._moving.append(self._bar)
         draw_prior(ax, self.false_negatives[names[0]].prior)
-        ax.set_yticks(range(len(names)), names)
-        ax.set(
-            xlim=(0, 1),
-            ylim=(len(names) - 0.5, -0.5),
-            xlabel=f"{self._estimated}false negatives: share of in-batch pairs "
-            + ("with the same label" if self._codes is not None else "in one cluster"),
-        )
+        ax.set_yticks(range(len(names)), names, fontsize=11 if len(names) <= FEW else 7)
+        ax.set(xlim=(0, self._span()), ylim=(len(names) - 0.5, -0.5), xlabel=self._rate_name)
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+
+    @property
+    def _rate_name(self) -> str:
+        if self._samples.paired and self._codes is None:
+            return "estimated false negatives: share of in-batch pairs"
+        which = "with the same label" if self._codes is not None else "in one cluster"
+        return f"{self._estimated}false negatives: share of in-batch pairs {which}"
+
+    def _span(self) -> float:
+        """Return the end of the axis of false negatives: those of pairs are few."""
+        most = max(found.value for found in self.false_negatives.values())
+        return next((end for end in (0.05, 0.1, 0.25, 0.5) if self._samples.paired and 1.2 * most < end), 1)
 
     def _show_setting(self) -> None:
         began = time.perf_counter()
@@ -114,8 +134,9 @@ class HardnessExplorer(SliderExplorer):
         self._measure(RANDOM_WALK, batches)
         result = self.hardness[RANDOM_WALK]
         top = self._axes[0]
-        if density(result).max() > top.get_ylim()[1]:
-            top.set_ylim(0, 1.1 * density(result).max())
+        if density(result).max() > top.get_ylim()[1] or self._span() > self._axes[1].get_xlim()[1]:
+            top.set_ylim(0, max(1.1 * density(result).max(), top.get_ylim()[1]))
+            self._axes[1].set_xlim(0, self._span())
             self._picture.forget()
         self._area.set_data(density(result))
         self._outline.set_data(density(result))
@@ -128,6 +149,6 @@ class HardnessExplorer(SliderExplorer):
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
         self._show_frame(self._moving, words)
-        if self.thumbnails.kind != "number":
-            pairs = hardest_pairs(batches, self._samples.vectors, N_PAIRS, self._codes)
+        if hasattr(self, "pairs"):
+            pairs = self._hardest_pairs(batches, N_PAIRS)
             self._show_pairs("The most similar pairs of the random-walk batches:", pairs)

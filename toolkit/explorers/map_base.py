@@ -39,9 +39,18 @@ class MapExplorer(Selecting, DataExplorer):
     )
 
     def __init__(
-        self, embeddings, labels=None, items=None, *, columns=None, projection="umap", seed: int = 0, **settings
+        self,
+        embeddings,
+        labels=None,
+        items=None,
+        *,
+        targets=None,
+        columns=None,
+        projection="umap",
+        seed: int = 0,
+        **settings,
     ) -> None:
-        samples = SideBySide.of(embeddings, seed)
+        samples = SideBySide.of(embeddings, seed, targets=targets)
         check_projection(projection, samples.n)
         self.columns = Columns(columns, samples.n)
         super().__init__(samples, labels, items, **settings)

@@ -164,8 +164,7 @@ class ProximityGraphExplorer(MapExplorer):
         index = self.instance.value
         order = np.argsort(-self.graph.similarities[index], kind="stable")
         candidates = self._random.of(index)
-        vectors = self._samples.vectors
-        similarities = (vectors[candidates.astype(np.int64)] @ vectors[index]).numpy()
+        similarities = self._samples.similarities(index, candidates.astype(np.int64)).numpy()
         neighbors = self.graph.neighbors[index][order], self.graph.similarities[index][order]
         return *neighbors, candidates, similarities
 

@@ -131,11 +131,10 @@ class SelectionExplorer(DataExplorer):
         heading = f"{html.escape(self.sampler.value)}: the batch with most of them, {n_chosen} of {len(batch)}, framed"
         shown = batch[:N_SHOWN]
         chosen, others = shown[:n_chosen], shown[n_chosen:]
-        self.batch.value = f"<div>{heading}</div>{self._grid(chosen, 'tk-framed')}{self._grid(others, '')}"
+        self.batch.value = f"<div>{heading}</div>{self._framed(chosen, 'tk-framed')}{self._framed(others, '')}"
 
-    def _grid(self, rows: np.ndarray, look: str) -> str:
-        pictures = self.thumbnails.grid(rows.tolist(), self._captions(rows))
-        return f'<span class="{look}">{pictures}</span>'
+    def _framed(self, rows: np.ndarray, look: str) -> str:
+        return f'<span class="{look}">{self._grid(rows.tolist())}</span>'
 
     def png(self) -> bytes:
         """Return how often a pair meets with each sampler, as pages without JavaScript show it."""

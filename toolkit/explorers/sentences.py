@@ -81,7 +81,7 @@ class SentenceExplorer(SliderExplorer):
         samples = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walks}
         self._all = {label: samples[label] for label in labels() if label in samples}
         self.batch.max = min(map(len, self._all.values()))
-        self.hardness = batch_hardness(walks, self._samples.vectors)
+        self.hardness = batch_hardness(walks, *self._sides)
         words = [f"random walk: hardness <b>{self.hardness.value:.3f}</b>"]
         if self._codes is not None:
             found = self.false_negatives = false_negative_rate(walks, self._codes)

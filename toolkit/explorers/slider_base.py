@@ -12,11 +12,17 @@ from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
-from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives
+from toolkit.explorers.sampler_menu import SamplerMenu
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, hardest_pairs
 from toolkit.metrics.frontier import rates_of
 from toolkit.plots.style import FALSE_NEGATIVE, style
+from toolkit.proximity.false_negatives import RATIO, ByPositives
 
-ESTIMATED = "No labels given: false negatives are estimated by clusters of the embeddings."
+ESTIMATED = {
+    "clusters": "No labels given: false negatives are estimated by clusters of the embeddings.",
+    "positives": f"No labels given: a negative passes for false if it is at least {RATIO:.0%} as similar to a query as "
+    "the query's own target.",
+}
 
 
 class SliderExplorer(DataExplorer):
@@ -28,6 +34,8 @@ class SliderExplorer(DataExplorer):
     _picture: Picture
     _image: PictureView
     pairs: widgets.HTML
+    samplers: widgets.SelectMultiple
+    _menu: SamplerMenu
     _shown_size = 0
 
     def _new_picture(self, figure: Figure) -> PictureView:
@@ -49,6 +57,17 @@ class SliderExplorer(DataExplorer):
         self.pairs = widgets.HTML()
         return self.pairs
 
+    def _new_menu(self) -> SamplerMenu:
+        """Return the menu of the samplers to show next to the random walk."""
+        self._menu = SamplerMenu(self._samples.batches, self._draw_again)
+        self.samplers = self._menu.choice
+        return self._menu
+
+    def _draw_again(self) -> None:
+        """Show other samplers, of the same batch size."""
+        self._shown_size = 0
+        self._changed()
+
     def _batch_slider(self, tooltip: str, show: Callable[[], None]) -> widgets.IntSlider:
         """Return a slider for the batch that is shown; `show` is called when it moves."""
         most = self._samples.n_batches
@@ -59,6 +78,17 @@ class SliderExplorer(DataExplorer):
     def _rates(self, batches) -> FalseNegatives | EstimatedFalseNegatives:
         """Return the false negatives of batches, estimated if there are no labels."""
         return rates_of(batches, self._codes, self._samples)
+
+    def _hardest_pairs(self, batches, n_pairs: int, only_false: bool = False):
+        """Return the most similar pairs (`hardest_pairs`); without labels, `suspected` tells which may be false."""
+        pairs = hardest_pairs(
+            batches, self._samples.queries, n_pairs, self._codes, only_false, targets=self._samples.targets
+        )
+        counter = self._samples.counter if self._codes is None else None
+        if isinstance(counter, ByPositives):
+            both = zip(pairs["first"].tolist(), pairs["second"].tolist(), strict=True)
+            pairs["suspected"] = [bool(counter.near(i, [j])[0] or counter.near(j, [i])[0]) for i, j in both]
+        return pairs
 
     @property
     def _estimated(self) -> str:
@@ -90,14 +120,23 @@ class SliderExplorer(DataExplorer):
         cells = [f'<div style="line-height:1.4">{html.escape(heading)}</div>']
         for pair in pairs.itertuples():
             members = (pair.first, pair.second)
-            false = self._codes is not None and pair.same_label
+            name = ""
+            if getattr(pair, "same_label", False):
+                name = "<br>false negative"
+            elif getattr(pair, "suspected", False):
+                name = "<br>suspected false negative"
             cells.append(
-                f'<div style="display:inline-block;border:2px solid {FALSE_NEGATIVE if false else "#dddddd"};'
+                f'<div style="display:inline-block;border:2px solid {FALSE_NEGATIVE if name else "#dddddd"};'
                 "border-radius:4px;margin:3px;padding:1px 2px;text-align:center;font-size:11px;line-height:1.3;"
-                f'vertical-align:top">{self.thumbnails.grid(members, self._captions(members))}<br>'
-                f"similarity {pair.similarity:.2f}{'<br>false negative' if false else ''}</div>"
+                f'vertical-align:top">{self._grid(members)}<br>similarity {pair.similarity:.2f}{name}</div>'
             )
         self.pairs.value = "".join(cells)
+
+    def close(self) -> None:
+        """End the widget and what it plans; nothing stays in the kernel."""
+        if hasattr(self, "_menu"):  # not if its arguments were refused
+            self._menu.stop()
+        super().close()
 
     def png(self) -> bytes:
         """Return the picture, as pages without JavaScript show it."""

@@ -154,7 +154,7 @@ class WalkPlayer(MapExplorer):
         if codes is not None and codes[start] >= 0 and self.region.value == _SEED_LABEL:
             name = f"{_SEED_LABEL} ({self._names[codes[start]]})"
             return name, same_label(codes, np.arange(self._samples.n), start)
-        similarities = (self._samples.vectors @ self._samples.vectors[start]).numpy()
+        similarities = self._samples.similarities(start).numpy()
         members = np.zeros(self._samples.n, bool)
         members[np.argsort(-similarities, kind="stable")[: self._samples.n // 10]] = True
         members[start] = True
@@ -162,7 +162,7 @@ class WalkPlayer(MapExplorer):
 
     def _show_words(self, seconds: float) -> None:
         trace = self.trace
-        words = [f"hardness <b>{batch_hardness([trace.batch], self._samples.vectors).value:.3f}</b>"]
+        words = [f"hardness <b>{batch_hardness([trace.batch], *self._sides).value:.3f}</b>"]
         if self._codes is None:
             words.append("no labels given: false negatives can't be counted")
         else:

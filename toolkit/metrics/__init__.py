@@ -17,6 +17,7 @@ from toolkit.metrics.graph import (
 )
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
 from toolkit.metrics.meeting import Meetings, meetings
+from toolkit.metrics.negatives import hardest_negatives
 from toolkit.metrics.staleness import Staleness, graph_staleness
 from toolkit.metrics.suggestion import Suggestion, suggest_settings
 from toolkit.metrics.variety import Variety, batch_variety
@@ -46,6 +47,7 @@ __all__ = [
     "estimate_false_negatives",
     "false_negative_rate",
     "graph_staleness",
+    "hardest_negatives",
     "hardest_pairs",
     "hardness_frontier",
     "in_degrees",

@@ -80,6 +80,7 @@ def hardness_frontier(
     labels=None,
     batch_size: int = 256,
     *,
+    targets=None,
     graphs: Sequence[tuple[int, int]] = ((200, 100), (500, 100), (1000, 100), (1000, 20)),
     restarts: Sequence[float] = (0.05, 0.2, 0.5, 0.8),
     n_batches: int = 20,
@@ -88,14 +89,18 @@ def hardness_frontier(
 ) -> Frontier:
     """Return hardness and false-negative rate of the random walk over its settings, and of the other samplers.
 
-    Without labels, false negatives are estimated by clusters (`estimate_false_negatives`).
+    Without labels, false negatives are estimated, by clusters or of pairs by their targets
+    (`estimate_false_negatives`).
 
     Parameters
     ----------
     embeddings : array or tensor, shape (N, d)
+        Embeddings of the instances, or with `targets` of their queries.
     labels : array, shape (N,), optional
         Labels of one kind; None, NaN or -1 where there is none.
     batch_size : int
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of the queries' targets.
     graphs : sequence of (n_candidates, n_neighbors)
     restarts : sequence of float
     n_batches : int
@@ -119,7 +124,9 @@ def hardness_frontier(
     """
     import pandas as pd
 
-    some = embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed)
+    some = (
+        embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed, targets=targets)
+    )
     codes = None if labels is None else _checks.labels("labels", labels, some.n)
     batch_size = _checks.integer("batch_size", batch_size, 2, some.n)
     loss_gaps = _checks.flag("loss_gaps", loss_gaps)
@@ -127,38 +134,56 @@ def hardness_frontier(
     restarts = _checks.listed("restarts", restarts, "restart probabilities")
     restarts = [_checks.restart_probability("restarts", each) for each in restarts]
 
-    def measure(sampler: str, batches, n_candidates=np.nan, n_neighbors=np.nan, restart=np.nan) -> dict:
-        rates, few = rates_of(batches, codes, some), batches[: max(_FEW // batch_size, 1)]
-        return {
-            "sampler": sampler,
-            "n_candidates": n_candidates,
-            "n_neighbors": n_neighbors,
-            "restart": restart,
-            "hardness": batch_hardness(batches, some.vectors).value,
-            "false_negative_rate": rates.value,
-            "false_negative_half": rates.interval()[1] - rates.value,
-            "prior": rates.prior,
-        } | (
-            {"variety": batch_variety(few, some.vectors).value, "loss_gap": loss_gap(few, some.vectors).value}
-            if loss_gaps
-            else {}
-        )
-
-    rows = [measure(label, batches) for label, batches in some.references(batch_size).items()]
+    rows = [_point(label, batches, codes, some, loss_gaps) for label, batches in some.references(batch_size).items()]
     for n_candidates, n_neighbors in sizes:
         for restart in restarts:
             settings = {"n_candidates": n_candidates, "n_neighbors": n_neighbors, "restart": restart}
             walks, _ = some.walks(batch_size, **settings)
             settings["n_candidates"] = min(n_candidates, some.n - 1)
-            rows.append(measure(SAMPLERS[WALK].label, walks, **settings))
+            rows.append(_point(SAMPLERS[WALK].label, walks, codes, some, loss_gaps) | settings)
     return Frontier(pd.DataFrame(rows), codes is None)
 
 
+def with_references(frontier: Frontier, references, codes: np.ndarray | None, some: SideBySide) -> Frontier:
+    """Return a frontier without variety and loss gaps whose samplers other than the walk are replaced.
+
+    Parameters
+    ----------
+    references : mapping of label to batches
+    codes : int array, shape (N,), or None
+    some : SideBySide
+    """
+    import pandas as pd
+
+    rows = [_point(label, batches, codes, some, loss_gaps=False) for label, batches in references.items()]
+    return Frontier(pd.concat([pd.DataFrame(rows), frontier.walks], ignore_index=True), frontier.estimated)
+
+
+def _point(sampler: str, batches, codes: np.ndarray | None, some: SideBySide, loss_gaps: bool) -> dict:
+    """Return a row of a frontier: what some batches are like."""
+    rates = rates_of(batches, codes, some)
+    row = {
+        "sampler": sampler,
+        "n_candidates": np.nan,
+        "n_neighbors": np.nan,
+        "restart": np.nan,
+        "hardness": batch_hardness(batches, some.queries, some.targets).value,
+        "false_negative_rate": rates.value,
+        "false_negative_half": rates.interval()[1] - rates.value,
+        "prior": rates.prior,
+    }
+    if loss_gaps:
+        few = batches[: max(_FEW // len(batches[0]), 1)]
+        row["variety"] = batch_variety(few, some.queries, some.targets).value
+        row["loss_gap"] = loss_gap(few, some.queries, some.targets).value
+    return row
+
+
 def rates_of(batches, codes: np.ndarray | None, some: SideBySide) -> FalseNegatives | EstimatedFalseNegatives:
-    """Return the false negatives of batches, without labels estimated by the clusters of `some`."""
+    """Return the false negatives of batches, without labels as `some` estimates them."""
     if codes is not None:
         return false_negative_rate(batches, codes)
-    counter = some.clusters
+    counter = some.counter
     return EstimatedFalseNegatives(
         counter.rates([np.asarray(batch) for batch in batches]), counter.prior, counter.method
     )

@@ -12,6 +12,7 @@ from toolkit.plots.histories import accuracies, training, training_panels
 from toolkit.plots.images import batch_grid, pairs, thumbnail_grid
 from toolkit.plots.maps import embedding_map, neighborhood, walk
 from toolkit.plots.molecules import augmentation_diff, molecule
+from toolkit.plots.negatives import hardest_negatives
 from toolkit.plots.sentences import batch_sentences
 from toolkit.plots.theory import escape, escape_curve, similar_neighbors, visits, walk_distance
 from toolkit.plots.thumbnails import Thumbnails
@@ -31,6 +32,7 @@ __all__ = [
     "false_negatives_by_ratio",
     "frontier",
     "gain_map",
+    "hardest_negatives",
     "hardness",
     "in_degrees",
     "learning_curves",

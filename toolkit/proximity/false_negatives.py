@@ -68,6 +68,10 @@ class ByPositives:
         near = torch.linalg.vecdot(self.queries[first], self.targets[second]) >= self.limits[first]
         return near.float().mean().item()
 
+    def near(self, query: int, others) -> np.ndarray:
+        """Return whether the targets of `others` are nearly as similar to a query as its own."""
+        return (self.targets[others] @ self.queries[query] >= self.limits[query]).numpy()
+
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of each batch."""
         shares = []

@@ -4,12 +4,15 @@ from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
+import torch
 
 from toolkit import _checks
-from toolkit.proximity.false_negatives import ByClusters
+from toolkit.engine.rules import crossed
+from toolkit.proximity.false_negatives import ByClusters, ByPositives
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.rules import join_pairs
 from toolkit.proximity.walks import WalkStats, walk_batches
-from toolkit.samplers.registry import defaults
+from toolkit.samplers.registry import SAMPLERS, defaults
 
 WALK = "random_walk"  # has its settings varied; the other samplers are drawn with their defaults
 
@@ -24,20 +27,27 @@ class SideBySide:
     Parameters
     ----------
     embeddings : array or tensor, shape (N, d)
+        Embeddings of the instances, or with `targets` of their queries.
     n_batches : int
         Batches of each sampler, at most N // B.
     seed : int
         Random seed.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of the queries' targets.
 
     Attributes
     ----------
-    vectors : float32 tensor, shape (N, d)
+    queries : float32 tensor, shape (N, d)
         The embeddings at length 1.
+    targets : float32 tensor, shape (N, d), or None
+        The targets at length 1.
+    vectors : float32 tensor, shape (N, d) or (N, 2 d)
+        Rows that graphs are built from: the embeddings, or both sides of pairs (`toolkit.proximity.join_pairs`).
 
     Raises
     ------
     ValueError
-        For NaN, Inf and zero rows, and settings out of their ranges.
+        For NaN, Inf and zero rows, targets of another shape, and settings out of their ranges.
 
     Examples
     --------
@@ -48,37 +58,81 @@ class SideBySide:
     ((5, 32), {'Uniform': 5, 'kNN': 5})
     """
 
-    def __init__(self, embeddings, n_batches: int = 20, seed: int = 0) -> None:
-        self.vectors = _checks.embeddings("embeddings", embeddings).cpu()
+    def __init__(self, embeddings, n_batches: int = 20, seed: int = 0, *, targets=None) -> None:
+        self.queries, self.targets = _checks.sides("embeddings", embeddings, "targets", targets)
+        self.vectors = self.queries if targets is None else join_pairs(self.queries, self.targets)
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.seed(seed)
         self._widest: dict[int, ProximityGraph] = {}  # by number of candidates
         self._graph: ProximityGraph | None = None
         self._references = lru_cache(2)(self._references)
+        self._batches = lru_cache(32)(self._batches)
         self._epoch = lru_cache(16)(self._epoch)
 
     @classmethod
-    def of(cls, embeddings, seed: int = 0) -> "SideBySide":
-        """Return `embeddings` themselves if they are such an object already, which explorers then share."""
-        return embeddings if isinstance(embeddings, cls) else cls(embeddings, seed=seed)
+    def of(cls, embeddings, seed: int = 0, *, targets=None) -> "SideBySide":
+        """Return `embeddings` themselves if they are such an object already, which explorers then share.
+
+        Raises
+        ------
+        TypeError
+            If targets are given next to such an object, which holds its own.
+        """
+        if not isinstance(embeddings, cls):
+            return cls(embeddings, seed=seed, targets=targets)
+        if targets is not None:
+            raise TypeError(
+                "targets must be None if embeddings are a SideBySide object, got both: make the object with them, "
+                "SideBySide(embeddings, targets=targets)"
+            )
+        return embeddings
+
+    @property
+    def paired(self) -> bool:
+        """Whether the instances are pairs of a query and its target."""
+        return self.targets is not None
+
+    def similarities(self, index: int, others=slice(None)) -> torch.Tensor:
+        """Return the similarity of an instance to others, by default to all, as the graph sees it; float32."""
+        own = self.vectors[index]
+        return self.vectors[others] @ (crossed(own) if self.paired else own)
 
     @cached_property
     def clusters(self) -> ByClusters:
-        """What false negatives are estimated by where there are no labels."""
+        """Clusters of the instances."""
         return ByClusters(self.vectors, self.seed)
+
+    @cached_property
+    def counter(self) -> ByClusters | ByPositives:
+        """What false negatives are estimated by where there are no labels."""
+        if self.targets is None:
+            return self.clusters
+        return ByPositives(self.queries, self.targets, seed=self.seed)
 
     def references(self, batch_size: int) -> dict[str, list[list[int]]]:
         """Return batches of each sampler other than the random walk, by label, with its default settings."""
         return self._references(_checks.integer("batch_size", batch_size, 2, self.n))
 
     def _references(self, batch_size: int) -> dict[str, list[list[int]]]:
-        return {kind.label: self._batches(kind, batch_size) for name, kind in defaults().items() if name != WALK}
+        return {kind.label: self._batches(name, batch_size) for name, kind in defaults().items() if name != WALK}
 
-    def _batches(self, kind, batch_size: int) -> list[list[int]]:
+    def batches(self, name: str, batch_size: int) -> list[list[int]]:
+        """Return batches of a sampler by its name in the registry, with its default settings.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If the sampler needs a package that is not installed.
+        """
+        name = _checks.choice("name", name, tuple(SAMPLERS))
+        return self._batches(name, _checks.integer("batch_size", batch_size, 2, self.n))
+
+    def _batches(self, name: str, batch_size: int) -> list[list[int]]:
         # No more batches are planned than are wanted.
+        kind = SAMPLERS[name]
         plan = {"refresh_every": self.n_batches} if kind.takes("refresh_every") else {}
-        sampler = kind.from_embeddings(self.vectors, batch_size, seed=self.seed, **plan)
+        sampler = kind.from_embeddings(self.queries, batch_size, targets=self.targets, seed=self.seed, **plan)
         return list(islice(sampler, self.n_batches))
 
     def epochs(
@@ -91,8 +145,19 @@ class SideBySide:
         walks, _ = walk_batches(graph, starts, size, restart=restart, seed=self.seed)
         return {kind.label: walks if name == WALK else self._epoch(name, size) for name, kind in defaults().items()}
 
+    def epoch(self, name: str, batch_size: int) -> list[list[int]]:
+        """Return an epoch of a sampler by its name in the registry, with its default settings.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If the sampler needs a package that is not installed.
+        """
+        name = _checks.choice("name", name, tuple(SAMPLERS))
+        return self._epoch(name, _checks.integer("batch_size", batch_size, 2, self.n))
+
     def _epoch(self, name: str, batch_size: int) -> list[list[int]]:
-        return list(defaults()[name].from_embeddings(self.vectors, batch_size, seed=self.seed))
+        return list(SAMPLERS[name].from_embeddings(self.queries, batch_size, targets=self.targets, seed=self.seed))
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
@@ -104,7 +169,7 @@ class SideBySide:
         graph = self._widest.get(n_candidates)
         if graph is None or graph.n_neighbors < n_neighbors:
             graph = ProximityGraph.build(
-                self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, seed=self.seed
+                self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
             )
             others = {key: kept for key, kept in self._widest.items() if key != n_candidates}
             self._widest = dict([*others.items()][-1:]) | {n_candidates: graph}
