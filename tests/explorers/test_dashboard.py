@@ -76,11 +76,13 @@ def test_reset_in_one_tab_resets_all(dashboard):
 
 def test_picture_is_that_of_the_tab_in_sight(dashboard):
     assert dashboard.png() == dashboard.hardness.png()
-    dashboard.tabs.selected_index = 5
+    dashboard.tabs.selected_index = 6
     assert dashboard.png() == dashboard.training.png()
     assert "Uniform" in dashboard.training.numbers.value
     assert repr(dashboard) == "Dashboard(n=200, labels=True)"
-    assert dashboard.tabs.titles == ("Graph", "Walk", "Hardness", "False negatives", "Selection", "Training")
+    assert dashboard.tabs.titles == (
+        *("Graph", "Walk", "Hardness", "False negatives", "Tuner", "Selection", "Training"),
+    )
 
 
 @pytest.mark.parametrize("given", [{}, {"restart": 0.37, "n_neighbors": 23, "n_candidates": 87, "batch_size": 33}])
@@ -116,7 +118,7 @@ def test_paused_dashboard_waits_and_catches_up(dashboard):
 
 
 def test_numbers_and_message_are_those_of_the_tab_in_sight(dashboard, monkeypatch):
-    for index, name in enumerate((*NAMES, "through", "training")):
+    for index, name in enumerate((*NAMES, "tuner", "through", "training")):
         dashboard.tabs.selected_index = index
         assert dashboard.numbers is getattr(dashboard, name).numbers
         assert dashboard.message is getattr(dashboard, name).message

@@ -11,6 +11,7 @@ from toolkit.explorers.pairs import PairExplorer
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.selection import SelectionExplorer
 from toolkit.explorers.sentences import SentenceExplorer
+from toolkit.explorers.tuner import TunerExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "SelectionExplorer",
     "SentenceExplorer",
     "TrainingMonitor",
+    "TunerExplorer",
     "WalkPlayer",
 ]

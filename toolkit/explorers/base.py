@@ -28,16 +28,21 @@ class Explorer(widgets.VBox):
     """
 
     def _start(
-        self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget], below: Sequence[widgets.Widget] = ()
+        self,
+        controls: Sequence[widgets.Widget],
+        view: Sequence[widgets.Widget],
+        below: Sequence[widgets.Widget] = (),
+        paused: bool = False,
     ) -> None:
-        """Lay out the controls and the picture, with more below both, and show the present settings."""
+        """Lay out the controls and the picture, with more below both, and show the present settings unless paused."""
         self.numbers = widgets.HTML()
         self.message = widgets.HTML()
-        self._paused = self._late = False
+        self._paused = self._late = paused
         self._lock = threading.RLock()
         super().__init__([self._rows(controls, view), *below])
         self.add_class("tk-explorer")
-        self._respond(None)
+        if not paused:
+            self._respond(None)
 
     def _rows(self, controls: Sequence[widgets.Widget], view: Sequence[widgets.Widget]) -> widgets.Widget:
         """Return the controls next to the picture, with the numbers and errors below it."""
@@ -104,7 +109,7 @@ class ItemExplorer(Explorer):
 
     _kinds: tuple[str, ...] = ("image", "text", "drawing", "number")  # of items
 
-    def _take(self, samples: SideBySide, labels, items) -> None:
+    def _take(self, samples: SideBySide, labels, items, target_items=None) -> None:
         """Keep embeddings, labels and items, or raise unless they belong together."""
         self._samples = samples
         n = _checks.integer("number of embeddings", samples.n, FEWEST)
@@ -117,6 +122,40 @@ class ItemExplorer(Explorer):
         if self.thumbnails.kind not in self._kinds:
             wanted, got = " or ".join(self._kinds), "none" if items is None else self.thumbnails.kind
             raise TypeError(f"items of {type(self).__name__} must be of the kind {wanted}, got {got}")
+        self._take_targets(target_items)
+
+    @property
+    def _sides(self) -> tuple:
+        """Embeddings of the instances, or of queries and targets, as the metrics take them."""
+        return self._samples.queries, self._samples.targets
+
+    def _take_targets(self, items) -> None:
+        """Keep the items of targets, or raise unless the instances are pairs."""
+        if items is not None and not self._samples.paired:
+            raise TypeError("target_items must be None unless targets are given, got items of targets without them")
+        try:
+            self.target_thumbnails = None if items is None else Thumbnails(items, self._samples.n)
+        except (TypeError, ValueError) as error:  # which begins with "items"
+            raise type(error)(f"target_{error}") from error
+
+    def _grid(self, members: Sequence[int]) -> str:
+        """Return instances with their labels as HTML, each query above its target."""
+        shown, captions = self.target_thumbnails, self._captions(members)
+        if shown is None:
+            return self.thumbnails.grid(members, captions)
+        both = [
+            f"{self.thumbnails.html(index, caption)}<br>{shown.html(index)}"
+            for index, caption in zip(members, captions, strict=True)
+        ]
+        return "".join(f'<span style="display:inline-block;vertical-align:top">{each}</span>' for each in both)
+
+    def _members(self, members: Sequence[int]) -> str:
+        """Return instances as HTML, a line for each if they are texts."""
+        if self.thumbnails.kind != "text":
+            return self._grid(members)
+        sides = [self.thumbnails, self.target_thumbnails]
+        lines = ["".join(item_html(side, index) for side in sides if side is not None) for index in members]
+        return f"<ol>{''.join(f'<li>{line}</li>' for line in lines)}</ol>"
 
     def _captions(self, indices: Iterable[int]) -> list[str]:
         """Return the labels of some instances as text; nothing for each if there are no labels."""
@@ -162,36 +201,10 @@ class DataExplorer(ItemExplorer):
     def __init__(
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
-        self._take(SideBySide.of(embeddings, seed, targets=targets), labels, items)
-        self._take_targets(target_items)
+        self._take(SideBySide.of(embeddings, seed, targets=targets), labels, items, target_items)
         self.controls = SamplerControls(self._samples.n, self._changed, self._defaults, **settings)
         self.restart, self.n_neighbors, self.n_candidates, self.batch_size = self.controls.sliders
         self.reset = self.controls.reset
-
-    @property
-    def _sides(self) -> tuple:
-        """Embeddings of the instances, or of queries and targets, as the metrics take them."""
-        return self._samples.queries, self._samples.targets
-
-    def _take_targets(self, items) -> None:
-        """Keep the items of targets, or raise unless the instances are pairs."""
-        if items is not None and not self._samples.paired:
-            raise TypeError("target_items must be None unless targets are given, got items of targets without them")
-        try:
-            self.target_thumbnails = None if items is None else Thumbnails(items, self._samples.n)
-        except (TypeError, ValueError) as error:  # which begins with "items"
-            raise type(error)(f"target_{error}") from error
-
-    def _grid(self, members: Sequence[int]) -> str:
-        """Return instances with their labels as HTML, each query above its target."""
-        shown, captions = self.target_thumbnails, self._captions(members)
-        if shown is None:
-            return self.thumbnails.grid(members, captions)
-        both = [
-            f"{self.thumbnails.html(index, caption)}<br>{shown.html(index)}"
-            for index, caption in zip(members, captions, strict=True)
-        ]
-        return "".join(f'<span style="display:inline-block;vertical-align:top">{each}</span>' for each in both)
 
 
 def box(children: Sequence[widgets.Widget], *classes: str) -> widgets.VBox:
@@ -200,6 +213,13 @@ def box(children: Sequence[widgets.Widget], *classes: str) -> widgets.VBox:
     for name in classes:
         made.add_class(name)
     return made
+
+
+def item_html(thumbnails: Thumbnails, index: int) -> str:
+    """Return an instance as HTML: its text in full width, or its picture."""
+    if thumbnails.kind in ("text", "number"):
+        return f'<div class="tk-words">{html.escape(thumbnails.text(index))}</div>'
+    return thumbnails.html(index)
 
 
 def close_tree(widget: widgets.Widget) -> None:

@@ -62,6 +62,29 @@ class RestartSlider(widgets.FloatSlider):
         return value
 
 
+class BudgetSlider(widgets.FloatSlider):
+    """A slider for the largest share of false negatives; values in (0, 1] between its steps are kept."""
+
+    def __init__(self, value: float, tooltip: str, continuous_update: bool = True) -> None:
+        super().__init__(
+            value,
+            min=0.005,
+            max=1,
+            step=0.005,
+            description="budget",
+            readout_format=".1%",
+            tooltip=tooltip,
+            continuous_update=continuous_update,
+            **control_layout(),
+        )
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal) -> float:
+        value = _checks.number("max_false_negatives", proposal.value, "(0, 1]")
+        self.min = min(self.min, value)
+        return value
+
+
 class SamplerControls(widgets.VBox):
     """Sliders for restart, K, M and B with a reset button; there are never more neighbours than candidates.
 

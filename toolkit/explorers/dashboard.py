@@ -1,5 +1,7 @@
 """All explorers over one data set."""
 
+from typing import Any
+
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
@@ -9,8 +11,10 @@ from toolkit.explorers.base import Explorer
 from toolkit.explorers.false_negatives import FalseNegativeExplorer
 from toolkit.explorers.hardness import HardnessExplorer
 from toolkit.explorers.monitor import TrainingMonitor, named_histories
+from toolkit.explorers.pairs import PairExplorer
 from toolkit.explorers.proximity_graph import ProximityGraphExplorer
 from toolkit.explorers.selection import SelectionExplorer
+from toolkit.explorers.tuner import TunerExplorer
 from toolkit.explorers.walk_player import WalkPlayer
 from toolkit.samplers.side_by_side import SideBySide
 
@@ -31,6 +35,10 @@ class Dashboard(Explorer):
         Labels of one kind, shown as they are; None, NaN or -1 where there is none.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
     history : History or mapping of name to History, optional
         Histories of trainings; `training.follow` shows one live.
     columns : DataFrame or mapping of name to sequence, optional
@@ -42,8 +50,8 @@ class Dashboard(Explorer):
 
     Attributes
     ----------
-    graph, walk, through, hardness, false_negatives, training : explorers
-        `through` shows the batches through the selection.
+    graph, walk, pairs, hardness, false_negatives, tuner, through, training : explorers
+        `through` shows the batches through the selection; `pairs` is None without targets.
     tabs : widgets.Tab
     numbers, message : widgets.HTML
         Those of the tab in sight.
@@ -71,6 +79,8 @@ class Dashboard(Explorer):
         labels=None,
         items=None,
         *,
+        targets=None,
+        target_items=None,
         history=None,
         columns=None,
         projection="umap",
@@ -79,22 +89,32 @@ class Dashboard(Explorer):
     ) -> None:
         self._links = []
         histories = named_histories(history)
-        samples = SideBySide.of(embeddings, seed)
-        self.graph = ProximityGraphExplorer(samples, labels, items, columns=columns, projection=projection, **settings)
+        samples = SideBySide.of(embeddings, seed, targets=targets)
+        data = samples, labels, items
+        maps: dict[str, Any] = {"target_items": target_items, "columns": columns, "projection": projection}
+        self.graph = ProximityGraphExplorer(*data, **maps, **settings)
         settings = self.graph.controls.settings
-        self.walk = WalkPlayer(samples, labels, items, columns=columns, projection=projection, **settings)
-        self.hardness = HardnessExplorer(samples, labels, items, **settings)
-        self.false_negatives = FalseNegativeExplorer(samples, labels, items, **settings)
-        self.through = SelectionExplorer(samples, labels, items, **settings)
+        batches: dict[str, Any] = {"target_items": target_items} | settings
+        self.walk = WalkPlayer(*data, **maps, **settings)
+        self.pairs = PairExplorer(*data, **batches) if samples.paired else None
+        self.hardness = HardnessExplorer(*data, **batches)
+        self.false_negatives = FalseNegativeExplorer(*data, **batches)
+        self.tuner = TunerExplorer(
+            *data, target_items=target_items, batch_size=settings["batch_size"], paused=True, seed=samples.seed
+        )
+        self.through = SelectionExplorer(*data, **batches)
         self.training = TrainingMonitor(histories)
         titled = {
             "Graph": self.graph,
             "Walk": self.walk,
+            "Pairs": self.pairs,
             "Hardness": self.hardness,
             "False negatives": self.false_negatives,
+            "Tuner": self.tuner,
             "Selection": self.through,
             "Training": self.training,
         }
+        titled = {title: explorer for title, explorer in titled.items() if explorer is not None}
         self._explorers = list(titled.values())
         boxes = [widgets.Box([explorer], layout=widgets.Layout(margin=TIGHT)) for explorer in self._explorers]
         self.tabs = widgets.Tab(boxes, titles=list(titled))
@@ -102,7 +122,13 @@ class Dashboard(Explorer):
         self._link(self.graph.color_by, self.walk.color_by)
         self._link(self.graph.canvas, self.walk.canvas, "chosen")
         self._links.append(traitlets.link((self.graph.canvas, "chosen"), (self.through, "chosen")))
-        for explorer in (self.graph, self.walk, self.through, self.false_negatives):
+        if self.pairs is not None:
+            self._link(self.graph.instance, self.pairs.query)
+        self._link(self.hardness.samplers, self.false_negatives.samplers)
+        self._link(self.false_negatives.budget, self.tuner.budget)
+        self._link(self.hardness.batch_size, self.tuner.batch_size)
+        others = (self.graph, self.walk, self.through, self.false_negatives, self.pairs)
+        for explorer in (each for each in others if each is not None):
             for first, second in zip(self.hardness.controls.sliders, explorer.controls.sliders, strict=True):
                 self._link(first, second)
         self.false_negatives.batch.observe(self._select_seed, "value")

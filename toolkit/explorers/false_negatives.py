@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.controls import control_layout
+from toolkit.explorers.controls import BudgetSlider, control_layout
 from toolkit.explorers.slider_base import ESTIMATED, SliderExplorer
 from toolkit.metrics import (
     EstimatedFalseNegatives,
@@ -98,15 +98,7 @@ class FalseNegativeExplorer(SliderExplorer):
         self._budgeted = False
         (self._axes,) = self._new_axes(left=0.12, right=0.83, top=0.9, bottom=0.125)
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
-        self.budget = widgets.FloatSlider(
-            min=0.01,
-            max=1,
-            step=0.01,
-            description="budget",
-            readout_format=".0%",
-            tooltip="The largest share of false negatives: the star is the hardest setting within it",
-            **control_layout(),
-        )
+        self.budget = BudgetSlider(1, "The largest share of false negatives: the star is the hardest setting within it")
         self.use = widgets.Button(
             description="Use the star",
             tooltip="Set the sliders to the suggested setting",

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import plots
-from toolkit.explorers.base import DataExplorer
+from toolkit.explorers.base import DataExplorer, item_html
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_base import packed_png
 from toolkit.explorers.picture_view import StyleSheet
@@ -141,12 +141,12 @@ class PairExplorer(DataExplorer):
         label = self._captions([query])[0]
         label = f' <span class="tk-note">{html.escape(label)}</span>' if label else ""
         return (
-            f'<div class="tk-query"><div><b>Query {query}</b>{label}{_item(self.thumbnails, query)}</div>'
+            f'<div class="tk-query"><div><b>Query {query}</b>{label}{item_html(self.thumbnails, query)}</div>'
             f"<div><b>Its positive</b>{_bar(similarity, similarity)}{self._target(query)}</div></div>"
         )
 
     def _target(self, index: int) -> str:
-        return _item(self.target_thumbnails or self.thumbnails, index)
+        return item_html(self.target_thumbnails or self.thumbnails, index)
 
     def _column(self, name: str) -> str:
         """Return the hardest negatives of a sampler as HTML."""
@@ -197,13 +197,6 @@ def _absent(name: str) -> str:
     """Return what to say of a sampler whose epoch leaves the query out."""
     words = '<div class="tk-note">Choose another query or batch size.</div>'
     return f'<div><div class="tk-name">{html.escape(name)}: its epoch leaves this query out</div>{words}</div>'
-
-
-def _item(thumbnails, index: int) -> str:
-    """Return an instance as HTML: its text in full width, or its picture."""
-    if thumbnails.kind in ("text", "number"):
-        return f'<div class="tk-words">{html.escape(thumbnails.text(index))}</div>'
-    return thumbnails.html(index)
 
 
 def _bar(similarity: float, positive: float) -> str:

@@ -7,8 +7,14 @@ from toolkit.plots.style import INK, RANDOM_WALK, UNIFORM, color_of, mark, new_a
 
 
 @styled
-def suggestion(result: Suggestion, ax: Axes | None = None) -> Axes:
+def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion | None = None) -> Axes:
     """Draw false-negative rate against hardness of all settings tried, the limit, and the suggestion as a star.
+
+    Parameters
+    ----------
+    result : Suggestion
+    pinned : Suggestion, optional
+        Another suggestion to compare with, drawn as a diamond.
 
     Examples
     --------
@@ -34,6 +40,10 @@ def suggestion(result: Suggestion, ax: Axes | None = None) -> Axes:
         va="bottom",
         color=color_of(UNIFORM),
     )
+    if pinned is not None:
+        at = pinned.hardness, pinned.false_negative_rate
+        ax.plot(*at, "D", markersize=11, color="white", markeredgecolor=INK, markeredgewidth=1.6)
+        note(ax, "pinned", at, (0, -9), ha="center", va="top")
     if result.settings:
         at = result.hardness, result.false_negative_rate
         ax.plot(*at, "*", markersize=17, color=color, markeredgecolor=INK, markeredgewidth=1.2)
@@ -41,9 +51,9 @@ def suggestion(result: Suggestion, ax: Axes | None = None) -> Axes:
         name = f"K / M = {k} / {m:,}, restart {result.settings['restart']:g}"
         note(ax, name, at, (4, 12), ha="right", va="bottom", weight="bold", color=color)
     mark(ax, result.limit, f"limit {result.limit:.1%}", vertical=False)
-    percent(ax.yaxis)
     ax.margins(0.1)
     ax.set_ylim(bottom=0)
+    percent(ax.yaxis, digits=0 if ax.get_ylim()[1] > 0.06 else 1)
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     estimated = "" if result.method == "labels" else "estimated "
     ax.set_ylabel(f"{estimated}false negatives (share of pairs)")

@@ -1,0 +1,258 @@
+"""Find the sampler's settings within a budget of false negatives, and compare them with others."""
+
+import html
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.figure import Figure
+
+from toolkit import _checks, plots
+from toolkit.explorers.background import Newest
+from toolkit.explorers.base import ItemExplorer
+from toolkit.explorers.controls import BATCH_SIZES, DEFAULTS, BudgetSlider, SizeSlider
+from toolkit.explorers.picture import Picture
+from toolkit.explorers.picture_view import PictureView
+from toolkit.metrics import Suggestion, class_prior, suggest_settings
+from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, style
+from toolkit.samplers import Budget
+from toolkit.samplers.side_by_side import SideBySide
+
+N_SHOWN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """Settings found for a budget and a batch size.
+
+    Attributes
+    ----------
+    suggestion : Suggestion
+    batch : int64 array, shape (B,)
+        The first batch of the suggested sampler.
+    budget : float
+        Largest share of false negatives.
+    seconds : float
+        Time it took to find them.
+    """
+
+    suggestion: Suggestion
+    batch: np.ndarray
+    budget: float
+    seconds: float
+
+
+class TunerExplorer(ItemExplorer):
+    """The settings that `toolkit.metrics.suggest_settings` finds within a budget of false negatives, next to others.
+
+    In a notebook they are measured in the background, for the newest position of the sliders. `pin` keeps what is
+    shown for comparison.
+
+    Parameters
+    ----------
+    embeddings : array or tensor, shape (N, d), or SideBySide
+        N >= 32. They should come from a model that has trained a little.
+    labels : array, shape (N,), optional
+        Labels of one kind to count false negatives by; None, NaN or -1 where there is none. Without labels they are
+        estimated.
+    items : optional
+        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
+    batch_size : int, optional
+        Initial batch size.
+    max_false_negatives : float, optional
+        Initial budget, in (0, 1]. By default, a tenth of the true negatives of a shuffle may be lost.
+    paused : bool
+        Measure nothing until `resume` is called.
+    seed : int
+        Random seed.
+
+    Attributes
+    ----------
+    budget, batch_size, pin : widgets
+        The sliders, whose ``value`` can be set from code as well, and the button.
+    tuned, pinned : Tuned or None
+        What is shown: the suggestion for the present position of the sliders, None while it is being measured; and
+        the one that was pinned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For embeddings with NaN, Inf or zero rows, fewer than 32 of them, labels or items that are not one per row, and
+        settings out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toolkit.explorers import TunerExplorer
+    >>> labels = np.arange(1000) % 50
+    >>> points = np.random.default_rng(0).normal(size=(50, 8))[labels] + np.eye(1000, 8)
+    >>> explorer = TunerExplorer(points, labels, batch_size=32, max_false_negatives=0.05)
+    >>> explorer.pin.click()
+    >>> explorer.budget.value = 0.2
+    >>> explorer.pinned.suggestion.hardness < explorer.tuned.suggestion.hardness
+    True
+    """
+
+    def __init__(
+        self,
+        embeddings,
+        labels=None,
+        items=None,
+        *,
+        targets=None,
+        target_items=None,
+        batch_size: int | None = None,
+        max_false_negatives: float | None = None,
+        paused: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self._take(SideBySide.of(embeddings, seed, targets=targets), labels, items, target_items)
+        n = self._samples.n
+        stops = [size for size in BATCH_SIZES if size <= n // 2]
+        if batch_size is None:
+            batch_size = max(size for size in stops if size <= DEFAULTS["batch_size"])
+        batch_size = _checks.integer("batch_size", batch_size, 2, n)
+        if max_false_negatives is None:
+            prior = self._samples.counter.prior if self._codes is None else class_prior(self._codes)
+            max_false_negatives = round(Budget().limits(prior)[0], 2)
+        budget = _checks.number("max_false_negatives", max_false_negatives, "(0, 1]")
+        paused = _checks.flag("paused", paused)
+        self.tuned: Tuned | None = None
+        self.pinned: Tuned | None = None
+        self._newest, self._measuring = Newest(), threading.Lock()
+        self._known: dict[tuple[float, int], Tuned] = {}
+        tooltip = "The largest share of in-batch pairs that may be false negatives"
+        self.budget = BudgetSlider(budget, tooltip, continuous_update=False)
+        self.batch_size = SizeSlider("batch_size", batch_size, stops, 2, n, "Instances per batch (B).")
+        self.pin = widgets.Button(
+            description="Pin",
+            tooltip="Keep what is suggested now, to compare with other budgets and batch sizes",
+            layout=widgets.Layout(width="auto"),
+            disabled=True,
+        )
+        for slider in (self.budget, self.batch_size):
+            slider.observe(lambda change: self._changed(change["owner"]), "value")
+        self.pin.on_click(lambda _: self._attempt(self._pin))
+        self.status, self.cards, self._image = widgets.HTML(), widgets.HTML(), PictureView()
+        self._start([self.budget, self.batch_size, self.pin, self.status], [self._image], [self.cards], paused)
+
+    @property
+    def _wanted(self) -> tuple[float, int]:
+        return round(self.budget.value, 10), self.batch_size.value  # a browser's steps are not exact
+
+    def _respond(self, moved) -> None:
+        wanted = self._wanted
+        if wanted in self._known:
+            self._show(self._known[wanted])
+            return
+        self.tuned, self.pin.disabled = None, True
+        words = f"Measuring settings for batches of {wanted[1]} with at most {wanted[0]:.1%} false negatives …"
+        self.status.value = f'<div class="tk-busy" role="status">{words}</div>'
+        for part in (self.cards, self._image):
+            part.add_class("tk-stale")
+        self._newest.submit(lambda: self._measure(wanted), self._finish)
+
+    def _measure(self, wanted: tuple[float, int]) -> Tuned:
+        """Return the settings for a budget and a batch size; two threads share the work."""
+        with self._measuring:
+            if wanted not in self._known:
+                self._known[wanted] = self._search(*wanted)
+            return self._known[wanted]
+
+    def _search(self, budget: float, batch_size: int) -> Tuned:
+        began, (queries, targets), seed = time.perf_counter(), self._sides, self._samples.seed
+        found = suggest_settings(
+            queries, batch_size, targets=targets, labels=self._codes, max_false_negatives=budget, seed=seed
+        )
+        batch = next(iter(found.from_embeddings(queries, targets=targets, seed=seed)))
+        return Tuned(found, np.array(batch), budget, time.perf_counter() - began)
+
+    def _finish(self, result: Callable) -> None:
+        self._attempt(lambda: self._show_newest(result))
+
+    def _show_newest(self, result: Callable) -> None:
+        """Show settings that were found, unless the sliders have moved on."""
+        try:
+            found = result()
+        except Exception:
+            self.status.value = ""
+            raise
+        if (found.budget, len(found.batch)) == self._wanted:
+            self._show(found)
+
+    def _show(self, found: Tuned) -> None:
+        self.tuned, self.pin.disabled, self.status.value = found, False, ""
+        cards = [self._card("Suggested ★", found)]
+        if self.pinned is not None:
+            cards.append(self._card("Pinned ◇", self.pinned))
+        self.cards.value = f'<div class="tk-columns">{"".join(cards)}</div>'
+        self._image.value, self._image.description = self._draw(found.suggestion), found.suggestion.reason
+        for part in (self.cards, self._image):
+            part.remove_class("tk-stale")
+        shuffle, best = found.suggestion.points.iloc[0], found.suggestion
+        words = [
+            f"hardness <b>{best.hardness:.3f}</b>, shuffle {shuffle.hardness:.3f}",
+            f"{self._estimated}false negatives <b>{best.false_negative_rate:.1%}</b>, "
+            f"shuffle {shuffle.false_negative_rate:.1%}",
+            f"{len(best.points) - 1} settings measured in {found.seconds:.1f} s",
+        ]
+        self._show_numbers([words])
+
+    @property
+    def _estimated(self) -> str:
+        return "" if self._codes is not None else "estimated "
+
+    def _pin(self) -> None:
+        """Keep the present suggestion for comparison."""
+        self.pinned = self.tuned
+        if self.tuned is not None:
+            self._show(self.tuned)
+
+    def _card(self, title: str, found: Tuned) -> str:
+        """Return settings, what they cost, their batch and their code as HTML."""
+        best, size = found.suggestion, len(found.batch)
+        color = color_of(RANDOM_WALK if best.settings else UNIFORM)
+        names = {"restart": "restart", "n_neighbors": "n_neighbors (K)", "n_candidates": "n_candidates (M)"}
+        rows = {name: f"{best.settings[key]:,}" for key, name in names.items() if best.settings}
+        rows |= {
+            "hardness": f"{best.hardness:.3f}",
+            f"{self._estimated}false negatives": f"{best.false_negative_rate:.1%} of at most {best.limit:.1%}",
+            "loss gap": f"{best.loss_gap:.2f} nats",
+            "variety": f"{best.variety:.0f} of {size}",
+            "overhead": f"{1000 * best.seconds_per_batch:.1f} ms a batch" if best.settings else "none",
+        }
+        table = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
+        head = f"{title}: {'random walk' if best.settings else 'shuffle'}, batches of {size}"
+        shown = found.batch[:N_SHOWN].tolist()
+        return (
+            f'<div><div class="tk-name" style="border-color:{color}">{head}</div>'
+            f'<table class="tk-table">{table}</table><pre class="tk-code">{html.escape(best.code)}</pre>'
+            f"<div>The first {len(shown)} of a batch:</div>{self._members(shown)}</div>"
+        )
+
+    def _draw(self, found: Suggestion) -> bytes:
+        """Return the settings tried, with the suggestion and the one that is pinned, as a picture."""
+        with style():
+            figure = Figure(figsize=(6.2, 3.8), dpi=130, layout="constrained")
+            pinned = None if self.pinned is None else self.pinned.suggestion
+            plots.suggestion(found, figure.subplots(), pinned=pinned)
+            return Picture(figure).png(())
+
+    def png(self) -> bytes:
+        """Return the picture, as pages without JavaScript show it; what is being measured is waited for."""
+        if self.tuned is None:
+            self._show(self._measure(self._wanted))
+        return bytes(self._image.value)
+
+    def close(self) -> None:
+        """End the widget and what it measures; nothing stays in the kernel."""
+        if hasattr(self, "_newest"):  # not if its arguments were refused
+            self._newest.close()
+        super().close()
