@@ -70,6 +70,25 @@ train(model, graphs.GraphViews(data), sampler, 120, optimizer=optimizer, progres
 embeddings, labels = embed(model, data)
 solubility = np.array(data.classes)[labels]
 draw = lambda index, ax: plots.molecule(data.graphs[index], graphs.ELEMENTS, ax)"""
+PAIRS = """import numpy as np
+import torch
+from toolkit import UniformBatchSampler, explorers
+from toolkit.datasets import pairs
+from toolkit.evaluation.embedding import encode_all
+from toolkit.models import PairModel
+from toolkit.models.text_encoders import static
+from toolkit.training import train
+
+data = pairs.bundled()
+torch.manual_seed(0)
+model = PairModel(static(data.train.queries.tokenizer), temperature=0.1)
+optimizer = torch.optim.SparseAdam(list(model.parameters()), lr=0.003)
+train(model, data.train, UniformBatchSampler(len(data.train), 64), 1500, optimizer=optimizer, progress=False)
+some = np.random.default_rng(0).permutation(len(data.train))[:8000]
+definitions, words = (np.asarray(side.texts)[some] for side in (data.train.queries, data.train.targets))
+embeddings = encode_all(model, model.encode_queries, data.train.queries)[some]
+targets = encode_all(model, model.encode_targets, data.train.targets)[some]
+given = {"items": definitions, "targets": targets, "target_items": words, "batch_size": 64}"""
 EXPLORERS = {
     "proximity_graph": (
         IMAGES,
@@ -89,6 +108,20 @@ player""",
     "dashboard": (
         IMAGES,
         'explorers.Dashboard(embeddings, names, images, history=monitor.histories, projection="pca")',
+    ),
+    "pairs": (
+        PAIRS,
+        """some_pairs = explorers.PairExplorer(embeddings, n_candidates=2000, n_neighbors=10, **given)
+some_pairs.query.value = 17
+some_pairs""",
+    ),
+    "tuner": (
+        PAIRS,
+        """tuner = explorers.TunerExplorer(embeddings, max_false_negatives=0.005, **given)
+tuner.png()  # waits for the suggestion
+tuner.pin.click()
+tuner.budget.value = 0.02
+tuner""",
     ),
     "sentences": (SENTENCES, "explorers.SentenceExplorer(embeddings, fields, sentences.texts)"),
     "molecules": (

@@ -167,9 +167,9 @@ def test_no_serious_barrier_to_access(show):
     code = "dashboard = Dashboard(points, labels, images, projection='pca', batch_size=64); dashboard"
     notebook, _ = show("access", code)
     page = notebook.page
-    for tab in range(6):
+    for tab in range(7):
         page.locator(".lm-TabBar-tab, .p-TabBar-tab").locator("visible=true").filter(
-            has_text=("Graph", "Walk", "Hardness", "False negatives", "Selection", "Training")[tab]
+            has_text=("Graph", "Walk", "Hardness", "False negatives", "Tuner", "Selection", "Training")[tab]
         ).last.click()
         notebook.wait_idle()
         found = Axe().run(page, context=".tk-explorer", options={"runOnly": ["wcag2a", "wcag2aa"]}).response

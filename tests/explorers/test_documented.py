@@ -41,13 +41,18 @@ def scope():
         "sentences": sentences,
         "draw": lambda index, ax: ax.plot([0, index]),
         "monitor": explorers.TrainingMonitor(),
+        "given": {"targets": rng.normal(size=(N, 8)), "target_items": sentences.texts, "batch_size": 16},
     }
 
 
 @pytest.mark.parametrize("name", load().EXPLORERS)
 def test_explorers_of_the_documentation_run(name, scope):
     source = load().EXPLORERS[name][1]
-    for large, small in (("n_candidates=500", "n_candidates=30"), ("batch_size=64", "batch_size=16")):
+    for large, small in (
+        ("n_candidates=500", "n_candidates=30"),
+        ("n_candidates=2000", "n_candidates=30"),
+        ("batch_size=64", "batch_size=16"),
+    ):
         source = source.replace(large, small)
     explorer = run(source, scope)
     assert isinstance(explorer, Explorer)

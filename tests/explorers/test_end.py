@@ -17,10 +17,12 @@ from toolkit.explorers import (
     FalseNegativeExplorer,
     GraphBatchExplorer,
     HardnessExplorer,
+    PairExplorer,
     ProximityGraphExplorer,
     SelectionExplorer,
     SentenceExplorer,
     TrainingMonitor,
+    TunerExplorer,
     WalkPlayer,
 )
 from toolkit.training.history import History
@@ -43,8 +45,11 @@ MAKERS = {
     "false negatives": lambda *more: FalseNegativeExplorer(POINTS, *more),
     "sentences": lambda labels=None, items=None: SentenceExplorer(POINTS, labels, TEXTS),
     "graphs": lambda labels=None, items=None: GraphBatchExplorer(POINTS, labels, lambda index, ax: ax.plot([index])),
+    "pairs": lambda *more: PairExplorer(POINTS, *more, targets=POINTS[::-1].copy()),
+    "tuner": lambda *more: TunerExplorer(POINTS, *more, batch_size=16),
     "training": lambda *more: TrainingMonitor(HISTORY if more else None),
     "dashboard": lambda *more: Dashboard(POINTS, *more, history=HISTORY if more else None, projection="pca"),
+    "dashboard of pairs": lambda *more: Dashboard(POINTS, *more, targets=POINTS[::-1].copy(), projection="pca"),
 }
 
 

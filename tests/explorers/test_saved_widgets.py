@@ -34,6 +34,8 @@ EXPLORERS = [
     'explorers.WalkPlayer(points, labels, images, projection="pca")',
     "explorers.HardnessExplorer(points, labels, images)",
     "explorers.FalseNegativeExplorer(points, labels, images)",
+    "explorers.PairExplorer(points, labels, texts, targets=points, target_items=texts)",
+    "explorers.TunerExplorer(points, labels, texts)",
     "explorers.SentenceExplorer(points, labels, texts)",
     "explorers.GraphBatchExplorer(composition, molecules.labels, draw, batch_size=32)",
     "explorers.TrainingMonitor(history)",

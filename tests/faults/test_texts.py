@@ -51,9 +51,11 @@ KINDS = {
     "EmbeddingExplorer": ON_MAPS,
     "FalseNegativeExplorer": {},
     "HardnessExplorer": {},
+    "PairExplorer": {"targets": POINTS[::-1].copy(), "target_items": TEXTS},
     "ProximityGraphExplorer": ON_MAPS,
     "SelectionExplorer": {"selection": range(20)},
     "SentenceExplorer": {},
+    "TunerExplorer": {"batch_size": 16},
     "WalkPlayer": ON_MAPS,
 }
 

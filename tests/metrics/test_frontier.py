@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from toolkit.metrics import hardness_frontier
+from toolkit.metrics import batch_hardness, estimate_false_negatives, hardness_frontier
+from toolkit.samplers import SideBySide
 
 POINTS = np.random.default_rng(0).normal(size=(60, 5))
 LABELS = np.random.default_rng(1).integers(0, 4, 60)
@@ -80,3 +81,15 @@ def test_value_is_the_rank_correlation(clusters):
     assert low < found.value <= high <= 1
     assert len(found.walks) + len(found.references) == len(table)
     assert repr(found) == f"Frontier(value={found.value:.2f}, points=8)"
+
+
+def test_frontier_of_pairs_measures_what_their_loss_sees():
+    targets = POINTS + np.random.default_rng(2).normal(size=POINTS.shape)
+    found = hardness_frontier(POINTS, None, 10, targets=targets, graphs=[(30, 5)], restarts=[0.2], n_batches=3)
+    assert found.estimated
+    some = SideBySide(POINTS, 3, targets=targets)
+    walks, _ = some.walks(10, n_candidates=30, n_neighbors=5, restart=0.2)
+    for row, batches in zip(found.points.itertuples(), [*some.references(10).values(), walks], strict=True):
+        assert row.hardness == pytest.approx(batch_hardness(batches, POINTS, targets).value)
+        estimate = estimate_false_negatives(batches, POINTS, targets)
+        assert (row.false_negative_rate, row.prior) == pytest.approx((estimate.value, estimate.prior))

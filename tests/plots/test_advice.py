@@ -35,3 +35,9 @@ def test_a_shuffle_has_no_star():
 def test_says_whether_false_negatives_are_estimated(labels):
     ax = plots.suggestion(suggest_settings(POINTS, 30, labels=labels))
     assert ax.get_ylabel().startswith("estimated") == (labels is None)
+
+
+def test_a_pinned_suggestion_is_a_diamond():
+    found, pinned = (suggest_settings(POINTS, 30, labels=LABELS, max_false_negatives=limit) for limit in (0.5, 0.05))
+    diamond = next(line for line in plots.suggestion(found, pinned=pinned).lines if line.get_marker() == "D")
+    assert diamond.get_xydata().ravel().tolist() == [pinned.hardness, pinned.false_negative_rate]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit import KNNBatchSampler, ProximityGraph, UniformBatchSampler
+from toolkit.proximity import join_pairs
 from toolkit.samplers import SideBySide
 
 
@@ -69,6 +70,23 @@ def test_no_more_batches_than_fit_into_the_data(some):
 def test_an_object_given_in_place_of_embeddings_is_shared(some):
     assert SideBySide.of(some) is some
     assert SideBySide.of(some.vectors, seed=5).seed == 5
+
+
+def test_pairs_are_linked_by_what_their_loss_sees():
+    queries, targets = np.random.default_rng(0).normal(size=(2, 400, 8))
+    some = SideBySide(queries, targets=targets)
+    graph = some.graph(n_candidates=50, n_neighbors=6)
+    expected = ProximityGraph.build(join_pairs(queries, targets), n_candidates=50, n_neighbors=6, paired=True)
+    np.testing.assert_array_equal(graph.neighbors, expected.neighbors)
+    for index in (0, 17):
+        seen = some.similarities(index, graph.neighbors[index].astype(np.int64)).numpy()
+        np.testing.assert_allclose(seen, graph.similarities[index], atol=1e-6)
+        assert some.similarities(index).shape == (400,)
+    knn = KNNBatchSampler.from_embeddings(queries, 32, targets=targets, refresh_every=20)
+    assert some.batches("knn", 32) == list(knn)[:20]
+    assert some.epoch("uniform", 32) == list(UniformBatchSampler(400, 32))
+    with pytest.raises(ValueError, match=r"targets must have shape \(400, 8\)"):
+        SideBySide(queries, targets=targets[1:])
 
 
 @pytest.mark.parametrize(

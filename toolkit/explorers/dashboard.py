@@ -118,6 +118,7 @@ class Dashboard(Explorer):
         self._explorers = list(titled.values())
         boxes = [widgets.Box([explorer], layout=widgets.Layout(margin=TIGHT)) for explorer in self._explorers]
         self.tabs = widgets.Tab(boxes, titles=list(titled))
+        self.tabs.add_class("tk-tabs")
         self._link(self.graph.instance, self.walk.instance)
         self._link(self.graph.color_by, self.walk.color_by)
         self._link(self.graph.canvas, self.walk.canvas, "chosen")

@@ -21,7 +21,7 @@ from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, style
 from toolkit.samplers import Budget
 from toolkit.samplers.side_by_side import SideBySide
 
-N_SHOWN = 8
+N_SHOWN = 6
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,6 +53,7 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     mark(ax, result.limit, f"limit {result.limit:.1%}", vertical=False)
     ax.margins(0.1)
     ax.set_ylim(bottom=0)
+    ax.locator_params(axis="y", steps=[1, 2, 5, 10])
     percent(ax.yaxis, digits=0 if ax.get_ylim()[1] > 0.06 else 1)
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     estimated = "" if result.method == "labels" else "estimated "

@@ -113,9 +113,12 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     for i, line in enumerate(lines):
         shade = 0.35 + 0.65 * i / max(len(lines) - 1, 1)
         ax.errorbar(line.hardness, line.false_negative_rate, yerr=line.false_negative_half, alpha=shade, **look)
-    for i, point in enumerate(result.references.itertuples()):
+    references = result.references.sort_values("hardness")
+    many = len(references) > 3  # their names alternate, so that those of neighbours stay apart
+    for i, point in enumerate(references.itertuples()):
         at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler, i)
-        offset, side = (-8, "top") if point.sampler == UNIFORM else (8, "bottom")
+        below = point.sampler == UNIFORM or (many and i % 2)
+        offset, side = (-8, "top") if below else (8, "bottom")
         ax.plot(*at, marker="s", markersize=8, color=color)
         note(ax, point.sampler, at, (0, offset), ha="center", va=side, color=color, fontsize=None)
     draw_prior(ax, walks.prior.iloc[0], vertical=False)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.colors import to_rgba
 
 from toolkit.plots.style import FALSE_NEGATIVE, color_of, mark, styled
 from toolkit.plots.writing import wrap, write
@@ -52,7 +53,9 @@ def hardest_negatives(
         false = found.same_label if "same_label" in found else found.suspected
         edges = np.where(false, FALSE_NEGATIVE, "none")
         rows = np.arange(len(found))
-        ax.barh(rows, found.similarity, color=color_of(name, i), alpha=0.35, height=0.8, edgecolor=edges, linewidth=2)
+        ax.barh(
+            rows, found.similarity, color=to_rgba(color_of(name, i), 0.35), height=0.8, edgecolor=edges, linewidth=2
+        )
         for row, index in zip(rows, found["index"], strict=True):
             words = f"#{index}" if texts is None else wrap(texts[index], WIDTH, 1)
             text = ax.text(0.01, row, "", va="center", fontsize=8, transform=ax.get_yaxis_transform())
