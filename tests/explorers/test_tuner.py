@@ -41,9 +41,7 @@ def test_settings_batch_and_code_are_those_of_the_suggestion(explorer, budget, b
     assert found.settings == expected.settings
     assert (found.hardness, found.false_negative_rate) == (expected.hardness, expected.false_negative_rate)
     assert found.false_negative_rate <= budget
-    batch = next(iter(expected.from_embeddings(POINTS, seed=0)))
-    assert explorer.tuned.batch.tolist() == batch
-    assert all(f"text &lt;{index}&gt;" in explorer.cards.value for index in batch[: tuner.N_SHOWN])
+    assert all(f"text &lt;{index}&gt;" in explorer.cards.value for index in expected.batch[: tuner.N_SHOWN])
     made = eval(found.code, {"RandomWalkBatchSampler": RandomWalkBatchSampler, "len": len, "dataset": POINTS})
     assert (made.batch_size, made.restart) == (batch_size, expected.settings["restart"])
     assert f"batch_size={batch_size}" in explorer.cards.value
@@ -140,7 +138,7 @@ def test_in_a_dashboard_it_measures_when_it_is_opened(monkeypatch):
     assert measured == []
     dashboard.tabs.selected_index = dashboard.tabs.titles.index("Tuner")
     assert len(measured) == 1
-    assert len(dashboard.tuner.tuned.batch) == 16
+    assert dashboard.tuner.tuned.suggestion.batch_size == 16
     dashboard.tuner.budget.value = 0.2
     assert dashboard.false_negatives.budget.value == 0.2
     assert "Pairs" not in dashboard.tabs.titles

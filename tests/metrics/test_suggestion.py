@@ -52,6 +52,7 @@ def test_at_least_nine_tenths_as_hard_as_the_best_within_the_limit(kind, limit):
 
     best = best_of_fine_grid(rows, 50, targets is not None, hardness, rates[kind], limit)
     shuffled = found.points.hardness.iloc[0]
+    assert hardness([found.batch]) == pytest.approx(np.median(found.values), abs=0.01)
     if found.settings:
         assert found.false_negative_rate <= limit
         assert found.hardness - shuffled >= 0.9 * (best - shuffled)

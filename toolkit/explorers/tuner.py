@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import ipywidgets as widgets
-import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
@@ -31,8 +30,6 @@ class Tuned:
     Attributes
     ----------
     suggestion : Suggestion
-    batch : int64 array, shape (B,)
-        The first batch of the suggested sampler.
     budget : float
         Largest share of false negatives.
     seconds : float
@@ -40,7 +37,6 @@ class Tuned:
     """
 
     suggestion: Suggestion
-    batch: np.ndarray
     budget: float
     seconds: float
 
@@ -171,8 +167,7 @@ class TunerExplorer(ItemExplorer):
         found = suggest_settings(
             queries, batch_size, targets=targets, labels=self._codes, max_false_negatives=budget, seed=seed
         )
-        batch = next(iter(found.from_embeddings(queries, targets=targets, seed=seed)))
-        return Tuned(found, np.array(batch), budget, time.perf_counter() - began)
+        return Tuned(found, budget, time.perf_counter() - began)
 
     def _finish(self, result: Callable) -> None:
         self._attempt(lambda: self._show_newest(result))
@@ -184,7 +179,7 @@ class TunerExplorer(ItemExplorer):
         except Exception:
             self.status.value = ""
             raise
-        if (found.budget, len(found.batch)) == self._wanted:
+        if (found.budget, found.suggestion.batch_size) == self._wanted:
             self._show(found)
 
     def _show(self, found: Tuned) -> None:
@@ -217,7 +212,7 @@ class TunerExplorer(ItemExplorer):
 
     def _card(self, title: str, found: Tuned) -> str:
         """Return settings, what they cost, their batch and their code as HTML."""
-        best, size = found.suggestion, len(found.batch)
+        best, size = found.suggestion, found.suggestion.batch_size
         color = color_of(RANDOM_WALK if best.settings else UNIFORM)
         names = {"restart": "restart", "n_neighbors": "n_neighbors (K)", "n_candidates": "n_candidates (M)"}
         rows = {name: f"{best.settings[key]:,}" for key, name in names.items() if best.settings}
@@ -230,11 +225,11 @@ class TunerExplorer(ItemExplorer):
         }
         table = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
         head = f"{title}: {'random walk' if best.settings else 'shuffle'}, batches of {size}"
-        shown = found.batch[:N_SHOWN].tolist()
+        shown = best.batch[:N_SHOWN].tolist()
         return (
             f'<div><div class="tk-name" style="border-color:{color}">{head}</div>'
             f'<table class="tk-table">{table}</table><pre class="tk-code">{html.escape(best.code)}</pre>'
-            f"<div>The first {len(shown)} of a batch:</div>{self._members(shown)}</div>"
+            f"<div>{len(shown)} members of a batch of median hardness:</div>{self._members(shown)}</div>"
         )
 
     def _draw(self, found: Suggestion) -> bytes:

@@ -48,6 +48,8 @@ class Suggestion:
     seconds : float
         Time of a rebuild: linking the instances and planning an epoch of batches.
     batch_size : int
+    batch : int64 array, shape (B,)
+        One of the suggested batches, of median hardness.
     values : float64 array
         Hardness of single batches.
     points : DataFrame
@@ -63,6 +65,7 @@ class Suggestion:
     method: str
     seconds: float
     batch_size: int
+    batch: np.ndarray = field(repr=False)
     values: np.ndarray = field(repr=False)
     points: "pd.DataFrame" = field(repr=False)
 
@@ -198,6 +201,8 @@ def suggest_settings(
         choice, settings = best.choice, trial.settings(best, n)
         queue, seconds = trial.planned(best.graph, choice.restart), trial.seconds(best, settings["fresh"])
     gap, variety = trial.further(queue)
+    batches = sample(queue, trial.batch_size)
+    values = np.array([mean_similarity(trial.vectors[torch.from_numpy(batch)], trial.paired) for batch in batches])
     return Suggestion(
         settings=settings,
         hardness=choice.hardness,
@@ -208,7 +213,8 @@ def suggest_settings(
         method=trial.counter.method,
         seconds=seconds * n / len(rows),
         batch_size=batch_size,
-        values=trial.similarities(queue),
+        batch=rows[batches[np.argsort(values)[len(values) // 2]]],
+        values=values,
         points=trial.frame(),
     )
 
@@ -297,11 +303,6 @@ class _Trial:
             self.planned(best.graph.rebuilt(self.vectors, fresh=fresh, seed=self.seed + 1), best.choice.restart)
             times.append(time.perf_counter() - began)
         return min(times)
-
-    def similarities(self, queue: np.ndarray) -> np.ndarray:
-        """Return the hardness of single batches."""
-        rows = map(torch.from_numpy, sample(queue, self.batch_size))
-        return np.array([mean_similarity(self.vectors[some], self.paired) for some in rows])
 
     def further(self, queue: np.ndarray) -> tuple[float, float]:
         """Return loss gap and variety of a few batches."""
