@@ -36,3 +36,11 @@ def test_without_texts_targets_are_numbers():
     found = metrics.hardest_negatives(range(5), 0, QUERIES, TARGETS)
     (ax,) = plots.hardest_negatives({"Chain": found})
     assert [text.get_text() for text in ax.texts[:4]] == [f"#{index}" for index in found["index"]]
+
+
+def test_bad_input_is_named():
+    found = {"Chain": metrics.hardest_negatives(range(5), 0, QUERIES, TARGETS)}
+    with pytest.raises(ValueError, match="texts must hold one for each target shown, got none for 3"):
+        plots.hardest_negatives(found, TEXTS[:3])
+    with pytest.raises(TypeError, match="figure must be one of Matplotlib, got 3"):
+        plots.hardest_negatives(found, figure=3)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.colors import to_rgba
+from matplotlib.figure import FigureBase
 
+from toolkit import _checks
 from toolkit.plots.style import FALSE_NEGATIVE, color_of, mark, styled
 from toolkit.plots.writing import wrap, write
 
@@ -36,6 +38,11 @@ def hardest_negatives(
     -------
     array of Axes, shape (len(results),)
 
+    Raises
+    ------
+    TypeError, ValueError
+        For texts that are not one per target, and a `figure` that is not one of Matplotlib.
+
     Examples
     --------
     >>> from toolkit import metrics, plots
@@ -46,6 +53,9 @@ def hardest_negatives(
     """
     import matplotlib.pyplot as plt
 
+    names = _names(results, texts)
+    if figure is not None and not isinstance(figure, FigureBase):
+        raise TypeError(f"figure must be one of Matplotlib, got {figure!r}")
     longest = max(map(len, results.values()))
     figure = figure or plt.figure(figsize=(4.4 * len(results), 0.4 * longest + 1.2))
     axes = figure.subplots(1, len(results), squeeze=False)[0]
@@ -57,11 +67,23 @@ def hardest_negatives(
             rows, found.similarity, color=to_rgba(color_of(name, i), 0.35), height=0.8, edgecolor=edges, linewidth=2
         )
         for row, index in zip(rows, found["index"], strict=True):
-            words = f"#{index}" if texts is None else wrap(texts[index], WIDTH, 1)
             text = ax.text(0.01, row, "", va="center", fontsize=8, transform=ax.get_yaxis_transform())
-            write(text, words)
+            write(text, wrap(names[index], WIDTH, 1))
         mark(ax, found.positive.iloc[0], "positive")
         ax.set(xlim=(min(0, found.similarity.min()), 1), ylim=(longest - 0.4, -0.6), yticks=[])
         ax.set_xlabel("similarity to the query")
         write(ax.set_title("", color=color_of(name, i), pad=16), name)
     return axes
+
+
+def _names(results: Mapping[str, "pd.DataFrame"], texts) -> dict[int, str]:
+    """Return the text of each target that is shown, or raise unless there is one."""
+    shown = sorted({int(index) for found in results.values() for index in found["index"]})
+    if texts is None:
+        return {index: f"#{index}" for index in shown}
+    if not isinstance(texts, Mapping):
+        texts = dict(enumerate(_checks.listed("texts", texts, "texts of the targets")))
+    missing = [index for index in shown if index not in texts]
+    if missing:
+        raise ValueError(f"texts must hold one for each target shown, got none for {missing[0]}")
+    return {index: _checks.text("texts", texts[index]) for index in shown}
