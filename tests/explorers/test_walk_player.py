@@ -109,9 +109,10 @@ def test_sentences_are_sent_as_text():
     assert player.canvas.walk["texts"] == [SENTENCES[i] for i in player.trace.batch]
 
 
-def test_without_labels_it_says_so():
+def test_without_labels_false_negatives_are_estimated():
     player = make(WalkPlayer, labels=None)
-    assert "no labels given" in player.numbers.value
+    found = metrics.estimate_false_negatives([player.trace.batch], POINTS)
+    assert f"estimated false negatives <b>{found.value:.1%}</b>" in player.numbers.value
     assert player.region.options == ("nearest tenth",)
     assert player.png()
 

@@ -13,7 +13,8 @@ from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.controls import DEFAULTS, control_layout
 from toolkit.explorers.map_base import MapExplorer
 from toolkit.explorers.point_map import PointMap
-from toolkit.metrics import batch_hardness, false_negative_rate, same_label
+from toolkit.metrics import batch_hardness, same_label
+from toolkit.metrics.frontier import rates_of
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of
 from toolkit.proximity import theory
@@ -162,12 +163,11 @@ class WalkPlayer(MapExplorer):
 
     def _show_words(self, seconds: float) -> None:
         trace = self.trace
-        words = [f"hardness <b>{batch_hardness([trace.batch], *self._sides).value:.3f}</b>"]
-        if self._codes is None:
-            words.append("no labels given: false negatives can't be counted")
-        else:
-            found = false_negative_rate([trace.batch], self._codes)
-            words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
+        found, estimated = rates_of([trace.batch], self._codes, self._samples), "estimated " * (self._codes is None)
+        words = [
+            f"hardness <b>{batch_hardness([trace.batch], *self._sides).value:.3f}</b>",
+            f"{estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}",
+        ]
         counts = {
             "restart": trace.restarted.sum(),
             "revisit": (trace.kinds == 1).sum(),

@@ -40,7 +40,7 @@ export class BatchPanel {
   }
 
   falseNegatives(walk, members) {
-    if (!this.map.groups.length) return "No labels given: false negatives can't be counted.";
+    if (!this.map.groups.length) return "No labels given: no member is framed as a false negative.";
     if (members === 1) return "";
     const same = walk.same.subarray(1, members).filter(Boolean).length;
     return `${same} (${Math.round((100 * same) / (members - 1))} %) framed: false negatives of the seed`;
