@@ -234,3 +234,37 @@ PAIR_WALKS = {
     "walk_10_5000_skip": picky(10, 5000, skip=3),
     "walk_10_5000_margin": picky(10, 5000, margin=0.95),
 }
+
+# Every published way to choose batches, with its trials: the published or usual settings and two others. All plan anew
+# every 1,000 batches, but for two whose plans take a minute or more: once an epoch of 74,060 / 32 = 2,314 batches.
+_OFTEN, _ONCE_AN_EPOCH = {"refresh_every": 1000}, {"refresh_every": 2314}
+RIVALS: dict[str, dict[str, dict]] = {
+    "uniform": {"uniform": {}},
+    "random_walk": {
+        "walk_10_5000": picky(10, 5000),
+        "walk_20_2000": picky(20, 2000),
+        "walk_50_1000": picky(50, 1000),
+    },
+    "knn": {f"knn_{skip}": _OFTEN | {"skip": skip} for skip in (0, 30, 100)},
+    "cluster": {f"cluster_{size}": _OFTEN | {"cluster_size": size} for size in (32, 16, 8)},
+    "chain": {f"chain_{size}": _OFTEN | {"n_candidates": size} for size in (1920, 640, 7680)},
+    "neighborhood": {
+        "neighborhood_32": _OFTEN | {"n_candidates": 32},
+        "neighborhood_128": _OFTEN | {"n_candidates": 128},
+        "neighborhood_32_30": _OFTEN | {"n_candidates": 32, "skip": 30},
+    },
+    "bandwidth": {f"bandwidth_{k}": _ONCE_AN_EPOCH | {"n_neighbors": k} for k in (100, 30, 10)},
+    "graph_partition": {
+        f"graph_partition_{skip}_{size}": _ONCE_AN_EPOCH | {"n_neighbors": 100, "skip": skip, "cluster_size": size}
+        for skip, size in ((30, 32), (0, 32), (30, 8))
+    },
+}
+RETRIEVAL["rivals"] = RetrievalPreset(
+    sets=("dictionary",),
+    samplers=tuple(name for trials in RIVALS.values() for name in trials),
+    batch_sizes=(32,),
+    steps={32: 6000},
+    seeds=(0, 1, 2, 3),  # the first chooses among the trials, on development queries
+    temperatures=(0.2,),
+    rates=(0.001,),
+)

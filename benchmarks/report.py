@@ -55,3 +55,16 @@ def refresh(section: str, text: str) -> None:
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     before, rest = README.read_text().split(begin)
     README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+
+
+def points(value: float) -> str:
+    """Return a share in points."""
+    return f"{100 * value:.2f}"
+
+
+def gain(row) -> str:
+    """Return a relative difference in percent with its interval, if there is one; nothing for the baseline."""
+    if pd.isna(row.percent):
+        return ""
+    interval = "" if pd.isna(row.percent_low) else f" ({row.percent_low:+.1f} to {row.percent_high:+.1f})"
+    return f"{row.percent:+.1f} %{interval}"

@@ -1,8 +1,9 @@
-"""Compare samplers on pairs: retrieval after equal steps, in three stages.
+"""Compare samplers on pairs: retrieval after equal steps, in four stages.
 
 --stage compare   the table and its curves: settings chosen before, test queries
 --stage tune      temperatures and learning rates, on development queries
 --stage map       when it pays: batch sizes, neighbours of the walk, shared targets, rules; on development queries
+--stage rivals    every published way to choose batches: three settings each on development queries, the best on test
 """
 
 import argparse
@@ -19,8 +20,9 @@ from torch import nn
 
 from benchmarks import modality, report
 from benchmarks.modality import table
-from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEVAL, RetrievalPreset
+from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEVAL, RIVALS, RetrievalPreset
 from benchmarks.retrieval_models import MODELS
+from benchmarks.retrieval_rivals import TUNING_SEED, best_trials, rivals_table
 from benchmarks.retrieval_tables import map_table, ratios
 from toolkit.datasets import pairs
 from toolkit.datasets.pairs import PairData, Pairs, RetrievalSet
@@ -41,7 +43,13 @@ WALKS = {
 }
 KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
 KINDS |= WALKS | {"uniform_groups": KINDS["uniform"]}
-SECTIONS = ("retrieval", "retrieval minilm", "retrieval map")  # of benchmarks/README.md
+KINDS |= {
+    name: replace(SAMPLERS[sampler], name=name, settings=settings, default=True)
+    for sampler, trials in RIVALS.items()
+    for name, settings in trials.items()
+}
+SECTIONS = ("retrieval", "retrieval minilm", "retrieval map", "retrieval rivals")  # of benchmarks/README.md
+TESTED = ("compare", "rivals")  # the stages that look at test queries
 GROUPED = ("uniform_groups", "walk_10_5000_groups")  # in the map; elsewhere all samplers keep groups apart
 RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
 
@@ -99,14 +107,14 @@ def mrr(held_out: RetrievalSet, model: nn.Module) -> float:
 
 
 def evaluate(data: PairData, stage: str, chosen: dict[str, float], model: nn.Module) -> dict[str, float]:
-    """Return MRR@10, NDCG@10 and recall@10, in the stage "compare" on test queries, else on development queries.
+    """Return MRR@10, NDCG@10 and recall@10, in the stages `TESTED` on test queries, else on development queries.
 
     What was `chosen` for the run goes into its row as well.
     """
     dev = retrieve(model, data.dev)
-    test = retrieve(model, data.test) if stage == "compare" else dev
+    test = retrieve(model, data.test) if stage in TESTED else dev
     found = {"ndcg@10": test.ndcg, "recall@10": test.recall[10], "dev MRR@10": dev.value}
-    return {"MRR@10" if stage == "compare" else "MRR@10 on development queries": test.value} | found | chosen
+    return {"MRR@10" if stage in TESTED else "MRR@10 on development queries": test.value} | found | chosen
 
 
 def tasks(name: str, model: str, options: argparse.Namespace, preset: RetrievalPreset) -> Iterator[Task]:
@@ -169,13 +177,35 @@ def main(arguments: list[str] | None = None) -> None:
         cells = list(tasks(name, model, options, preset))
         if options.stage == "compare":
             compare(cells[0], [UNTRAINED], options.losses, options.seeds[:1], options.out)
-        compare(cells, None, options.losses, options.seeds, options.out)
+        if options.stage == "rivals":
+            compare_rivals(cells, options)
+        else:
+            compare(cells, None, options.losses, options.seeds, options.out)
     result = with_short_settings(Comparison.read(options.out))
-    text = map_table(result) if options.stage == "map" else "\n\n".join(filter(None, (table(result), ratios(result))))
+    text = TABLES.get(options.stage, full_table)(result)
     print(text)
     section = options.out.stem.replace("_", " ")
     if section in SECTIONS and options.out == results_file(options.stage, options.models):
         report.refresh(section, text)
+
+
+def compare_rivals(cells: list[Task], options: argparse.Namespace) -> None:
+    """Try all settings with one seed, then run the best of each sampler with the other seeds."""
+    compare(cells, None, options.losses, [TUNING_SEED], options.out)
+    runs = Comparison.read(options.out).to_frame()
+    others = [seed for seed in options.seeds if seed != TUNING_SEED]
+    for task in cells:
+        own = runs[(runs["set"] == task.name) & (runs.model == task.model) & (runs.steps == task.steps)]
+        best = best_trials(own[own.settings == task.settings])
+        compare(task, [name for name in best if name in task.samplers], options.losses, others, options.out)
+
+
+def full_table(result: Comparison) -> str:
+    """Return means and differences, then gains relative to uniform batches, as Markdown."""
+    return "\n\n".join(filter(None, (table(result), ratios(result))))
+
+
+TABLES = {"map": map_table, "rivals": rivals_table}
 
 
 def with_short_settings(result: Comparison) -> Comparison:

@@ -75,8 +75,8 @@ def table(doses: pd.DataFrame) -> str:
             "loss gap": rows.loss_gap.map(_number("{:.2f}")),
             "variety": rows.variety.map(_number("{:.1f}")),
             "runs": rows.runs,
-            first.metric: rows["mean"].map(lambda value: f"{100 * value:.2f}"),
-            "gain over a shuffle": [_gain(row) for _, row in rows.iterrows()],
+            first.metric: rows["mean"].map(report.points),
+            "gain over a shuffle": [report.gain(row) for row in rows.itertuples()],
         }
         parts += [f"**{trial}** ({first.settings}, {first.steps:,} steps)", report.markdown(pd.DataFrame(lines))]
         if pictures.is_drawn(rows):
@@ -86,13 +86,6 @@ def table(doses: pd.DataFrame) -> str:
 
 def _number(form: str):
     return lambda value: "" if pd.isna(value) else form.format(value)
-
-
-def _gain(row: pd.Series) -> str:
-    if pd.isna(row.percent):
-        return ""
-    interval = "" if pd.isna(row.percent_low) else f" ({row.percent_low:+.1f} to {row.percent_high:+.1f})"
-    return f"{row.percent:+.1f} %{interval}"
 
 
 def known_before(doses: pd.DataFrame) -> pd.DataFrame:
