@@ -66,5 +66,5 @@ def gain(row) -> str:
     """Return a relative difference in percent with its interval, if there is one; nothing for the baseline."""
     if pd.isna(row.percent):
         return ""
-    interval = "" if pd.isna(row.percent_low) else f" ({row.percent_low:+.1f} to {row.percent_high:+.1f})"
-    return f"{row.percent:+.1f} %{interval}"
+    interval = "" if pd.isna(row.percent_low) else f" ({row.percent_low:+z.1f} to {row.percent_high:+z.1f})"
+    return f"{row.percent:+z.1f} %{interval}"

@@ -15,7 +15,7 @@ SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip")  # settings that
 
 
 def best_trials(runs: pd.DataFrame) -> list[str]:
-    """Return the best settings on development queries, with the tuning seed, of each sampler whose trials are all there.
+    """Return the best settings, on development queries with the tuning seed, of each sampler that has all its trials.
 
     The runs are those of one training.
     """

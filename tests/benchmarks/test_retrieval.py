@@ -101,6 +101,23 @@ def test_compare_has_curves_tests_once_and_writes_both_tables(run, tmp_path, mon
     assert len(run("compare", *options)) == len(rows)
 
 
+def test_rivals_are_tried_with_one_seed_and_the_best_tested_with_the_others(run, monkeypatch):
+    options = ("--seeds", "0", "1", "2", "--steps", "60", "--batch-sizes", "8")
+    knn = ("knn_0", "knn_30", "knn_100")
+    rows = run("rivals", "--samplers", "uniform", *knn, "cluster_32", "cluster_16", *options)
+    tried = rows[rows.seed == 0].set_index("sampler")
+    assert set(tried.index) == {"uniform", *knn, "cluster_32", "cluster_16"}
+    best = tried["dev MRR@10"][[*knn]].idxmax()
+    assert sorted(rows[rows.seed > 0].sampler) == sorted(2 * ["uniform", best]), "clusters lack a trial"
+    assert set(rows.metric) == {"MRR@10"}
+    assert (rows.value != rows["dev MRR@10"]).any(), "one is of test queries"
+    assert rows.settings.nunique() == 1
+    text = report.README.read_text()
+    assert "| Uniform |  | 2 | " in text
+    assert text.count("| yes |") == 2
+    assert len(run("rivals", "--samplers", "uniform", *knn, *options)) == len(rows), "nothing is run twice"
+
+
 def test_the_map_has_groups_where_they_fit_and_a_graph_every_epoch(run, monkeypatch):
     monkeypatch.setitem(RETRIEVAL, "map", replace(RETRIEVAL["map"], pairs=200))
     graphs = []
