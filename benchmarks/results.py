@@ -65,7 +65,7 @@ PLANS_HEAD = """## What a plan costs
 
 Time and memory to plan an epoch of {n:,} points in batches of 32, each sampler with the first of its settings
 ([all settings](../benchmarks/README.md#every-way-to-choose-batches-python--m-benchmarksrivals)). The points lie in
-classes of ten, so that false negatives can be counted. Variety is the effective rank of a batch: higher is more varied."""
+classes of ten, so that false negatives can be counted. Variety is the effective rank of a batch's embeddings."""
 
 
 def main() -> None:

@@ -117,7 +117,8 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     many = len(references) > 3  # their names alternate, so that those of neighbours stay apart
     for i, point in enumerate(references.itertuples()):
         at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler, i)
-        below = point.sampler == UNIFORM or (many and i % 2)
+        room = point.false_negative_rate > result.points.false_negative_rate.max() / 8
+        below = room and (point.sampler == UNIFORM or (many and i % 2))
         offset, side = (-8, "top") if below else (8, "bottom")
         ax.plot(*at, marker="s", markersize=8, color=color)
         note(ax, point.sampler, at, (0, offset), ha="center", va=side, color=color, fontsize=None)

@@ -97,8 +97,9 @@ def color_of(name: str, position: int = 0) -> str:
 
 def side_labels(ax, labels: Mapping[str, str]) -> None:
     """Write labels in a column right of the axes, each in its colour (colour by text)."""
+    step = min(0.19, 0.95 / max(len(labels), 1))
     for i, (text, color) in enumerate(labels.items()):
-        ax.text(1.02, 0.95 - 0.19 * i, text, color=color, transform=ax.transAxes, va="top", linespacing=1.25)
+        ax.text(1.02, 0.95 - step * i, text, color=color, transform=ax.transAxes, va="top", linespacing=1.25)
 
 
 def note(ax, text: str, xy: tuple[float, float], offset: tuple[float, float] = (4, 0), **look) -> None:
