@@ -31,24 +31,25 @@ PLACES = {"tied": "Tied with them", "behind": "Behind them", "not known": "Too f
 HEAD = """# Results
 
 What helps where, by how much, and at what cost. `python -m benchmarks.results` writes this page from the stored runs,
-and no number in it is written by hand. All samplers of a training have equal steps and the same seeds. A gain is
-relative to shuffled batches, in percent of their result, with its 95 % interval over paired seeds (Student's t).
+and no number in it is written by hand. A percentage after a sampler's name is its difference to the random walk, in
+percent of the walk's result."""
 
-Two samplers are *tied* if the interval of their paired difference includes zero. A *place* of "2 to 4" means that one
-sampler is ahead by this rule, and that the seeds do not tell the next three apart. Places are not corrected for the
-number of comparisons."""
+READING = """## How to read it
 
-SHORT_HEAD = """## In short
-
-A percentage after a sampler's name is its difference to the random walk, in percent of the walk's result."""
+All samplers of a training have equal steps and the same seeds. A gain is relative to shuffled batches, in percent of
+their result, with its 95 % interval over paired seeds (Student's t). Two samplers are *tied* if the interval of their
+paired difference includes zero. A *place* of "2 to 4" means that one sampler is ahead by this rule, and that the seeds
+do not tell the next three apart. Places are not corrected for the number of comparisons. *Hardness* is the mean cosine
+similarity of in-batch negatives in the second half of the training: it says whether batches differ from a shuffle's at
+all."""
 
 RIVALS_HEAD = f"""## Every published way to choose batches
 
 The reverse dictionary of [notebook 08](../notebooks/08_retrieval.ipynb): two bags of word pieces, batches of 32. Each
 sampler had three trials of its settings on development queries with seed {TUNING_SEED}
 ([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best of them ran on test queries
-with other seeds. Temperature and learning rate are the best of a shuffle's. Hardness is the mean cosine similarity of
-in-batch negatives in the second half of the training, and says whether batches differ from a shuffle's at all."""
+with other seeds. Temperature and learning rate are the best of a shuffle's. Plans that take minutes are renewed once an
+epoch (2,314 batches), the others every 1,000 batches, as the walk's graph."""
 
 TUNED_HEAD = """## Temperature and learning rate tuned for each sampler
 
@@ -87,8 +88,8 @@ def page() -> str:
     short += [elsewhere(doses), cost(plans)]
     parts = [
         HEAD,
-        SHORT_HEAD,
         "\n".join(f"- {line}" for line in short),
+        READING,
         RIVALS_HEAD,
         unfinished(rival),
         ranking_table(rival, label, settings),
@@ -124,7 +125,7 @@ def verdict(result: Comparison, walk: str, name: Callable[[str], str]) -> str:
     if "ahead" in found:
         sentences.append(f"**Ahead of them: {found['ahead']}.**")
     else:
-        sentences.append("No other sampler is ahead of them.")
+        sentences.append(f"None of the {runs.sampler.nunique() - 1} others is ahead of them.")
     sentences += [f"{words}: {found[place]}." for place, words in PLACES.items() if place in found]
     return " ".join(sentences)
 

@@ -11,7 +11,7 @@ from toolkit.training.comparison import Comparison
 TUNING_SEED = 0
 DEVELOPMENT = "dev MRR@10"
 SAMPLER_OF = {name: sampler for sampler, trials in RIVALS.items() for name in trials}
-SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip")  # settings that differ between trials
+SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip", "refresh_every")
 
 
 def best_trials(runs: pd.DataFrame) -> list[str]:

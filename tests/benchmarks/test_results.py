@@ -48,13 +48,14 @@ def test_a_rival_that_beats_the_walk_is_named_first(page):
     assert "**Ahead of them: Clusters +" in first
     assert "Tied with them: Chain " in first
     assert "Behind them: " in first.partition("Tied with them")[2]
-    assert "| 1 | Clusters | cluster_size=8 | 3 | " in text, "the best trial, and the tuning seed does not count"
-    assert "| 2 to 3 | Random walk | n_candidates=1000, n_neighbors=50 | 3 | " in text
+    best = "| 1 | Clusters | cluster_size=8, refresh_every=1000 | 3 | "
+    assert best in text, "the tuning seed does not count"
+    assert "| 2 to 3 | Random walk | n_candidates=1000, n_neighbors=50, refresh_every=1000 | 3 | " in text
 
 
 def test_the_walk_ahead_of_all_is_named_so(page):
     first = next(line for line in page(trained({"random_walk": 0.2})).splitlines() if line.startswith("- "))
-    assert "No other sampler is ahead of them. Behind them: " in first
+    assert "None of the 7 others is ahead of them. Behind them: " in first
     assert "Tied" not in first
 
 
