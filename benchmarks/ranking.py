@@ -50,8 +50,8 @@ def ranking_table(result: Comparison, label: Callable, settings: Callable | None
         "seeds": found.runs,
         found.metric[0]: found["mean"].map(report.points),
         "gain over a shuffle": [report.gain(row) for row in found.itertuples()],
-        "hardness": found.hardness.map("{:.3f}".format),
-        "sampler's share of the time": (found.sampler_seconds / found.seconds).map("{:.0%}".format),
+        "hardness": found.hardness.map("{:z.3f}".format),
+        "time for batches": (found.sampler_seconds / found.seconds).map("{:.0%}".format),
     }
     if settings is None:
         del columns["settings"]

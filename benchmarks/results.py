@@ -12,7 +12,7 @@ from benchmarks import forecast, report, rivals, study
 from benchmarks.modality import RESULTS, sampler_name
 from benchmarks.presets import RIVALS
 from benchmarks.ranking import against, ranking_table
-from benchmarks.retrieval_rivals import SAMPLER_OF, TUNING_SEED, label, settings, tested
+from benchmarks.retrieval_rivals import SAMPLER_OF, TUNING_SEED, label, settings, shown, tested
 from benchmarks.study_tables import gains, pooled
 from toolkit.training.comparison import Comparison
 from toolkit.training.task import UNTRAINED
@@ -41,7 +41,7 @@ their result, with its 95 % interval over paired seeds (Student's t). Two sample
 paired difference includes zero. A *place* of "2 to 4" means that one sampler is ahead by this rule, and that the seeds
 do not tell the next three apart. Places are not corrected for the number of comparisons. *Hardness* is the mean cosine
 similarity of in-batch negatives in the second half of the training: it says whether batches differ from a shuffle's at
-all."""
+all. *Time for batches* is the sampler's share of the training time, on two cores that other programs used as well."""
 
 RIVALS_HEAD = f"""## Every published way to choose batches
 
@@ -193,7 +193,7 @@ def plans_table(plans: pd.DataFrame) -> str:
         pd.DataFrame(
             {
                 "sampler": [rivals.KINDS[name].label for name in plans.sampler],
-                "settings": plans.settings,
+                "settings": [shown(rivals.SETTINGS[name][0]) for name in plans.sampler],
                 "plan (s)": plans.plan_s.map("{:.1f}".format),
                 "memory (GiB)": plans.peak_gib.map("{:.2f}".format),
                 "hardness": plans.hardness.map("{:.3f}".format),

@@ -1,5 +1,7 @@
 """Every published way to choose batches, trained: which settings were best, and how the best of each compare."""
 
+import sys
+
 import pandas as pd
 
 from benchmarks import report
@@ -11,7 +13,7 @@ from toolkit.training.comparison import Comparison
 TUNING_SEED = 0
 DEVELOPMENT = "dev MRR@10"
 SAMPLER_OF = {name: sampler for sampler, trials in RIVALS.items() for name in trials}
-SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip", "refresh_every")
+SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip")  # the settings that tables name
 
 
 def best_trials(runs: pd.DataFrame) -> list[str]:
@@ -43,8 +45,12 @@ def label(name: str) -> str:
 
 def settings(name: str) -> str:
     """Return what distinguishes a trial from the others of its sampler."""
-    chosen = RIVALS[SAMPLER_OF[name]][name]
-    return ", ".join(f"{key}={chosen[key]}" for key in SHOWN if key in chosen)
+    return shown(RIVALS[SAMPLER_OF[name]][name])
+
+
+def shown(chosen: dict) -> str:
+    """Return the settings that differ between trials, as they are written."""
+    return ", ".join(f"{key}={chosen[key]}" for key in SHOWN if chosen.get(key, sys.maxsize) < sys.maxsize)
 
 
 def trials_table(runs: pd.DataFrame) -> str:
@@ -58,7 +64,7 @@ def trials_table(runs: pd.DataFrame) -> str:
                 "settings": tried.sampler.map(settings),
                 "MRR@10 on development queries": tried[DEVELOPMENT].map(report.points),
                 "chosen": ["yes" if name in best else "" for name in tried.sampler],
-                "hardness": tried.hardness.map("{:.3f}".format),
+                "hardness": tried.hardness.map("{:z.3f}".format),
                 "seconds": tried.seconds.map("{:.0f}".format),
                 "of them for batches": tried.sampler_seconds.map("{:.0f}".format),
             }
