@@ -38,7 +38,7 @@ def ranked(result: Comparison, baseline: str = "uniform") -> pd.DataFrame:
     return found.sort_values("percent", ascending=False, ignore_index=True, key=lambda column: column.fillna(0))
 
 
-def ranking_table(result: Comparison, label: Callable, settings: Callable | None = None) -> str:
+def ranking_table(result: Comparison, label: Callable[[str], str]) -> str:
     """Return the samplers of one training in order of their gain over a shuffle, with their places, as Markdown."""
     if result.to_frame().empty:
         return ""
@@ -46,15 +46,12 @@ def ranking_table(result: Comparison, label: Callable, settings: Callable | None
     columns = {
         "place": [_places(row) for row in found.itertuples()],
         "sampler": found.sampler.map(label),
-        "settings": found.sampler.map(settings or str),
         "seeds": found.runs,
         found.metric[0]: found["mean"].map(report.points),
         "gain over a shuffle": [report.gain(row) for row in found.itertuples()],
         "hardness": found.hardness.map("{:z.3f}".format),
         "time for batches": (found.sampler_seconds / found.seconds).map("{:.0%}".format),
     }
-    if settings is None:
-        del columns["settings"]
     return report.markdown(pd.DataFrame(columns))
 
 

@@ -12,7 +12,7 @@ from benchmarks import forecast, report, rivals, study
 from benchmarks.modality import RESULTS, sampler_name
 from benchmarks.presets import RIVALS
 from benchmarks.ranking import against, ranking_table
-from benchmarks.retrieval_rivals import SAMPLER_OF, TUNING_SEED, label, settings, shown, tested
+from benchmarks.retrieval_rivals import SAMPLER_OF, TUNING_SEED, full_name, label, shown, tested
 from benchmarks.study_tables import gains, pooled
 from toolkit.training.comparison import Comparison
 from toolkit.training.task import UNTRAINED
@@ -92,7 +92,7 @@ def page() -> str:
         READING,
         RIVALS_HEAD,
         unfinished(rival),
-        ranking_table(rival, label, settings),
+        ranking_table(rival, full_name),
         TUNED_HEAD,
         *(text for result in tuned for text in (name_of(result), ranking_table(result, sampler_name))),
         STUDY_HEAD,
@@ -192,8 +192,7 @@ def plans_table(plans: pd.DataFrame) -> str:
     return report.markdown(
         pd.DataFrame(
             {
-                "sampler": [rivals.KINDS[name].label for name in plans.sampler],
-                "settings": [shown(rivals.SETTINGS[name][0]) for name in plans.sampler],
+                "sampler": [_with_settings(name) for name in plans.sampler],
                 "plan (s)": plans.plan_s.map("{:.1f}".format),
                 "memory (GiB)": plans.peak_gib.map("{:.2f}".format),
                 "hardness": plans.hardness.map("{:.3f}".format),
@@ -202,6 +201,10 @@ def plans_table(plans: pd.DataFrame) -> str:
             }
         )
     )
+
+
+def _with_settings(name: str) -> str:
+    return ", ".join(filter(None, (rivals.KINDS[name].label, shown(rivals.SETTINGS[name][0]))))
 
 
 if __name__ == "__main__":

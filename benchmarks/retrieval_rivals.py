@@ -48,6 +48,11 @@ def settings(name: str) -> str:
     return shown(RIVALS[SAMPLER_OF[name]][name])
 
 
+def full_name(name: str) -> str:
+    """Return the sampler of a trial and what distinguishes it."""
+    return ", ".join(filter(None, (label(name), settings(name))))
+
+
 def shown(chosen: dict) -> str:
     """Return the settings that differ between trials, as they are written."""
     return ", ".join(f"{key}={chosen[key]}" for key in SHOWN if chosen.get(key, sys.maxsize) < sys.maxsize)
@@ -78,7 +83,7 @@ def rivals_table(result: Comparison) -> str:
     for (name, model, kind, steps), runs in result.to_frame().groupby(["set", "model", "settings", "steps"]):
         parts += [
             f"**{name}, {model}** ({kind}; {steps:,} steps)",
-            ranking_table(tested(Comparison(runs)), label, settings),
+            ranking_table(tested(Comparison(runs)), full_name),
             f"Trials, seed {TUNING_SEED}:",
             trials_table(runs),
         ]

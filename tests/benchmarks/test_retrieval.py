@@ -113,7 +113,7 @@ def test_rivals_are_tried_with_one_seed_and_the_best_tested_with_the_others(run,
     assert (rows.value != rows["dev MRR@10"]).any(), "one is of test queries"
     assert rows.settings.nunique() == 1
     text = report.README.read_text()
-    assert "| Uniform |  | 2 | " in text
+    assert "| Uniform | 2 | " in text
     assert text.count("| yes |") == 2
     assert len(run("rivals", "--samplers", "uniform", *knn, *options)) == len(rows), "nothing is run twice"
 
