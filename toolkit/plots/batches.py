@@ -113,15 +113,18 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
     for i, line in enumerate(lines):
         shade = 0.35 + 0.65 * i / max(len(lines) - 1, 1)
         ax.errorbar(line.hardness, line.false_negative_rate, yerr=line.false_negative_half, alpha=shade, **look)
-    references = result.references.sort_values("hardness")
-    many = len(references) > 3  # their names alternate, so that those of neighbours stay apart
-    for i, point in enumerate(references.itertuples()):
+    # Of many samplers, harder batches hold more false negatives: the names left of the points stay apart.
+    from_here = result.references.hardness.max() / 3 if len(result.references) > 3 else np.inf
+    rare = result.points.false_negative_rate.max() / 8  # no room for a name below
+    for i, point in enumerate(result.references.itertuples()):
         at, color = (point.hardness, point.false_negative_rate), color_of(point.sampler, i)
-        room = point.false_negative_rate > result.points.false_negative_rate.max() / 8
-        below = room and (point.sampler == UNIFORM or (many and i % 2))
-        offset, side = (-8, "top") if below else (8, "bottom")
         ax.plot(*at, marker="s", markersize=8, color=color)
-        note(ax, point.sampler, at, (0, offset), ha="center", va=side, color=color, fontsize=None)
+        offset, ha, va = (0, 8), "center", "bottom"
+        if point.hardness > from_here:
+            offset, ha, va = (-8, 0), "right", "center"
+        elif point.sampler == UNIFORM and point.false_negative_rate > rare:
+            offset, va = (0, -8), "top"
+        note(ax, point.sampler, at, offset, ha=ha, va=va, color=color, fontsize=None)
     draw_prior(ax, walks.prior.iloc[0], vertical=False)
     percent(ax.yaxis)
     estimated = "estimated " if result.estimated else ""
