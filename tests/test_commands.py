@@ -1,6 +1,7 @@
 """The command line, as users call it."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -101,10 +102,17 @@ def test_demo_copies_the_notebooks_once_and_opens_the_first(tmp_path, monkeypatc
     monkeypatch.setattr(subprocess, "run", lambda command, cwd: opened.append((command, cwd)) or done)
     folder = tmp_path / "demo"
     assert main(["demo", "--folder", str(folder)]) == 0
-    (folder / "00_quickstart.ipynb").write_text("changed by its user")
+    (folder / "notebooks" / "00_quickstart.ipynb").write_text("changed by its user")
     assert main(["demo", "--folder", str(folder)]) == 0
-    assert (folder / "00_quickstart.ipynb").read_text() == "changed by its user"
-    assert (folder / "10_plug_in.ipynb").stat().st_size > 10_000
+    assert (folder / "notebooks" / "00_quickstart.ipynb").read_text() == "changed by its user"
+    assert (folder / "notebooks" / "10_plug_in.ipynb").stat().st_size > 10_000
+    read = {
+        (notebook.parent / place).resolve()
+        for notebook in (folder / "notebooks").glob("*.ipynb")
+        for place in re.findall(r'\\"(\.\./[^"\\]+)\\"', notebook.read_text("utf-8"))
+    }
+    assert folder / "benchmarks" / "results" / "retrieval_map.csv" in read
+    assert all(path.exists() for path in read), "what notebooks read is copied, too"
     assert len(opened) == 2
     assert "jupyterlab" in opened[0][0]
     assert opened[0][1] == folder

@@ -206,10 +206,11 @@ def test_wheel_holds_package_and_data_and_nothing_else(wheel):
     data = {f"toolkit/bundled/{path.relative_to(REPOSITORY / 'data')}" for path in (REPOSITORY / "data").glob("*/*")}
     files = (path for ending in ("py", "js", "css", "typed") for path in (REPOSITORY / "toolkit").rglob(f"*.{ending}"))
     sources = {str(path.relative_to(REPOSITORY)) for path in files}
-    notebooks = {f"toolkit/notebooks/{path.name}" for path in (REPOSITORY / "notebooks").glob("*.*")}
+    demo = (path for place in ("notebooks", "benchmarks/results") for path in (REPOSITORY / place).glob("*.*"))
+    demo = {f"toolkit/demo/{path.relative_to(REPOSITORY)}" for path in demo} | {"toolkit/demo/docs/results.md"}
     assert len(data) == 16
     content = {name for name in names if ".dist-info/" not in name}
-    assert content == data | sources | notebooks
+    assert content == data | sources | demo
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.endswith("licenses/data/README.md") for name in names), "the data's licence goes with it"
 
@@ -236,8 +237,9 @@ def test_citation_and_changelog_are_of_this_version():
 def test_wheel_works_without_the_clone(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
-        "import toolkit; from toolkit._files import bundled_notebooks; from toolkit.datasets import _files, vision; "
-        "print(toolkit.__file__, _files.bundled_folder(), vision.bundled(), bundled_notebooks()[0], sep='\\n')"
+        "import toolkit; from toolkit._files import demo_files; from toolkit.datasets import _files, vision; "
+        "print(toolkit.__file__, _files.bundled_folder(), vision.bundled(), sep='\\n'); "
+        "print(demo_files()['notebooks/00_quickstart.ipynb'])"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", code]
@@ -247,7 +249,7 @@ def test_wheel_works_without_the_clone(wheel, tmp_path):
         str(tmp_path / "toolkit" / "__init__.py"),
         str(tmp_path / "toolkit" / "bundled"),
         "ImageData(views=8000, train=8000, test=2000, classes=10)",
-        str(tmp_path / "toolkit" / "notebooks" / "00_quickstart.ipynb"),
+        str(tmp_path / "toolkit" / "demo" / "notebooks" / "00_quickstart.ipynb"),
     ]
 
 

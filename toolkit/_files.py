@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+DEMO = ("notebooks/*.ipynb", "benchmarks/results/*.csv", "docs/results.md")
+
 
 def user_folder(variable: str) -> Path:
     """Return the folder that an environment variable names, by default ``~/.cache/toolkit``."""
@@ -58,8 +60,13 @@ def _sync_folder(folder: Path) -> None:
             os.close(number)
 
 
-def bundled_notebooks() -> list[Path]:
-    """Return the notebooks: inside an installed package, or next to it in a clone."""
+def demo_files() -> dict[str, Path]:
+    """Return the notebooks and the stored results that they read, by their place in a clone.
+
+    They lie inside an installed package, or next to it in a clone.
+    """
     package = Path(__file__).resolve().parent
-    inside = package / "notebooks"
-    return sorted((inside if inside.is_dir() else package.parent / "notebooks").glob("*.ipynb"))
+    inside = package / "demo"
+    root = inside if inside.is_dir() else package.parent
+    found = (path for pattern in DEMO for path in sorted(root.glob(pattern)))
+    return {path.relative_to(root).as_posix(): path for path in found}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from toolkit._files import bundled_notebooks
+from toolkit._files import demo_files
 from toolkit.metrics import audit, suggest_settings
 from toolkit.reports.page import write_audit, write_suggestion
 from toolkit.samplers import SAMPLERS
@@ -56,7 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_audit)
     _add_train(commands)
     demo = commands.add_parser("demo", help="open the quickstart in JupyterLab")
-    demo.add_argument("--folder", type=Path, default=Path("batchsampler-demo"), help="for copies of the notebooks")
+    demo.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("batchsampler-demo"),
+        help="for copies of the notebooks and of the results that they read",
+    )
     demo.set_defaults(run=_demo)
     return parser
 
@@ -118,13 +123,14 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    """Copy the notebooks that are not in the folder yet, and open the first."""
-    options.folder.mkdir(parents=True, exist_ok=True)
-    for notebook in bundled_notebooks():
-        if not (options.folder / notebook.name).exists():
-            shutil.copyfile(notebook, options.folder / notebook.name)
-    print(f"The notebooks are in {options.folder.resolve()}.")
-    first = "--LabApp.default_url=/lab/tree/00_quickstart.ipynb"
+    """Copy the notebooks and what they read, unless it is in the folder already, and open the first."""
+    for place, source in demo_files().items():
+        copy = options.folder / place
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+    print(f"The notebooks are in {options.folder.resolve() / 'notebooks'}.")
+    first = "--LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb"
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     found = subprocess.run([sys.executable, "-m", "jupyterlab", first, *root], cwd=options.folder)
     if found.returncode:
