@@ -8,7 +8,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import torch
 from PIL import Image
+
+from toolkit import UniformBatchSampler
+from toolkit.datasets import vision
+from toolkit.evaluation import embed
+from toolkit.explorers import WalkPlayer
+from toolkit.models import SimCLR
+from toolkit.models.encoders import SmallConvNet
+from toolkit.training import train
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -19,18 +29,25 @@ SETTINGS = {"n_candidates": 500, "n_neighbors": 30, "restart": 0.2, "batch_size"
 def main() -> None:
     """Write walk_moving.png."""
     from lab import chromium
-    from screenshots import IMAGES
 
-    found: dict = {}
-    exec(IMAGES, found)
-    player = found["explorers"].WalkPlayer(found["embeddings"], found["names"], found["images"], **SETTINGS)
-    player.positions.wait()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = browser.new_page(viewport={"width": 1000, "height": 660})
         saved = Path(folder) / "walk.html"
-        player.save(saved)
+        player().save(saved)
         page.goto(saved.as_uri())
         film(page, HERE / "walk_moving.png")
+
+
+def player() -> WalkPlayer:
+    """Return a walk on images, embedded by a model that has trained for three epochs."""
+    data = vision.bundled()
+    torch.manual_seed(0)
+    model = SimCLR(SmallConvNet(in_channels=1, width=16), temperature=0.2)
+    train(model, data.views, UniformBatchSampler(data.views, 128), 186, progress=False)
+    embeddings, labels = embed(model, data.train, projected=True)
+    shown = WalkPlayer(embeddings, np.array(data.classes)[labels], data.train.pixels, **SETTINGS)
+    shown.positions.wait()
+    return shown
 
 
 def film(page, path: Path) -> None:
