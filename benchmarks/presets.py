@@ -235,7 +235,7 @@ PAIR_WALKS = {
     "walk_10_5000_margin": picky(10, 5000, margin=0.95),
 }
 
-# Every published way to choose batches, with its trials: the published or usual settings and two others. All plan anew
+# Every published way to choose batches, with its trials: the published or usual settings and two others. All plan again
 # every 1,000 batches, except the last three, whose plans take up to minutes: once an epoch of 2,314 batches.
 _OFTEN, _ONCE_AN_EPOCH = {"refresh_every": 1000}, {"refresh_every": 2314}
 RIVALS: dict[str, dict[str, dict]] = {
