@@ -146,7 +146,7 @@ def suggest_settings(
     candidates, five of neighbours and restart probabilities between 0.05 and 0.8. Of more than 50,000 instances, as
     many are drawn at random. `embeddings` should come from a model that has trained a little, such as an epoch of
     shuffled batches; to follow a training to its end, use ``RandomWalkBatchSampler(restart="auto")``, which chooses
-    anew at each rebuild.
+    again at each rebuild.
 
     Parameters
     ----------

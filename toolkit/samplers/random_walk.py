@@ -48,7 +48,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         Candidates kept as neighbours (K), at most M; by default a tenth of them. If `restart` is a budget, the walk
         uses only the most similar of them, as many as suit the budget.
     restart : "auto", Budget, float or callable
-        ``"auto"``: after each rebuild, the restart probability and the number of neighbours are chosen anew, for the
+        ``"auto"``: after each rebuild, the restart probability and the number of neighbours are chosen again, for the
         hardest batches that are estimated to lose at most a tenth of a shuffle's true negatives. A
         `toolkit.samplers.Budget` sets other limits, or counts by labels; `chosen` tells what was chosen. Otherwise the
         probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
