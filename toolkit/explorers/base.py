@@ -129,6 +129,11 @@ class ItemExplorer(Explorer):
         """Embeddings of the instances, or of queries and targets, as the metrics take them."""
         return self._samples.queries, self._samples.targets
 
+    @property
+    def _estimated(self) -> str:
+        """What to write before false negatives."""
+        return "" if self._codes is not None else "estimated "
+
     def _take_targets(self, items) -> None:
         """Keep the items of targets, or raise unless the instances are pairs."""
         if items is not None and not self._samples.paired:

@@ -129,10 +129,9 @@ class PairExplorer(DataExplorer):
         """Return the numbers of a sampler's batch."""
         batch = [self.batches[name]]
         rate = rates_of(batch, self._codes, self._samples).value
-        estimated = "estimated " if self._codes is None else ""
         return [
             f"hardness <b>{batch_hardness(batch, *self._sides).value:.3f}</b>",
-            f"{estimated}false negatives <b>{rate:.1%}</b>",
+            f"{self._estimated}false negatives <b>{rate:.1%}</b>",
         ]
 
     def _positive(self, query: int) -> str:

@@ -90,11 +90,6 @@ class SliderExplorer(DataExplorer):
             pairs["suspected"] = [bool(counter.near(i, [j])[0] or counter.near(j, [i])[0]) for i, j in both]
         return pairs
 
-    @property
-    def _estimated(self) -> str:
-        """What to write before false negatives."""
-        return "" if self._codes is not None else "estimated "
-
     def _respond(self, moved=None) -> None:
         if self._shown_size != self.batch_size.value:
             with style():

@@ -200,10 +200,6 @@ class TunerExplorer(ItemExplorer):
         ]
         self._show_numbers([words])
 
-    @property
-    def _estimated(self) -> str:
-        return "" if self._codes is not None else "estimated "
-
     def _pin(self) -> None:
         """Keep the present suggestion for comparison."""
         self.pinned = self.tuned

@@ -163,10 +163,10 @@ class WalkPlayer(MapExplorer):
 
     def _show_words(self, seconds: float) -> None:
         trace = self.trace
-        found, estimated = rates_of([trace.batch], self._codes, self._samples), "estimated " * (self._codes is None)
+        found = rates_of([trace.batch], self._codes, self._samples)
         words = [
             f"hardness <b>{batch_hardness([trace.batch], *self._sides).value:.3f}</b>",
-            f"{estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}",
+            f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}",
         ]
         counts = {
             "restart": trace.restarted.sum(),
