@@ -260,11 +260,9 @@ RIVALS: dict[str, dict[str, dict]] = {
     },
 }
 RETRIEVAL["rivals"] = RetrievalPreset(
-    sets=("dictionary",),
+    sets=("dictionary", "code"),
     samplers=tuple(name for trials in RIVALS.values() for name in trials),
     batch_sizes=(32,),
     steps={32: 6000},
     seeds=(0, 1, 2, 3),  # the first chooses among the trials, on development queries
-    temperatures=(0.2,),
-    rates=(0.001,),
 )

@@ -45,11 +45,11 @@ all. *Time for batches* is the sampler's share of the training time, on two core
 
 RIVALS_HEAD = f"""## Every published way to choose batches
 
-The reverse dictionary of [notebook 08](../notebooks/08_retrieval.ipynb): two bags of word pieces, batches of 32. Each
-sampler had three trials of its settings on development queries with seed {TUNING_SEED}
+The pairs of [notebook 08](../notebooks/08_retrieval.ipynb), two bags of word pieces, batches of 32. Each sampler had
+three trials of its settings on development queries with seed {TUNING_SEED}
 ([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best of them ran on test queries
-with other seeds. Temperature and learning rate are the best of a shuffle's. Plans that take minutes are renewed once an
-epoch (2,314 batches), the others every 1,000 batches, as the walk's graph."""
+with other seeds. Temperature and learning rate are the best of a shuffle's. Plans that take minutes are renewed every
+2,314 batches (an epoch of the dictionary), the others every 1,000 batches, as the walk's graph."""
 
 TUNED_HEAD = """## Temperature and learning rate tuned for each sampler
 
@@ -78,12 +78,12 @@ def main() -> None:
 
 def page() -> str:
     """Return the page as the stored runs have it."""
-    rival = tested(Comparison.read(RESULTS / "retrieval_rivals.csv"))
+    rival = [tested(result) for result in trainings(Comparison.read(RESULTS / "retrieval_rivals.csv"))]
+    rival = [result for result in rival if not result.to_frame().empty]
     tuned = trainings(Comparison.read(RESULTS / "retrieval.csv"))
     doses = gains(pooled(Comparison.read(study.RESULTS)), pd.read_csv(forecast.RESULTS))
     plans = first_settings(rivals.read(rivals.RESULTS))
-    walks = [name for name in RIVALS[WALK] if name in set(rival.to_frame().sampler)]
-    short = [verdict(rival, walk, label) for walk in walks]
+    short = [verdict(result, walk, label) for result in rival for walk in walks_of(result)]
     short += [verdict(result, WALK, sampler_name) for result in tuned]
     short += [elsewhere(doses), cost(plans)]
     parts = [
@@ -91,8 +91,7 @@ def page() -> str:
         "\n".join(f"- {line}" for line in short),
         READING,
         RIVALS_HEAD,
-        unfinished(rival),
-        ranking_table(rival, full_name),
+        *(text for result in rival for text in (name_of(result), unfinished(result), ranking_table(result, full_name))),
         TUNED_HEAD,
         *(text for result in tuned for text in (name_of(result), ranking_table(result, sampler_name))),
         STUDY_HEAD,
@@ -104,9 +103,14 @@ def page() -> str:
 
 
 def trainings(result: Comparison) -> list[Comparison]:
-    """Return the runs of each data set."""
+    """Return the runs of each data set and its settings."""
     runs = result.to_frame()
-    return [Comparison(part) for _, part in runs[runs.sampler != UNTRAINED].groupby("set", sort=False)]
+    return [Comparison(part) for _, part in runs[runs.sampler != UNTRAINED].groupby(["set", "settings"], sort=False)]
+
+
+def walks_of(result: Comparison) -> list[str]:
+    """Return the random walk's best trial, if it has been tested."""
+    return [name for name in RIVALS[WALK] if name in set(result.to_frame().sampler)]
 
 
 def name_of(result: Comparison) -> str:

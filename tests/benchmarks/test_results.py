@@ -74,6 +74,22 @@ def test_samplers_without_all_trials_are_left_out_and_named(page):
     assert text.count("| Graph parts") == 1, "among the plans only"
 
 
+def test_each_training_has_its_own_verdict_and_table(page):
+    there = trained({"random_walk": 0.2})
+    text = page(pd.concat([there, trained({"chain": 0.3, "random_walk": 0.2}).assign(set="code")]))
+    first, second = [line for line in text.splitlines() if line.startswith("- ")][:2]
+    assert first.startswith("- **From definition to word**")
+    assert "None of the 7 others is ahead" in first
+    assert second.startswith("- **From docstring to code**")
+    assert "**Ahead of them: Chain +" in second
+    assert text.count("| Chain, n_candidates=7680 | 3 | ") == 2
+
+
+def test_a_training_without_tests_is_left_out(page):
+    untested = trained({}, seeds=1).assign(set="code")
+    assert page(pd.concat([trained({}), untested])) == page(trained({}))
+
+
 def test_the_best_trial_is_chosen_by_development_queries_of_the_tuning_seed():
     runs = trained({})
     runs.loc[runs.seed > 0, DEVELOPMENT] = 1 - runs[DEVELOPMENT]
