@@ -69,13 +69,14 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True, scope="module")
 def quick_collection():
-    """Leave out of garbage collections what was there before, all modules above all: each would take a second."""
+    """Leave what was there before a file's tests, imported modules above all, out of garbage collections.
+
+    Each collection would take a second otherwise, and some frameworks collect at every step.
+    """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ def test_the_map_has_groups_where_they_fit_and_a_graph_every_epoch(run, monkeypa
         "update",
         lambda self, *args: update(self, *args) or graphs.append((self.batch_size, id(self), id(self.graph))),
     )
-    rows = run("map", "--seeds", "0", "--steps", "110", "--batch-sizes", "8", "64")
+    rows = run("map", "--seeds", "0", "--steps", "85", "--batch-sizes", "8", "64")
     every, grouped = set(RETRIEVAL["map"].samplers), set(retrieval.GROUPED)
     by_size = rows.groupby(rows.settings.str.split(",").str[0]).sampler
     assert by_size.agg(set).to_dict() == {"B=8": every, "B=64": every - grouped}, "groups of ten are too many for 64"

@@ -27,8 +27,6 @@ from toolkit.explorers import (
 )
 from toolkit.training.history import History
 
-pytestmark = pytest.mark.usefixtures("quick_collection")
-
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 4
 POINTS = RNG.normal(size=(64, 8))

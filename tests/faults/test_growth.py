@@ -12,8 +12,6 @@ from ipywidgets.widgets import widget
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler, explorers
 
-pytestmark = pytest.mark.usefixtures("quick_collection")
-
 POINTS = np.random.default_rng(0).normal(size=(2000, 16)).astype(np.float32)
 LABELS = np.arange(len(POINTS)) % 5
 SAMPLERS = {
