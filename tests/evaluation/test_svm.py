@@ -25,7 +25,8 @@ def folds(points, labels, seed):
     return StratifiedKFold(10, shuffle=True, random_state=seed).split(points, labels)
 
 
-def test_rbf_is_the_grid_search_in_each_fold(seed=1):
+def test_rbf_is_the_grid_search_in_each_fold():
+    seed = 1
     points, labels = make_points(60, seed=seed)
     scores = []
     for train, test in folds(points, labels, seed):
