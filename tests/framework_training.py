@@ -61,7 +61,7 @@ def drawn_ahead(loader):
 
 
 def plain_training(kind, n_epochs, workers=0, draw=iter):
-    """Return the batches of a plain training, and the weights at its end; `draw` iterates over a loader."""
+    """Return the batches of a plain training, its weights and embeddings at the end; `draw` iterates over a loader."""
     sampler, model = KINDS[kind](), Encoder()
     optimizer, drawn = make_optimizer(model), []
     loader = DataLoader(Views(), batch_sampler=sampler, num_workers=workers)
@@ -73,4 +73,4 @@ def plain_training(kind, n_epochs, workers=0, draw=iter):
             optimizer.step()
             sampler.update(index, embeddings)
             drawn.append(index.tolist())
-    return drawn, model.layer.weight.detach()
+    return drawn, model.layer.weight.detach(), getattr(sampler, "bank", None)

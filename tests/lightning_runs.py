@@ -58,6 +58,7 @@ def fit(sampler, *, folder=None, resume=None, workers=0, validate=False, callbac
     model = Model()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", "the checkpoint was saved")
         feed = [BatchSamplerCallback(sampler)] if feed else []
         trainer = L.Trainer(
             callbacks=[*feed, *savers, *callbacks], enable_checkpointing=bool(savers), **QUIET | settings
@@ -78,11 +79,11 @@ def make_shared(kind="independent"):
 
 
 def shared_runs(folder, workers, names):
-    """Train in this process and the others; return its slices, the same of resumed runs, builds and weights."""
+    """Train in this process and the others; return its slices, the same of resumed runs, sampler and weights."""
     sampler, settings = make_shared(), {"workers": workers, "max_epochs": 3, **DDP}
     whole = fit(sampler, folder=folder, **settings)
     rests = [fit(make_shared(), resume=f"{folder}/{name}.ckpt", **settings).drawn for name in names]
-    return whole.drawn, rests, sampler.planner._builds, whole.encoder.layer.weight.detach()
+    return whole.drawn, rests, sampler.planner, whole.encoder.layer.weight.detach()
 
 
 def all_shared(folder, names):

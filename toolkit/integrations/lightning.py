@@ -1,5 +1,7 @@
 """Batch samplers in Lightning: embeddings from each training step, exact resume, ddp."""
 
+import warnings
+
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities import CombinedLoader
 
@@ -14,9 +16,9 @@ class BatchSamplerCallback(Callback):
 
     `training_step` returns a dict with "loss", "index" (the instances of the batch) and "embeddings"; of pairs also
     "targets". A resumed training continues with the batches that the interrupted one would have had, also with
-    DataLoader workers, gradient accumulation and `limit_train_batches`. One case is not exact: with `max_steps`,
-    Lightning itself miscounts the batches after a checkpoint that was saved at an epoch's end; there save with
-    ``ModelCheckpoint(every_n_train_steps=...)``.
+    DataLoader workers, gradient accumulation, `limit_train_batches` and `max_steps`. Lightning keeps no gradients in
+    checkpoints: one that was saved before accumulated gradients were applied is resumed with the right batches, but
+    without those gradients, and a warning says so.
 
     Under ddp, pass ``DistributedBatches(sampler)`` here and to the loader, write
     ``Trainer(use_distributed_sampler=False)``, and wrap the loss in `toolkit.models.losses.gathered`.
@@ -66,6 +68,7 @@ class BatchSamplerCallback(Callback):
         self._loaded = False
         self._epoch = 0  # of the sampler; Lightning counts one too many in some resumed runs
         self._trained = 0  # batches of that epoch
+        self._ended = False  # Lightning takes the epoch of the checkpoint that is being loaded for ended
 
     def setup(self, trainer, pl_module, stage) -> None:
         """Refuse a Trainer under which the processes would not share batches."""
@@ -88,8 +91,10 @@ class BatchSamplerCallback(Callback):
 
     def on_train_start(self, trainer, pl_module) -> None:
         """Check that the loader draws from the sampler."""
-        if not self._loaded:
-            self._epoch = trainer.current_epoch
+        if self._loaded:
+            self._resume(trainer)
+        else:
+            self._epoch, self._trained = trainer.current_epoch, 0
         self._loaded = False
         loaders = CombinedLoader(trainer.train_dataloader).flattened
         found = [getattr(loader, "batch_sampler", None) for loader in loaders]
@@ -99,9 +104,32 @@ class BatchSamplerCallback(Callback):
                 f"{', '.join(type(one).__name__ for one in found)}: write DataLoader(..., batch_sampler=sampler)"
             )
 
+    def _resume(self, trainer) -> None:
+        """Mend Lightning's counts if the checkpoint needs it; warn of what the checkpoint lacks."""
+        loop = trainer.fit_loop
+        if loop.restarted_on_epoch_end:  # only with max_steps
+            progress = loop.epoch_progress
+            if self._trained:  # max_steps had cut the epoch, which goes on, but is counted already
+                progress.total.processed -= 1
+                progress.current.processed -= 1
+            else:
+                # Lightning would train one more batch of this epoch, and leave out the others of the next. This is what
+                # it does without max_steps.
+                progress.increment_completed()
+                loop.epoch_loop.restarting = loop._restarting = False
+                loop.reset_restart_stage()
+        lost = self._trained % trainer.accumulate_grad_batches
+        if lost:
+            warnings.warn(
+                f"the checkpoint was saved {lost} batches into a window of accumulate_grad_batches="
+                f"{trainer.accumulate_grad_batches}, and Lightning keeps no gradients: those of these batches are "
+                "missing in the next step, the batches are the right ones. Save after optimizer steps, as "
+                "ModelCheckpoint(every_n_train_steps=...) does",
+                stacklevel=2,
+            )
+
     def on_train_epoch_start(self, trainer, pl_module) -> None:
         """Go to the epoch that follows the last one trained."""
-        self._trained = 0
         self.sampler.set_epoch(self._epoch)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
@@ -120,8 +148,8 @@ class BatchSamplerCallback(Callback):
             self._end_epoch()
 
     def on_train_epoch_end(self, trainer, pl_module) -> None:
-        """Go to the next epoch if this one was cut, as by `max_steps`."""
-        if self._trained:
+        """Go to the next epoch if this one was cut; unless by `max_steps`, which a later training may raise."""
+        if self._trained and not 0 < trainer.max_steps <= trainer.global_step:
             self._end_epoch()
 
     def _end_epoch(self) -> None:
@@ -133,7 +161,14 @@ class BatchSamplerCallback(Callback):
         """Return the sampler's state after the batches trained."""
         return self.sampler.state_dict(self._trained)
 
+    def on_load_checkpoint(self, trainer, pl_module, checkpoint) -> None:
+        """Find out where Lightning will go on: in an epoch that was cut at its end only with `max_steps`."""
+        progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]
+        self._ended = trainer.max_steps == -1 and progress["ready"] == progress["processed"]
+
     def load_state_dict(self, state_dict) -> None:
         """Go on where the checkpoint was saved."""
         self.sampler.load_state_dict(state_dict)
         self._epoch, self._trained, self._loaded = self.sampler.epoch, self.sampler._position, True
+        if self._trained and self._ended:
+            self._end_epoch()
