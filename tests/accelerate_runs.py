@@ -58,13 +58,18 @@ def all_shared(folder, save):
     settings = {"folder": folder, "config": SPLIT}
     runs = []
     for workers in (0, 2):
-        whole, weights = run(make_shared(), 3, workers=workers, save=save, **settings)
+        sampler = make_shared()
+        whole, weights = run(sampler, 3, workers=workers, save=save, **settings)
         rests = [run(make_shared(), 3, workers=workers, resume=number, **settings)[0] for number in save]
-        runs.append((whole, rests, weights))
+        runs.append((whole, rests, weights, sampler.planner.bank))
     plain = KINDS["independent"]()
     wrong = {
         "plain": failing(plain, SPLIT),
         "sliced": failing(DistributedBatches(plain), SPLIT),
         "not split": failing(make_shared()),
+        "dispatched": failing(make_shared(), DataLoaderConfiguration(dispatch_batches=True)),
+        "dispatched and split": failing(
+            make_shared(), DataLoaderConfiguration(dispatch_batches=True, split_batches=True)
+        ),
     }
     return runs, wrong

@@ -29,9 +29,11 @@ def test_resume_is_exact(tmp_path, kind, workers):
     sampler = KINDS[kind]()
     saved = SAVED if workers == 0 else SAVED[3:6]
     whole, weights = run(sampler, EPOCHS, workers=workers, folder=tmp_path, save=saved)
-    assert whole == plain_training(kind, EPOCHS, workers, drawn_ahead)[0]
+    batches, _, bank = plain_training(kind, EPOCHS, workers, drawn_ahead)
+    assert whole == batches
     assert sampler.epoch == EPOCHS
     if kind != "uniform":
+        assert torch.equal(sampler.bank.vectors, bank.vectors)
         assert sampler.bank.complete
         assert sampler._builds > 3
     for number in saved:
@@ -44,8 +46,9 @@ def test_two_processes_share_each_batch(tmp_path):
     saved = [17, 24]
     ranks = run_ranks(all_shared, tmp_path, saved)
     for number, workers in enumerate((0, 2)):
-        batches, weights = plain_training("independent", 3, workers, drawn_ahead)
+        batches, weights, bank = plain_training("independent", 3, workers, drawn_ahead)
         assert joined([runs[number][0] for runs, _ in ranks]) == batches
+        torch.testing.assert_close(ranks[0][0][number][3].vectors, bank.vectors)
         for runs, _ in ranks:
             torch.testing.assert_close(runs[number][2], weights)
         for place, trained in enumerate(saved):
@@ -54,6 +57,9 @@ def test_two_processes_share_each_batch(tmp_path):
         assert "write DistributedBatches(sampler, sliced=False)" in wrong["plain"]
         assert "pass sliced=False" in wrong["sliced"]
         assert "must be of a slice of 4 instances, got 8: accelerate must slice the batches" in wrong["not split"]
+        for name in ("dispatched", "dispatched and split"):
+            assert "must not set dispatch_batches, got True" in wrong[name]
+            assert "(split_batches=True)" in wrong[name]
 
 
 def test_wrong_samplers_are_refused():

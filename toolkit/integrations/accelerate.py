@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from accelerate import PartialState
+from accelerate.data_loader import DataLoaderDispatcher
+from accelerate.state import GradientState
 from torch.utils.data import Sampler
 
 from toolkit.samplers import DistributedBatches
@@ -22,7 +24,7 @@ class ResumableBatches(Sampler):
 
     With several processes, pass ``DistributedBatches(sampler, sliced=False)`` (`toolkit.samplers`), made after the
     Accelerator, and let accelerate slice its batches:
-    ``Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))``.
+    ``Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))``, without `dispatch_batches`.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ class ResumableBatches(Sampler):
     Raises
     ------
     TypeError, ValueError
-        For a sampler that is none of the toolkit's, and for one that does not suit the processes.
+        For a sampler that is none of the toolkit's, and for one, or a loader, that does not suit the processes.
 
     Examples
     --------
@@ -91,6 +93,15 @@ class ResumableBatches(Sampler):
         return len(self.planner)
 
     def __iter__(self) -> Iterator[list[int]]:
+        # Not in `_batches`: with dispatch_batches every process makes an iterator, but only the first draws from it.
+        if self._processes > 1 and isinstance(GradientState().active_dataloader, DataLoaderDispatcher):
+            raise ValueError(
+                "dataloader_config must not set dispatch_batches, got True: each process has to draw the batches; "
+                f"write {_SPLIT}"
+            )
+        return self._batches()
+
+    def _batches(self) -> Iterator[list[int]]:
         if not self._loaded:
             self.epoch, self.trained = self.planner.epoch, 0
         self._loaded = False
