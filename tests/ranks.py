@@ -35,6 +35,7 @@ def run_ranks(function, *arguments, n=2):
 
 def _rank(rank, n, folder, function, arguments):
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # else workers would import everything
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(n), "LOCAL_RANK": str(rank)}
     try:
         store = dist.FileStore(f"{folder}/store", n)
@@ -48,5 +49,4 @@ def _rank(rank, n, folder, function, arguments):
 
 def as_launched():
     """Set what accelerate expects of a launcher; the processes have met already."""
-    multiprocessing.set_start_method("fork", force=True)  # workers need not import everything
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0", "LOCAL_WORLD_SIZE": os.environ["WORLD_SIZE"]}
