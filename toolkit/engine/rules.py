@@ -24,6 +24,11 @@ class Groups:
         return len(self.starts) - 1
 
     def __repr__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """What identifies them; kept, since each state of a sampler holds it."""
         sizes = np.diff(self.starts)
         digest = hashlib.sha256(self.codes.tobytes()).hexdigest()[:12]
         return f"Groups(n={len(sizes)}, largest={sizes.max(initial=0)}, digest={digest!r})"

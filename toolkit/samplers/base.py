@@ -5,6 +5,7 @@ import re
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -90,8 +91,7 @@ class BatchSampler(_Refusing):
     @property
     def settings(self) -> dict:
         """Arguments by name with which the constructor makes such a sampler, `n` left out."""
-        names = list(inspect.signature(type(self)).parameters)[1:]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _setting_names(type(self))}
 
     def __len__(self) -> int:
         """Return the exact number of batches in an epoch."""
@@ -310,6 +310,12 @@ class BatchSampler(_Refusing):
     def __repr__(self) -> str:
         settings = {"n": self.n, **self.settings}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+
+
+@cache
+def _setting_names(cls: type[BatchSampler]) -> list[str]:
+    """Return the arguments of a sampler's constructor, `n` left out."""
+    return list(inspect.signature(cls).parameters)[1:]
 
 
 def _portable(value):

@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -65,6 +66,11 @@ class Budget:
             class_prior(self.labels)  # raises here, not in the middle of a training
 
     def __repr__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """What identifies it; kept, since each state of a sampler holds it."""
         labels = None if self.labels is None else f"{len(self.labels)} with CRC {zlib.crc32(self.labels.tobytes()):08x}"
         return f"Budget(false_negatives={self.false_negatives}, hardness={self.hardness}, labels={labels})"
 

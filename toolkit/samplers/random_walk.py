@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -298,8 +298,9 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _state(self) -> dict:
         graphs = {"graph": graph_state(self.graph), "next_graph": self._next_graph and self._next_graph.state_dict()}
-        chosen = None if self.chosen is None else asdict(self.chosen)
-        return super()._state() | graphs | {"chosen": chosen, "stats": asdict(self.stats)}
+        # Not `asdict`, which takes longer than all the rest: a loader may ask for a state at every batch.
+        chosen = None if self.chosen is None else dict(vars(self.chosen))
+        return super()._state() | graphs | {"chosen": chosen, "stats": dict(vars(self.stats))}
 
     def _parse(self, state: dict) -> dict:
         parts = super()._parse(state)
