@@ -84,6 +84,16 @@ def course(loss, dtype, epochs, everywhere=False):
     return training.drawn, training.losses, training.batches.planner._builds
 
 
+def courses(cases):
+    """Return several courses."""
+    return [course(*case) for case in cases]
+
+
+def resumed_courses(cases):
+    """Return several courses that are resumed."""
+    return [resumed_course(*case) for case in cases]
+
+
 def resumed_course(epochs, stop, everywhere):
     """Train, stop in the last epoch, go on with a state; return the batches as an uninterrupted training has them."""
     training = SharedTraining(batches=make_batches(everywhere))
