@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from shared_loop import EPOCH, trained
 from training_runs import BATCH, SAMPLERS, FlatEncoder, N, assert_same_course, make_model, run
 
 from toolkit import RandomWalkBatchSampler
@@ -129,7 +130,10 @@ def test_numpy_settings_of_a_sampler_survive_a_checkpoint(tmp_path):
     assert len(run(6, sampler(), checkpoint=path)[0]) == 6
 
 
-def test_resume_works_with_workers(tmp_path):
-    path = tmp_path / "run.pt"
-    run(5, checkpoint=path, num_workers=1)
-    assert len(run(12, checkpoint=path, num_workers=1)[0]) == 12
+def test_resume_is_exact_with_workers_that_draw_ahead(tmp_path):
+    steps, stop, path = 2 * EPOCH, EPOCH + 5, tmp_path / "run.pt"
+    columns, _, weights, _ = trained(steps, num_workers=2)
+    trained(stop, path, num_workers=2)
+    resumed, _, final, _ = trained(steps, path, num_workers=2)
+    assert resumed["loss"] == columns["loss"]
+    assert torch.equal(final, weights)
