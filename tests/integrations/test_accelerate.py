@@ -7,7 +7,8 @@ import torch
 
 pytest.importorskip("accelerate")
 
-from accelerate_runs import all_shared, run
+from accelerate.utils import DataLoaderConfiguration
+from accelerate_runs import all_shared, failing, run
 from framework_training import KINDS, drawn_ahead, plain_training
 from ranks import run_ranks
 
@@ -62,6 +63,9 @@ def test_two_processes_share_each_batch(tmp_path):
             assert "(split_batches=True)" in wrong[name]
 
 
-def test_wrong_samplers_are_refused():
+def test_wrong_samplers_and_loaders_are_refused():
     with pytest.raises(TypeError, match="sampler must be one of toolkit's batch samplers, got list"):
         ResumableBatches([[0, 1]])
+    pytest.importorskip("torchdata")
+    stateful = DataLoaderConfiguration(use_stateful_dataloader=True)
+    assert "must not set use_stateful_dataloader, got True" in failing(KINDS["knn"](), stateful)

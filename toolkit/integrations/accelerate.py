@@ -25,6 +25,7 @@ class ResumableBatches(Sampler):
     With several processes, pass ``DistributedBatches(sampler, sliced=False)`` (`toolkit.samplers`), made after the
     Accelerator, and let accelerate slice its batches:
     ``Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))``, without `dispatch_batches`.
+    Leave out `use_stateful_dataloader` with any number of them: it would keep the sampler's place a second time.
 
     Parameters
     ----------
@@ -113,8 +114,13 @@ class ResumableBatches(Sampler):
         Raises
         ------
         ValueError
-            With several processes, for a batch that is not this process's slice.
+            With several processes, for a batch that is not this process's slice; with `use_stateful_dataloader`.
         """
+        if getattr(GradientState().active_dataloader, "use_stateful_dataloader", False):
+            raise ValueError(
+                "dataloader_config must not set use_stateful_dataloader, got True: a resume would move the sampler "
+                "twice; leave it out, and call accelerator.skip_first_batches(loader, batches.trained)"
+            )
         if self._processes > 1 and len(indices) * self._processes != self.batch_size:
             raise ValueError(
                 f"indices must be of a slice of {self.batch_size // self._processes} instances, got {len(indices)}: "
