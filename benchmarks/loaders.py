@@ -6,6 +6,7 @@
 import argparse
 import time
 import warnings
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -22,29 +23,24 @@ LOADERS = {"DataLoader": DataLoader, "StatefulDataLoader": StatefulDataLoader}
 
 
 def batch_times(n: int, rounds: int, n_batches: int, workers: int = WORKERS) -> pd.DataFrame:
-    """Return milliseconds a batch of each loader (rounds, 2), measured in turns."""
+    """Return milliseconds a batch of each loader (rounds, 2), measured in turns of `n_batches` within one epoch."""
     points = torch.randn(n, DIM, generator=torch.Generator().manual_seed(0))
     settings = {"n_candidates": 100, "n_neighbors": 10, "refresh_every": 10**6}
-    loaders = {}
+    runs = {}
     for name, make in LOADERS.items():
         # Each has one of its own: a sampler that has handed out a state keeps it up to date.
         sampler = RandomWalkBatchSampler.from_embeddings(points, BATCH, **settings)
-        loaders[name] = make(range(n), batch_sampler=sampler, num_workers=workers)
+        runs[name] = sampler, iter(make(range(n), batch_sampler=sampler, num_workers=workers))
     rows = []
     for turn in range(rounds + 1):  # the first warms up
-        order = list(loaders)[:: (-1) ** turn]
-        rows.append({name: _milliseconds(loaders[name], points, n_batches) for name in order})
+        order = list(runs)[:: (-1) ** turn]
+        rows.append({name: _milliseconds(*runs[name], points, n_batches) for name in order})
     return pd.DataFrame(rows[1:], columns=list(LOADERS))
 
 
-def _milliseconds(loader, points: torch.Tensor, n_batches: int) -> float:
-    sampler = loader.batch_sampler
-    sampler.set_epoch(sampler.epoch + 1)
-    batches = iter(loader)
-    for step in range(n_batches + 10):
-        if step == 10:  # the workers have begun
-            began = time.perf_counter()
-        index = next(batches)
+def _milliseconds(sampler, batches, points: torch.Tensor, n_batches: int) -> float:
+    began = time.perf_counter()
+    for index in islice(batches, n_batches):
         sampler.update(index, points[index])
     return 1000 * (time.perf_counter() - began) / n_batches
 
@@ -66,8 +62,8 @@ def table(times: pd.DataFrame) -> str:
 def main() -> None:
     """Measure, print, refresh the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loaders", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--batches", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--batches", type=int, default=30)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # points without structure make batches as easy as a shuffle
     text = table(batch_times(N, options.rounds, options.batches))

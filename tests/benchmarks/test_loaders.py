@@ -14,7 +14,7 @@ from benchmarks import loaders
 def test_both_loaders_are_timed_in_turns():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # points without structure make batches as easy as a shuffle
-        times = loaders.batch_times(3000, rounds=2, n_batches=1, workers=0)
+        times = loaders.batch_times(3000, rounds=2, n_batches=3, workers=0)
     assert list(times) == ["DataLoader", "StatefulDataLoader"]
     assert times.shape == (2, 2)
     assert (times > 0).all(axis=None)
