@@ -82,7 +82,7 @@ def _findings(table, over: str, base: str) -> list[str]:
 
 @styled
 def gain_map(cells, rows: str, columns: str, ax: Axes | None = None, full: float | None = None) -> Axes:
-    """Draw relative differences to a baseline as a map: two settings across, the gain by colour and in figures.
+    """Draw relative differences from a baseline as a map: two settings across, the gain by colour and in figures.
 
     Gains are blue and losses vermillion; a cell whose 95 % interval holds zero is pale, its figures grey.
 

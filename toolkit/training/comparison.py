@@ -132,7 +132,7 @@ class Comparison:
 
     @property
     def value(self) -> float:
-        """Mean difference to uniform batches; ValueError unless the results hold one sampler besides them."""
+        """Mean difference from uniform batches; ValueError unless the results hold one sampler besides them."""
         return float(self._difference().difference)
 
     def interval(self) -> tuple[float, float]:
