@@ -47,8 +47,8 @@ RIVALS_HEAD = f"""## All published methods of choosing batches
 
 These runs use the pairs of [notebook 08](../notebooks/08_retrieval.ipynb), two bags of word pieces as encoders, and
 batches of 32. Each sampler was tried with three settings on development queries with seed {TUNING_SEED}
-([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best setting was then tested with
-other seeds on test queries. Temperature and learning rate are those that work best for a shuffle. Plans that take
+([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best setting was then tested
+with other seeds on test queries. Temperature and learning rate are those that work best for a shuffle. Plans that take
 minutes are renewed every 2,314 batches (an epoch of the dictionary), the others every 1,000 batches, like the walk's
 graph."""
 
@@ -151,9 +151,9 @@ def elsewhere(doses: pd.DataFrame) -> str:
     found = "; ".join(f"{row.trial}, {DOSES[row.sampler]}, {report.gain(row)}" for row in clear.itertuples())
     return (
         f"**On sentences, images and graphs**, {_counted(others.trial.nunique(), 'task')}: walks and kNN gain "
-        f"between {others.percent.min():+z.1f} and {others.percent.max():+z.1f} %. Differences that are significant at the 95 % level: "
-        f"{len(clear)} of {len(known)}, where chance alone predicts about {0.05 * len(known):.0f}"
-        + (f" ({found})." if found else ".")
+        f"between {others.percent.min():+z.1f} and {others.percent.max():+z.1f} %. "
+        f"Differences that are significant at the 95 % level: {len(clear)} of {len(known)}, "
+        f"where chance alone predicts about {0.05 * len(known):.0f}" + (f" ({found})." if found else ".")
     )
 
 

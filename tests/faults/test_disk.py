@@ -81,7 +81,7 @@ def test_histories(tmp_path, monkeypatch, tally):
     assert found == 5
 
 
-@pytest.mark.filterwarnings("ignore:the last line of .* was cut short")
+@pytest.mark.filterwarnings("ignore:the last line of .* is incomplete")
 @pytest.mark.parametrize("every", [17, pytest.param(1, marks=pytest.mark.slow)])
 def test_comparisons(tmp_path, monkeypatch, every, tally):
     samplers = ["uniform", "knn"]

@@ -160,7 +160,7 @@ def _texts(where: str, name: str, values: list, start: int) -> np.ndarray:
     for row, value in enumerate(values, start):
         if not isinstance(value, (str, int)) or not str(value).strip():
             raise ValueError(
-                f"column {name!r} of {where} must hold a text in each row, got {value!r} in row {row}: fill it or drop "
+                f"column {name!r} of {where} must have a text in each row, got {value!r} in row {row}: fill it or drop "
                 "the row"
             )
     return np.array([str(value) for value in values], np.dtypes.StringDType())

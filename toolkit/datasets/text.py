@@ -104,7 +104,7 @@ class Sentences(Dataset):
         self.ids, self.lengths = self._tokenise(progress)
         self._starts = np.cumsum(self.lengths) - self.lengths
         if not self.lengths.all():
-            raise ValueError(f"texts must have tokens, got none in number {int(np.argmin(self.lengths))}")
+            raise ValueError(f"texts must have tokens, got none in text {int(np.argmin(self.lengths))}")
 
     def _tokenise(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
         # Arrays that grow in place: lists of numpy arrays would be held twice while they are concatenated.

@@ -63,7 +63,7 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     if graph.fresh < 1:
         raise ValueError(
             f"graph must have been built at once, got one with fresh={graph.fresh}, whose candidates come from several "
-            "rebuilds and are not known any more: measure the staleness with fresh=1"
+            "rebuilds and are no longer known: measure the staleness with fresh=1"
         )
     n_rows = _checks.integer("n_rows", n_rows, 1)
     rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows, graph.rules)

@@ -107,7 +107,7 @@ class BatchSampler(_Refusing):
             if mine != self._iterators:
                 raise RuntimeError(
                     "this iterator of the sampler was replaced by a newer one, and both would share one epoch: iterate "
-                    "to the end first, or make a sampler for each"
+                    "to the end first, or make one sampler for each"
                 )
             if self._position == self._drawn.count:
                 self._draw()
@@ -255,7 +255,7 @@ class BatchSampler(_Refusing):
         for name, value in self._config().items():
             if theirs.get(name) != value:
                 raise ValueError(
-                    f"state is of another sampler: its {name} is {theirs.get(name)!r}, this one's {value!r}; "
+                    f"state belongs to another sampler: its {name} is {theirs.get(name)!r}, this one's {value!r}; "
                     "build the sampler with the settings of the run to resume"
                 )
         try:
@@ -267,13 +267,11 @@ class BatchSampler(_Refusing):
         ended = drawn.count == len(self)
         if epoch not in (parts["epoch"], drawn.epoch, drawn.epoch + ended):
             raise ValueError(
-                f"state is of epoch {epoch}, but what it shares with its sampler has gone on to epoch "
-                f"{parts['epoch']}: save it, or copy.deepcopy it, when it is taken"
+                f"state was taken in epoch {epoch}, but the sampler that shares its arrays has gone on to epoch "
+                f"{parts['epoch']}: save it, or copy.deepcopy it, as soon as it is taken"
             )
         if position > (drawn.count if drawn.epoch == epoch else 0):
-            raise ValueError(
-                f"state is damaged: it lacks batches before the {position} trained; start again without it"
-            )
+            raise ValueError(f"state is damaged: it lacks some of the first {position} batches; start again without it")
         vars(self).update(parts, epoch=epoch, _position=position, _resumed=True, _shared={})
 
     def _own(self, state: dict) -> dict:

@@ -129,8 +129,8 @@ class DistributedBatches(BatchSampler):
         sent = self.peers.sent(torch.from_numpy(batch.copy())).numpy()
         if self._plans and not np.array_equal(sent, batch):
             raise RuntimeError(
-                f"process {self.peers.rank} has planned another batch than the first one: with everywhere=True all "
-                "must be given the same embeddings and compute alike; leave it out, and the first plans for all"
+                f"process {self.peers.rank} planned another batch than the first process: with everywhere=True, all "
+                "must get the same embeddings and compute alike; leave it out, and the first process plans for all"
             )
         self._queue = sent
 
@@ -178,7 +178,9 @@ class DistributedBatches(BatchSampler):
         code = zlib.crc32(description.encode())
         codes = self.peers.joined(torch.tensor([code]))
         if not (codes == code).all():
-            raise ValueError(f"{what} must be alike in all processes, got in process {self.peers.rank}: {description}")
+            raise ValueError(
+                f"{what} must be the same in all processes, got in process {self.peers.rank}: {description}"
+            )
 
     def _state(self) -> dict:
         return super()._state() | {"planner": self.planner.state_dict() if self._holds else None}
@@ -240,17 +242,20 @@ def _shardable(sampler: BatchSampler, everywhere: bool) -> RandomWalkBatchSample
         raise ValueError("sharded must be False with everywhere=True, got True: only the first process has a graph")
     allowed = {
         "restart": (sampler.budget is None, "a probability or a function: a budget is chosen from all embeddings"),
-        "refresh": (sampler.refresh == "blocking", '"blocking": processes link together while no one trains'),
-        "fresh": (sampler.fresh == 1, "1: only the first process knows the neighbours from before"),
+        "refresh": (
+            sampler.refresh == "blocking",
+            '"blocking": the processes build the graph together while none of them trains',
+        ),
+        "fresh": (sampler.fresh == 1, "1: only the first process knows the previous neighbours"),
     }
     for name, (fits, words) in allowed.items():
         if not fits:
             raise ValueError(
-                f"{name} of the sampler must, with sharded=True, be {words}; got {getattr(sampler, name)!r}"
+                f"with sharded=True, {name} of the sampler must be {words}; got {getattr(sampler, name)!r}"
             )
     if sampler.bank.known.any():
         raise ValueError(
-            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: hand them to "
-            "`update` of these batches, each process some"
+            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: pass them to "
+            "`update` of these batches instead, some in each process"
         )
     return sampler

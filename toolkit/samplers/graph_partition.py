@@ -147,6 +147,6 @@ def _metis():
     except ImportError as error:
         raise ModuleNotFoundError(
             "GraphPartitionBatchSampler needs pymetis, which is not installed: pip install "
-            "'batchsampler-toolkit[rivals]', or take ClusterBatchSampler, which needs nothing else"
+            "'batchsampler-toolkit[rivals]', or use ClusterBatchSampler, which needs nothing else"
         ) from error
     return pymetis

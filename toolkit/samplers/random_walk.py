@@ -209,7 +209,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             if self.graph is None:
                 raise MemoryError(shortage(self, error)) from error
             self._built_at = self._batch_number  # the next try is as far away as after a build
-            warnings.warn(f"{shortage(self, error)}. Training goes on with the graph from before", stacklevel=5)
+            warnings.warn(f"{shortage(self, error)}. Training continues with the previous graph", stacklevel=5)
 
     @property
     def _rules(self) -> Rules:
@@ -224,8 +224,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         warnings.warn(
             f"{type(self).__name__} found fewer than n_neighbors={self.n_neighbors} candidates that its rules allow "
             f"for {graph.lacking} of {self.n} instances (groups={self.groups}, skip={self.skip}, "
-            f"margin={self.margin}), so their walks go on from random seeds and their batches are easier: use a larger "
-            "margin, fewer neighbours or more candidates",
+            f"margin={self.margin}), so their walks continue from random seeds and their batches are easier: use a "
+            "larger margin, fewer neighbours or more candidates",
             stacklevel=6,
         )
 
@@ -259,7 +259,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             return
         self._warned_of_budget = True
         warnings.warn(
-            f"{type(self).__name__}: no settings of the walk keep to restart={self.restart!r}, which allows "
+            f"{type(self).__name__}: no settings of the walk stay within restart={self.restart!r}, which allows "
             f"{limits[0]:.1%} false negatives and a hardness of {limits[1]:.3f}; the easiest have "
             f"{chosen.false_negative_rate:.1%} and {chosen.hardness:.3f}: use more than n_neighbors={self.n_neighbors} "
             f"of n_candidates={self.n_candidates}, or higher limits",

@@ -162,7 +162,7 @@ class History:
             state = json.loads(Path(path).read_text())
             expected = state.pop("crc32", None)  # files of earlier versions have none
             if expected is not None and expected != _checksum(state):
-                raise ValueError("its checksum is not that of what it holds")
+                raise ValueError("its checksum does not match its contents")
             return cls.from_state(state)
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(

@@ -174,7 +174,7 @@ class DivergedError(FloatingPointError):
     def __init__(self, reason: Exception, history: History) -> None:
         super().__init__(
             f"training stopped after step {len(history)}: {reason}; try a lower learning rate, a warm-up, a higher "
-            "temperature or precision='float32', and look for NaN in the data. The steps before are in the attribute "
+            "temperature or precision='float32', and look for NaN in the data. The earlier steps are in the attribute "
             "`history` of this error"
         )
         self.history = history
