@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and the folder where they are."""
+"""Files that are written completely or not at all, and the folder that holds them."""
 
 import os
 import secrets

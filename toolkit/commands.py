@@ -23,7 +23,7 @@ _LINES = "a .npy file, or a text file with one per line"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit status: 2 for files or numbers that don't fit."""
+    """Run one command; return the exit status: 2 for invalid files or numbers."""
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

@@ -1,4 +1,4 @@
-"""The raw files of a TU set, read as they stand and checked.
+"""The raw files of a TU data set, read and checked.
 
 torch_geometric's own reader loses graphs without edges at the end of a set, and takes a file that was cut off for a
 whole one.

@@ -125,7 +125,7 @@ def _diffusion(graph, alpha: float) -> Tensor:
 
 
 class GraphViews(Dataset):
-    """Each graph and a random change of it; a batch is (indices, graphs, changed graphs).
+    """Each graph with a randomly changed copy; a batch is (indices, graphs, changed graphs).
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def bundled() -> Graphs:
 def tu(
     name: str, root: str | Path | None = None, download: bool = False, max_degree: int = 100, degrees: bool = False
 ) -> Graphs:
-    """Return a graph classification set of the TU collection.
+    """Return a graph classification data set of the TU collection.
 
     Node features are the one-hot labels of the nodes; where a set has none, their one-hot degrees.
 

@@ -9,7 +9,7 @@ from toolkit import _checks
 
 
 class Indexed(Dataset):
-    """Any map-style data set, with the index of each item added, as a sampler's `update` needs it.
+    """Any map-style data set with the index added to each item, as needed for a sampler's `update`.
 
     An item that is a tuple or a list becomes ``(index, *item)``, anything else ``(index, item)``. With `column`, items
     are dictionaries, as those of Hugging Face are, and stay so: the index becomes one more entry, which a collator of

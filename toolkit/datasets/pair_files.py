@@ -1,4 +1,4 @@
-"""Pairs of texts in one's own files: TSV, CSV, JSON lines, Parquet, or a Hugging Face `Dataset`."""
+"""Pairs of texts from your own files: TSV, CSV, JSON lines, Parquet, or a Hugging Face `Dataset`."""
 
 import csv
 from collections.abc import Iterator

@@ -137,7 +137,7 @@ class RetrievalSet:
 
 @dataclass(frozen=True, repr=False)
 class PairData:
-    """A data set of pairs in its three roles.
+    """A data set of pairs, split into training, development and test.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ def split_pairs(
     seed: int = 0,
     source: str = "",
 ) -> PairData:
-    """Return pairs of texts, divided at random into training pairs, development queries and test queries.
+    """Split pairs of texts at random into training pairs, development queries and test queries.
 
     Copies of a pair are left out. All targets of the same query are right for it. Pairs with the same query, the same
     target or the same group given are in one group, as are those linked by a chain of such pairs.

@@ -31,7 +31,7 @@ HEADER = ("score", "sentence1", "sentence2")
 
 @dataclass(frozen=True, repr=False)
 class ScoredPairs:
-    """Sentence pairs with their similarity as people judged it.
+    """Sentence pairs with human similarity scores.
 
     Attributes
     ----------

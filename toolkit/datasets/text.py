@@ -188,7 +188,7 @@ def text_file(
     limit: int | None = None,
     progress: bool = True,
 ) -> Sentences:
-    """Return the sentences of a plain text file, one a line; empty lines are left out.
+    """Return the sentences of a plain text file, one per line; empty lines are skipped.
 
     Parameters
     ----------

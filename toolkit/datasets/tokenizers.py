@@ -1,4 +1,4 @@
-"""Tokenizers: of a given model, or trained on the user's own text."""
+"""Tokenizers: from a given model, or trained on the user's own text."""
 
 import re
 from collections.abc import Iterable, Iterator

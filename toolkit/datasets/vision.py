@@ -138,7 +138,7 @@ class ImageViews(Dataset):
 
 
 class IndexedPixels(Dataset):
-    """Images as they are, to be augmented in batches on the model's device; an item is (index, uint8 image).
+    """Unchanged images, to be augmented in batches on the model's device; an item is (index, uint8 image).
 
     See the argument `augmentation` of `toolkit.training.train`.
     """
@@ -163,7 +163,7 @@ class IndexedPixels(Dataset):
 
 @dataclass(frozen=True)
 class ImageData:
-    """An image data set in its three roles.
+    """An image data set: views for training, and labelled images for training and testing probes.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Retrieval: how high each query ranks its right targets among all targets."""
+"""Retrieval: how high the right targets of each query rank among all targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ def retrieve(
     cutoffs: Sequence[int] = (1, 10, 100),
     progress: bool = False,
 ) -> RetrievalScores:
-    """Return how high a model ranks the right targets of queries among the whole pool.
+    """Return how high a model ranks the right targets of each query in the whole pool.
 
     The model is in eval mode meanwhile and does not change.
 
@@ -123,7 +123,7 @@ def retrieve(
 
 
 def retrieval_scores(queries, targets, relevant, cutoffs: Sequence[int] = (1, 10, 100)) -> RetrievalScores:
-    """Return how high queries rank their right targets by cosine, exactly.
+    """Return how high the right targets of each query rank by cosine similarity (exact search).
 
     Among targets of equal cosine the wrong ones come first, so that a model that gives all the same embedding scores
     next to nothing. Without such ties the results are those of sentence-transformers' `InformationRetrievalEvaluator`.

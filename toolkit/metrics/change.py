@@ -1,4 +1,4 @@
-"""Change: how far two embeddings of the same instances agree on who is near whom."""
+"""Change: how far two embeddings of the same instances agree on nearest neighbours."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True, eq=False)
 class NeighborsKept(Result):
-    """Share of the nearest neighbours in one embedding that are nearest neighbours in another one as well.
+    """Share of the nearest neighbours in one embedding that are also nearest neighbours in another.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a proximity graph is like: how often each instance is a neighbour, how many edges stay within a label."""
+"""Statistics of a proximity graph: how often each instance is a neighbour, and how many edges join equal labels."""
 
 from dataclasses import dataclass
 

@@ -40,7 +40,7 @@ class Meetings(Result):
 
     @property
     def holding(self) -> int:
-        """Batches that hold at least one of them."""
+        """Batches with at least one of them."""
         return int((self.values > 0).sum())
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class Meetings(Result):
 
 
 def meetings(batches, chosen, n: int, labels=None) -> Meetings:
-    """Count how often chosen instances share a batch, and as what.
+    """Count how often chosen instances share a batch, and how many of these pairs are false negatives.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True, eq=False)
 class Staleness(Result):
-    """Share of a graph's neighbours that present embeddings would replace.
+    """Share of a graph's neighbours that would be replaced with the current embeddings.
 
     Attributes
     ----------

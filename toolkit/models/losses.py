@@ -51,7 +51,7 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
 def dcl(
     view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True, *, tau_plus: float = 0.1
 ) -> Tensor:
-    """Debiased contrastive loss (Chuang et al. 2020, arXiv 2007.00224): NT-Xent less the false negatives expected.
+    """Debiased contrastive loss (Chuang et al. 2020, arXiv 2007.00224): NT-Xent minus the expected false negatives.
 
     With ``s = exp(cos / t)`` and n negatives, an anchor's loss is ``-log(s_pos / (s_pos + g))``, where
     ``g = max((sum(s_neg) - tau_plus n s_pos) / (1 - tau_plus), n exp(-1 / t))``.
@@ -123,7 +123,7 @@ def hcl(
 
 
 def gathered(loss):
-    """Return a loss over the embeddings of all processes of a training, with gradient; itself in a single one.
+    """Return a loss over the embeddings of all training processes, with gradient; with one process, the loss itself.
 
     In every process it is the loss of the whole batch, the first process's rows first. The gradient of the gathering
     sums over the processes and `DistributedDataParallel` takes their mean, so that a step is that of one process with

@@ -1,4 +1,4 @@
-"""Text encoders: given models, the first layers of them, a small BERT with random weights, bags of word pieces."""
+"""Text encoders: pretrained models or their first layers, a small BERT with random weights, bags of word pieces."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -180,7 +180,7 @@ class BagOfTokens(nn.Module):
 def sentence_encoder(
     model: str | Path | nn.Module, n_layers: int | None = None, pooling: str | None = None
 ) -> nn.Module:
-    """Return an encoder of sentences with a given model's weights, which takes the batches of `Sentences`.
+    """Return a sentence encoder with the weights of a given model, which takes the batches of `Sentences`.
 
     Parameters
     ----------

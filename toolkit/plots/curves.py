@@ -1,4 +1,4 @@
-"""A metric over the steps or the time of training, and where it pays to choose batches."""
+"""A metric over training steps or time, and a map of where choosing batches pays."""
 
 import matplotlib as mpl
 import numpy as np

@@ -1,4 +1,4 @@
-"""Projections of embeddings to two dimensions: PCA at once, UMAP in the background and kept on disk."""
+"""Projections of embeddings to two dimensions: PCA immediately, UMAP in the background and cached on disk."""
 
 import hashlib
 import json
@@ -164,7 +164,7 @@ class UMAPTask(Future):
 
 
 def cache_folder() -> Path:
-    """Return where projections are kept: ``maps`` in the folder ``TOOLKIT_CACHE``, or in ``~/.cache/toolkit``."""
+    """Return the folder of cached projections: ``maps`` in the folder ``TOOLKIT_CACHE``, or in ``~/.cache/toolkit``."""
     return user_folder("TOOLKIT_CACHE") / "maps"
 
 

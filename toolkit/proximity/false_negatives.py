@@ -1,4 +1,4 @@
-"""Three ways to tell which in-batch pairs are false negatives: by labels, or without them by positives or clusters."""
+"""Three ways to find false negatives among in-batch pairs: by labels, or without labels by positives or clusters."""
 
 from functools import cached_property
 from typing import Protocol

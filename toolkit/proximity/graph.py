@@ -159,7 +159,7 @@ class ProximityGraph:
     def rebuilt(
         self, embeddings, *, fresh: float = 0.25, seed: int = 0, n_threads: int | None = None
     ) -> "ProximityGraph":
-        """Return a graph of the same settings for embeddings that have changed, for less than `build` takes.
+        """Return a graph with the same settings for changed embeddings, at a lower cost than `build`.
 
         Only a share `fresh` of the M candidates is drawn. Each of the present neighbours (and skipped candidates) stays
         a candidate with probability ``1 - fresh``, and is compared again by the present embeddings. After some rebuilds
@@ -231,7 +231,7 @@ class ProximityGraph:
 
     @classmethod
     def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
-        """Link each instance to its nearest neighbours of all: the limit M = N - 1, through faiss.
+        """Link each instance to its nearest neighbours in the whole data set (the limit M = N - 1), found by faiss.
 
         A walk on this graph gives the hardest batches, full of false negatives, and can get trapped: it is a baseline.
         Up to 50,000 instances the search is exact and takes time in proportion to the square of N. Above, it is
@@ -272,7 +272,7 @@ class ProximityGraph:
         return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n_candidates=n - 1, recall=recall)
 
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
-        """Return the graph with fewer neighbours of each instance, which `build` would make of the same candidates.
+        """Return the graph with fewer neighbours per instance that `build` would make from the same candidates.
 
         Nothing is searched again: the most similar of the present neighbours stay, in their order. `recall` stays that
         of the wider graph.

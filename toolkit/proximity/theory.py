@@ -1,4 +1,4 @@
-"""What the paper's two propositions say, in forms that hold: similar neighbours, and walks that stay in a region.
+"""Corrected forms of the paper's two propositions: similar neighbours, and walks that stay in a region.
 
 Proposition 1 is about the graph: how surely all K neighbours are among an instance's S most similar ones. Proposition
 2 is about the walk: how much of its time it spends outside a region. Both are recalled forms, checked by experiment in
@@ -140,7 +140,7 @@ def conductance(graph: ProximityGraph, members) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Escape(Result):
-    """Share of its steps that a long walk spends outside a region, and what Proposition 2 says about it.
+    """Share of steps that a long walk spends outside a region, with the bound of Proposition 2.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ class Escape(Result):
 
 
 def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: float = 1e-9) -> Escape:
-    """Return how much of its time a walk spends outside of a region, next to the conductance bound (Proposition 2).
+    """Return the share of time a walk spends outside a region, with the conductance bound (Proposition 2).
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True)
 class WalkStats:
-    """What it took to fill some batches.
+    """Statistics of the walks that filled some batches.
 
     Attributes
     ----------

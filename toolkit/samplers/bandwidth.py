@@ -13,7 +13,7 @@ _SAMPLE = 1024, 4096  # rows and columns whose similarities the quantile is take
 
 
 class BandwidthBatchSampler(PlannedBatchSampler):
-    """Batches of neighbours in an order in which similar instances are near each other (GCBS: arXiv 2210.12874).
+    """Batches of consecutive instances in an order that puts similar instances close together (GCBS: arXiv 2210.12874).
 
     Of all similarities only the largest are kept, from a quantile on; the reverse Cuthill-McKee algorithm sorts the
     instances so that those kept lie near the diagonal, and batches are read off along it. Every similarity is computed,

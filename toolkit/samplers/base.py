@@ -82,14 +82,14 @@ class BatchSampler(_Refusing):
         return cls(n, batch_size, **settings)
 
     def update(self, indices, embeddings, targets=None) -> None:
-        """Take note of the embeddings that a training step computed; a sampler that uses none ignores them.
+        """Receive the embeddings that a training step computed; a sampler that needs none ignores them.
 
         Of pairs, `embeddings` are those of the queries, and `targets` those of their targets.
         """
 
     @property
     def settings(self) -> dict:
-        """Arguments by name with which the constructor makes such a sampler, `n` left out."""
+        """Constructor arguments by name, without `n`."""
         names = list(inspect.signature(type(self)).parameters)[1:]
         return {name: getattr(self, name) for name in names}
 
@@ -179,7 +179,7 @@ class BatchSampler(_Refusing):
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of an epoch; batches follow from (seed, epoch).
+        """Move to the start of an epoch; batches follow from (seed, epoch).
 
         The epoch that is being iterated, and after `load_state_dict` the loaded one, keep their place: frameworks call
         this before every epoch, some when a loader has begun to draw. A new iterator begins at the first batch.
@@ -194,7 +194,7 @@ class BatchSampler(_Refusing):
         self._resumed = False
 
     def state_dict(self, trained: int | None = None) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches (numbers and tensors only).
+        """Return the state needed to resume in mid-epoch with the same batches (numbers and tensors only).
 
         The state shares memory with the sampler, as those of modules do: save it at once, or `copy.deepcopy` it.
 
@@ -239,7 +239,7 @@ class BatchSampler(_Refusing):
         return {"epoch": self.epoch, "drawn": self._drawn.state_dict(), "queue": torch.from_numpy(self._queue)}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken: the next iteration continues that epoch.
+        """Resume where `state_dict` was taken: the next iteration continues that epoch.
 
         Settings must be those of the state. Functions are compared by their names: two lambdas written at the same
         place are not told apart.

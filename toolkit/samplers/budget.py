@@ -14,7 +14,7 @@ LOST = 0.1  # share of a shuffle's true negatives that a batch may lose, by defa
 
 @dataclass(frozen=True, eq=False)
 class Budget:
-    """What the batches of a random walk may cost: the hardest batches within it are chosen, again at each rebuild.
+    """Limits for a random walk's batches: the hardest batches within them are chosen again at each rebuild.
 
     Pass it as ``RandomWalkBatchSampler(..., restart=Budget(...))``; ``restart="auto"`` is ``Budget()``. False negatives
     are counted by `labels` if given, or else estimated: for pairs by their targets, otherwise by clusters
@@ -87,7 +87,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Settings of the walk, with what their batches were found to be like.
+    """Settings of the walk, with the measured hardness and false negatives of their batches.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ class DoublingSize:
 
 
 class ClusterBatchSampler(PlannedBatchSampler):
-    """Batches of clusters of the present embeddings, all of the same size (NGAME: arXiv 2207.04452).
+    """Batches of equal-sized clusters of the current embeddings (NGAME: arXiv 2207.04452).
 
     The instances are split in two halves by spherical 2-means with halves of equal size, each half again, and so on
     down to `cluster_size` instances. With as many as a batch has members, each batch is a cluster, as in CDE

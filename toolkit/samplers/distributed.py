@@ -98,7 +98,7 @@ class DistributedBatches(BatchSampler):
 
     @property
     def settings(self) -> dict:
-        """Arguments of the sampler's constructor by name, `n` left out."""
+        """Arguments of the sampler's constructor by name, without `n`."""
         return self.planner.settings
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -139,7 +139,7 @@ class DistributedBatches(BatchSampler):
             self.planner._note(batch)
 
     def update(self, indices, embeddings, targets=None) -> None:
-        """Hand the embeddings of all processes' slices to the sampler.
+        """Pass the embeddings of all processes' slices to the sampler.
 
         Raises
         ------
@@ -186,7 +186,7 @@ class DistributedBatches(BatchSampler):
         return super()._state() | {"planner": self.planner.state_dict() if self._holds else None}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
+        """Resume where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
 
         A state of the sampler alone will do. Processes that do not plan read only the place; with `sharded`, each needs
         the state that it has taken itself.

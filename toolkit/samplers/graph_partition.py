@@ -8,7 +8,7 @@ from toolkit.samplers.planned import PlannedBatchSampler
 
 
 class GraphPartitionBatchSampler(PlannedBatchSampler):
-    """Batches of parts between which a graph of mutual neighbours has few edges (B3: arXiv 2505.11293).
+    """Batches of the parts of a graph of mutual neighbours, cut where it has few edges (B3: arXiv 2505.11293).
 
     Two instances are linked if each is among the nearest of the other, from rank `skip` on to rank `skip` +
     `n_neighbors`. METIS cuts this graph into parts of about `cluster_size` instances, what exceeds it fills the smaller

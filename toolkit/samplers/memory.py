@@ -1,4 +1,4 @@
-"""A build that finds too little memory: what it takes, and what lowers it."""
+"""Builds that run out of memory: how much they need, and how to reduce it."""
 
 import torch
 
@@ -13,7 +13,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 def shortage(sampler, error: BaseException) -> str:
-    """Say what a build of a sampler's graph takes besides embeddings and the present graph, and what lowers it."""
+    """Return a message on how much memory a build of a sampler's graph needs, and how to reduce it."""
     entries = sampler.n * sampler.n_neighbors * (8 if sampler.budget else 4)
     copied = sampler.refresh == "background"
     copy = sampler.bank.vectors.numel() * sampler.bank.vectors.element_size() * copied

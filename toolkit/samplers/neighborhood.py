@@ -8,7 +8,7 @@ from toolkit.samplers.planned import PlannedBatchSampler
 
 
 class NeighborhoodBatchSampler(PlannedBatchSampler):
-    """Batches of random instances with near ones of each, every instance once an epoch (Sample4Geo: arXiv 2303.11851).
+    """Batches of random instances with neighbours of each, every instance once an epoch (Sample4Geo: arXiv 2303.11851).
 
     A seed is drawn from those that no batch has yet. The nearest `n_neighbors` / 2 others join it, and as many random
     ones of the other `n_candidates` nearest, as far as they are free; then the next seed, until the batch is full. Up

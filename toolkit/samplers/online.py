@@ -18,7 +18,7 @@ _NO_INDEX = f"the data set's items must begin with their index: {_WRAP}"
 
 
 class OnlineBatchSampler(BatchSampler):
-    """Uniform batches until every embedding is known, then batches from an index that is rebuilt now and then.
+    """Uniform batches until every embedding is known, then batches from an index that is rebuilt regularly.
 
     The index is rebuilt when it is `refresh_every` batches old, counted as they are yielded, and embeddings have
     changed since. DataLoader workers draw a few batches ahead, so that a rebuild then uses embeddings that
@@ -107,7 +107,7 @@ class OnlineBatchSampler(BatchSampler):
         self._awaiting = True
 
     def update(self, indices, embeddings, targets=None) -> None:
-        """Store the embeddings that a training step computed, or those of any instances, encoded again.
+        """Store the embeddings that a training step computed, or newly encoded embeddings of any instances.
 
         Warns once if the indices of a step are not those that the sampler yielded.
 

@@ -1,4 +1,4 @@
-"""The samplers by name: the one place to add one, which explorers, comparisons, benchmarks and plots follow."""
+"""The registry of samplers, which explorers, comparisons, benchmarks and plots read."""
 
 import inspect
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ def labels() -> dict[str, SamplerKind]:
 
 
 def defaults() -> dict[str, SamplerKind]:
-    """Return the samplers by name that comparisons, explorers and frontiers have if none are named."""
+    """Return the samplers that comparisons, explorers and frontiers use by default, by name."""
     return {name: kind for name, kind in SAMPLERS.items() if kind.default}
 
 

@@ -179,7 +179,7 @@ class SideBySide:
     def walks(
         self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
     ) -> tuple[np.ndarray, WalkStats]:
-        """Return batches of random walks, shape (n, B), and what they took."""
+        """Return batches of random walks, shape (n, B), and their statistics."""
         graph = self.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
         return walk_batches(graph, self.starts(batch_size), batch_size, restart=restart, seed=self.seed)
 

@@ -24,7 +24,7 @@ SAME = [*GROUP, "steps", "metric"]  # what compared runs have in common
 
 
 class Comparison:
-    """Results of runs. A run that is there twice counts once.
+    """Results of runs; a run that appears twice counts once.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Comparison:
         return table.reset_index()
 
     def differences(self, baseline: str = "uniform") -> "pd.DataFrame":
-        """Return the difference of each sampler to a baseline over common seeds, with its 95 % interval (Student's t).
+        """Return each sampler's difference from a baseline over common seeds, with its 95 % interval (Student's t).
 
         The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single one. ``percent``,
         ``percent_low`` and ``percent_high`` are relative to the baseline's mean, whose own spread the interval
@@ -92,7 +92,7 @@ class Comparison:
         return curves.tidy(self._runs[self._runs.sampler != UNTRAINED], [*SAME, "sampler", "seed"])
 
     def steps_to_best(self, baseline: str = "uniform") -> "pd.DataFrame":
-        """Return how soon each sampler's curve reaches the best value of a baseline's, over common seeds.
+        """Return how soon each sampler's curve reaches the best value of a baseline's curve, over common seeds.
 
         ``steps_ratio`` is the step at which a sampler first reaches the value, over the step at which the baseline
         has it: the mean over seeds, with its 95 % interval (Student's t), ``steps_low`` to ``steps_high``, NaN for a
@@ -161,7 +161,7 @@ def compare(
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Train and test a model with each sampler, loss and seed at equal steps; return the results.
+    """Train and test a model with each sampler, loss and seed for the same number of steps; return the results.
 
     The runs of one seed start from the same weights. Seeds are the outer loop, so that what is there after an interrupt
     is paired.

@@ -122,7 +122,7 @@ class History:
         return steps, values
 
     def save(self, path: str | Path) -> None:
-        """Write the history to a JSON file, whole or not at all; NaN becomes null, and infinity a text.
+        """Write the history to a JSON file, completely or not at all; NaN becomes null, and infinity a string.
 
         The file holds a checksum, so that `load` refuses one that is damaged.
 
@@ -145,7 +145,7 @@ class History:
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
-        """Read a history from a file of `save` or from a checkpoint of `toolkit.training.train`.
+        """Read a history from a file written by `save` or from a checkpoint of `toolkit.training.train`.
 
         Raises
         ------

@@ -163,7 +163,7 @@ def train(
 
 
 class DivergedError(FloatingPointError):
-    """A training that ended with a loss or weights that are not finite.
+    """Raised when training stops because the loss or the weights are not finite.
 
     Attributes
     ----------

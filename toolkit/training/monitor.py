@@ -1,4 +1,4 @@
-"""The measurements of `toolkit.training.train`, for a training loop of one's own."""
+"""The measurements of `toolkit.training.train` for your own training loop."""
 
 import time
 
@@ -19,7 +19,7 @@ _EACH_STEP = "hardness", "false_negative_rate", "coverage"
 
 
 class BatchMonitor:
-    """What the batches of a training loop are like, step by step.
+    """Measurements of the batches of a training loop, step by step.
 
     Call `log` after each step. It returns a flat dictionary for a logger and adds the step to `history`, which
     `toolkit.plots` and `toolkit.explorers.TrainingMonitor` show. Nothing is drawn from torch's random numbers, and the
@@ -75,7 +75,7 @@ class BatchMonitor:
 
     @property
     def history(self) -> History:
-        """What was measured so far."""
+        """Measurements so far."""
         return self._recorder.history
 
     def log(self, index, embeddings, targets=None, loss=None) -> dict[str, float]:
@@ -141,11 +141,11 @@ class BatchMonitor:
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
     def state_dict(self) -> dict:
-        """Return what is needed to go on after a restart (numbers and tensors only; memory is shared)."""
+        """Return the state needed to resume after a restart (numbers and tensors only; memory is shared)."""
         return self._recorder.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken.
+        """Resume where `state_dict` was taken.
 
         Raises
         ------

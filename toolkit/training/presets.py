@@ -1,4 +1,4 @@
-"""Trainings by name, on the bundled data: what the command line starts."""
+"""Named training runs on the bundled data, for the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

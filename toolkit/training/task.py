@@ -20,7 +20,7 @@ UNTRAINED = "untrained"  # in place of a sampler: the model as it is before trai
 
 @dataclass(frozen=True)
 class Task:
-    """What samplers are compared on: data, a model, a test.
+    """A task to compare samplers on: data, a model and a test.
 
     Attributes
     ----------
