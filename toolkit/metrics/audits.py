@@ -102,7 +102,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.
     labels : array, shape (N,), optional
-        Labels of one kind to count false negatives by; None, NaN or -1 where there is none. Without labels they are
+        Labels of one kind to count false negatives by; None, NaN or -1 mean no label. Without labels they are
         estimated (`estimate_false_negatives`).
     n_pairs : int
         Most similar pairs to list.

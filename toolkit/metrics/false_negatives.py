@@ -47,7 +47,7 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     batches : sequence of int sequences
         Two or more distinct indices each.
     labels : array, shape (N,)
-        Labels of one kind; None, NaN or -1 where there is none. Only a diagnostic: samplers never see it.
+        Labels of one kind; None, NaN or -1 mean no label. Only a diagnostic: samplers never see it.
 
     Raises
     ------

@@ -97,7 +97,7 @@ def hardness_frontier(
     embeddings : array or tensor, shape (N, d)
         Embeddings of the instances, or with `targets` of their queries.
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none.
+        Labels of one kind; None, NaN or -1 mean no label.
     batch_size : int
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.

@@ -92,7 +92,7 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     ----------
     graph : ProximityGraph
     labels : array, shape (N,)
-        Labels of one kind; None, NaN or -1 where there is none.
+        Labels of one kind; None, NaN or -1 mean no label.
 
     Raises
     ------

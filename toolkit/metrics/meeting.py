@@ -58,7 +58,7 @@ def meetings(batches, chosen, n: int, labels=None) -> Meetings:
     n : int
         Number of all instances (N).
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none, which equals no other.
+        Labels of one kind; None, NaN or -1 mean no label, which equals no other.
 
     Raises
     ------

@@ -29,7 +29,7 @@ class Staleness(Result):
 def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Staleness:
     """Return the share of a graph's neighbours that a rebuild from the same candidates would replace.
 
-    The candidates of some random instances are ranked by the present embeddings. 0: their neighbours are the same;
+    The candidates of some random instances are ranked by the current embeddings. 0: their neighbours are the same;
     1 - K / M: the old ones are no better than random candidates.
 
     Parameters
@@ -43,7 +43,7 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     ------
     ValueError
         For a number of embeddings other than the graph's, a graph with neighbours of earlier ones (`rebuilt`), whose
-        candidates are not known any more, and NaN, Inf or zero rows among those looked at.
+        candidates are no longer known, and NaN, Inf or zero rows among those looked at.
 
     Examples
     --------

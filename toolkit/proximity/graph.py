@@ -42,7 +42,7 @@ class ProximityGraph:
         Candidates left out by `skip`, -1 where there were fewer.
     lacking : int
         Number of instances that have fewer than K neighbours by the rules. Theirs are repeated; an instance without
-        any is its own neighbour, so that its walks go on from fresh seeds.
+        any is its own neighbour, so that its walks continue from fresh seeds.
 
     Raises
     ------
@@ -161,8 +161,8 @@ class ProximityGraph:
     ) -> "ProximityGraph":
         """Return a graph with the same settings for changed embeddings, at a lower cost than `build`.
 
-        Only a share `fresh` of the M candidates is drawn. Each of the present neighbours (and skipped candidates) stays
-        a candidate with probability ``1 - fresh``, and is compared again by the present embeddings. After some rebuilds
+        Only a share `fresh` of the M candidates is drawn. Each of the current neighbours (and skipped candidates) stays
+        a candidate with probability ``1 - fresh``, and is compared again by the current embeddings. After some rebuilds
         an instance has thus chosen among about M candidates, and its neighbours are nearly as similar and as varied as
         those that `build` would find.
 
@@ -274,13 +274,13 @@ class ProximityGraph:
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
         """Return the graph with fewer neighbours per instance that `build` would make from the same candidates.
 
-        Nothing is searched again: the most similar of the present neighbours stay, in their order. `recall` stays that
+        Nothing is searched again: the most similar of the current neighbours stay, in their order. `recall` stays that
         of the wider graph.
 
         Parameters
         ----------
         n_neighbors : int
-            At most the present number.
+            At most the current number.
 
         Raises
         ------

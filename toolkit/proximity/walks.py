@@ -106,7 +106,7 @@ def walk_batches(
 
     A step goes back to the start with probability `restart`, else to a uniformly chosen out-neighbour; the batch
     is the set of nodes touched, or with groups (`ProximityGraph.build`) the first of each. Batches may overlap. A walk
-    that finds no new member in some thousand steps goes on from a fresh seed.
+    that finds no new member in some thousand steps continues from a fresh seed.
 
     Parameters
     ----------

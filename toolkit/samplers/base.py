@@ -201,7 +201,7 @@ class BatchSampler(_Refusing):
         Parameters
         ----------
         trained : int, optional
-            Number of batches of the present epoch that the training has seen, after which a resume goes on. A loader
+            Number of batches of the current epoch that the training has seen, after which a resume goes on. A loader
             with workers draws more. By default all that were drawn. 0 for a framework that itself skips what it has
             trained.
 

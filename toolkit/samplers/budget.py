@@ -28,7 +28,7 @@ class Budget:
     hardness : float, optional
         Mean cosine similarity of in-batch pairs to stay below, in (-1, 1].
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none. They choose settings, never instances.
+        Labels of one kind; None, NaN or -1 mean no label. They choose settings, never instances.
 
     Raises
     ------

@@ -28,11 +28,11 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
     refresh_every : int
         Batches after which those that are left of an epoch are planned again.
     refresh : {"blocking", "background"}
-        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        ``"blocking"``: a plan delays the next batch. ``"background"``: training continues with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
         when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     drop_last : bool
         Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
         the other samplers'.

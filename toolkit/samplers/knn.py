@@ -22,7 +22,7 @@ class KNNBatchSampler(OnlineBatchSampler):
     refresh_every : int
         Batches that are planned at once from the embeddings known then.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     groups : array, shape (N,), optional
         Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
         at most N / B instances.

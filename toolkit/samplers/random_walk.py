@@ -56,12 +56,12 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     refresh_every : int
         Batches between rebuilds of the graph (t).
     refresh : {"blocking", "background"}
-        ``"blocking"``: a rebuild holds up the batch that is due. ``"background"``: training goes on with the old graph
+        ``"blocking"``: a rebuild delays the next batch. ``"background"``: training continues with the old graph
         while a thread builds the new one from a copy of the embeddings; it takes over `refresh_every` batches
         later, always at that batch, which waits if it must. The first build blocks. An error in the thread is raised
         at the hand-over.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     coverage : {"independent", "partition"}
         ``"independent"``, the published rule: N // B batches, each its own walk; seeds do not repeat within an
         epoch, other members may. ``"partition"``: every instance exactly once per epoch, as with

@@ -190,7 +190,7 @@ def compare(
         For an unknown sampler and an `out` that is not a file of results or has another curve, before any training, and
         if `out` has other columns than `evaluate` returns.
     KeyboardInterrupt
-        If a training was stopped; the next call goes on from there.
+        If training was stopped; the next call continues from there.
 
     Examples
     --------

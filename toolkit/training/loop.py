@@ -79,8 +79,8 @@ def train(
     labels : array, shape (N,), optional
         Classes for the false-negative rate in the history; training does not see them.
     checkpoint : path, optional
-        File to write every `checkpoint_every` steps and at the end. If it is there, training goes on from it. A write
-        replaces the file in one move, so that a kill leaves the old one or the new one whole.
+        File to write every `checkpoint_every` steps and at the end. If it exists, training resumes from it. A write
+        replaces the file in one move, so that a kill leaves either the old or the new one.
     checkpoint_every : int
         Number of steps between checkpoints.
     probe : callable, optional
