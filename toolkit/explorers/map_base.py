@@ -119,7 +119,7 @@ class MapExplorer(Selecting, DataExplorer):
         write_whole(Path(path), lambda file: file.write(text.encode("utf-8", "replace")))
 
     def png(self) -> bytes:
-        """Return the present state, in 256 colours: it is stored in notebooks."""
+        """Return the current state, in 256 colours: it is stored in notebooks."""
         with style():
             figure = Figure(figsize=(9, 6.4), dpi=100, layout="none")
             canvas = FigureCanvasAgg(figure)
