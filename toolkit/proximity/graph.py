@@ -19,21 +19,21 @@ from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_
 class ProximityGraph:
     """A directed graph in which each instance points to its `n_neighbors` most similar random candidates.
 
-    Paper section 3.1: M candidates are drawn for each instance and the K most similar of them are kept, so that
-    the neighbours are the top K / M of the whole data set in similarity, whatever its size.
+    Paper section 3.1: M candidates are drawn for each instance and the K most similar of them are kept, so
+    the neighbours are about the top K / M of the whole data set in similarity, whatever its size.
 
     Attributes
     ----------
     neighbors : int32 array, shape (N, K)
         Out-neighbours of each instance, in no particular order.
     similarities : float32 array, shape (N, K)
-        Cosine similarity to each of them; shape (N, 0) if they were not kept, as by samplers with a given `restart`.
+        Cosine similarity to each of them; shape (N, 0) if they were not stored, as in samplers with a fixed `restart`.
     n_candidates : int
-        Candidates looked at per instance (M), after the cap at N - 1.
+        Candidates per instance (M), after the cap at N - 1.
     recall : float
         Share of the K most similar candidates that are neighbours: 1.0 unless the search was approximate (`nearest`).
     seed : int
-        The candidates follow from it, N and M.
+        Random seed; the candidates follow from it, N and M.
     rules : Rules
         Which candidates were left out, and what counts as similar: `paired`, `groups`, `skip` and `margin` of `build`.
     fresh : float
@@ -41,13 +41,13 @@ class ProximityGraph:
     skipped : int32 array, shape (N, skip)
         Candidates left out by `skip`, -1 where there were fewer.
     lacking : int
-        Number of instances that have fewer than K neighbours by the rules. Theirs are repeated; an instance without
-        any is its own neighbour, so that its walks continue from fresh seeds.
+        Number of instances with fewer than K allowed neighbours. Their neighbours are repeated; an instance without
+        any is its own neighbour, so its walks continue from fresh seeds.
 
     Raises
     ------
     ValueError, IndexError
-        For arrays made by hand that are no integers, have other shapes, or name neighbours outside [0, N).
+        For arrays made by hand that are not integers, have other shapes, or contain neighbours outside [0, N).
 
     Examples
     --------

@@ -21,8 +21,8 @@ class OnlineBatchSampler(BatchSampler):
     """Uniform batches until every embedding is known, then batches from an index that is rebuilt regularly.
 
     The index is rebuilt when it is `refresh_every` batches old, counted as they are yielded, and embeddings have
-    changed since. DataLoader workers draw a few batches ahead, so that a rebuild then uses embeddings that
-    are as many batches older. A subclass writes `_plan_batches`, and `_build` if it has an index.
+    changed since. DataLoader workers draw a few batches ahead, so a rebuild then uses embeddings that
+    are a few batches older. A subclass implements `_plan_batches`, and `_build` if it has an index.
 
     Raises
     ------
@@ -138,7 +138,7 @@ class OnlineBatchSampler(BatchSampler):
             self._yielded = None
             warnings.warn(
                 f"{type(self).__name__}.update got {len(strange)} of {len(rows)} indices that it did not yield, "
-                f"such as {strange[:3].tolist()}: is this a Subset or ConcatDataset of indexed sets? {_WRAP}",
+                f"such as {strange[:3].tolist()}: is this a Subset or ConcatDataset of indexed sets? If so, {_WRAP}",
                 stacklevel=2,
             )
         self._awaiting = False
@@ -188,7 +188,7 @@ class OnlineBatchSampler(BatchSampler):
             f"{type(self).__name__} has no embedding of {len(missing)} of {self.n} instances, such as "
             f"{missing[:3].tolist()}, so batches stay uniform in epoch {self.epoch}. Usual causes: "
             "sampler.update(indices, embeddings) is not called in each training step; the data set returns other "
-            f"indices (Subset, ConcatDataset); a collate_fn drops items; epochs end early. {_WRAP}",
+            f"indices (Subset, ConcatDataset); a collate_fn drops items; epochs end early. Remedy: {_WRAP}",
             stacklevel=6,
         )
 
