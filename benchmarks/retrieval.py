@@ -62,7 +62,7 @@ def load(name: str, model: str, root: Path | None) -> PairData:
 
 @dataclass(frozen=True)
 class Cell:
-    """What the runs of one comparison have in common, but for temperature and learning rate."""
+    """What the runs of one comparison have in common, except temperature and learning rate."""
 
     name: str
     model: str

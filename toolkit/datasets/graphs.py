@@ -228,7 +228,7 @@ def tu(
 def _fetch(name: str, raw: Path) -> None:
     """Fetch the raw files of a set.
 
-    In a folder of its own: where there are processed files, torch_geometric unpickles them, whoever made them.
+    In a separate folder: torch_geometric unpickles any processed files that it finds, no matter who made them.
     """
     from torch_geometric.datasets import TUDataset
 

@@ -151,7 +151,7 @@ class RandomGaussianBlur(nn.Module):
         still = torch.rand(n, device=images.device) >= self.p
         kernels[still] = (offsets == 0).to(kernels.dtype)
         kernels = kernels.repeat_interleave(channels, 0)
-        # One group for each channel of each image, so that one convolution blurs them all; first rows, then columns.
+        # One group for each channel of each image, so one convolution blurs them all; first rows, then columns.
         rows = F.pad(images.reshape(1, n * channels, *shape), (radius,) * 4, mode="reflect")
         rows = F.conv2d(rows, kernels[:, None, None, :], groups=n * channels)
         return F.conv2d(rows, kernels[:, None, :, None], groups=n * channels).reshape(images.shape)

@@ -30,7 +30,7 @@ class Pairs(Dataset):
     queries, targets : Sentences, data set with ``batch(indices)``, or tensor (N, ...)
         Target i is the right one of query i.
     groups : array, shape (N,), optional
-        Group of each pair; pairs of one group are no negatives for each other. See the samplers' argument `groups`.
+        Group of each pair; pairs of one group are not negatives of each other. See the samplers' argument `groups`.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ class WalkStats:
     steps : int
         Steps walked, restarts included.
     reseeds : int
-        Fresh seeds taken because a walk found no new member in some thousand steps.
+        Fresh seeds taken because a walk found no new member in about a thousand steps.
     left_out : int
         Instances that a partition could not place, for reasons of groups.
     """
@@ -106,7 +106,7 @@ def walk_batches(
 
     A step goes back to the start with probability `restart`, else to a uniformly chosen out-neighbour; the batch
     is the set of nodes touched, or with groups (`ProximityGraph.build`) the first of each. Batches may overlap. A walk
-    that finds no new member in some thousand steps continues from a fresh seed.
+    that finds no new member in about a thousand steps continues from a fresh seed.
 
     Parameters
     ----------

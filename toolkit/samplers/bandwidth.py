@@ -45,7 +45,7 @@ class BandwidthBatchSampler(PlannedBatchSampler):
     skip : int
         Number of largest similarities of each instance that are not kept, those of the likeliest false negatives.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

@@ -47,7 +47,7 @@ class ChainBatchSampler(PlannedBatchSampler):
         Number of most similar candidates that do not follow an instance, the likeliest false negatives, unless no
         others are left; below M.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

@@ -75,7 +75,7 @@ class ClusterBatchSampler(PlannedBatchSampler):
         Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
         at most N / B instances.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

@@ -47,7 +47,7 @@ class DistributedBatches(BatchSampler):
     Raises
     ------
     TypeError, ValueError
-        For a sampler that is none of the toolkit's, a batch size that is no multiple, batches that are not full, and
+        For a sampler from elsewhere, a batch size that is not a multiple, batches that are not full, and
         processes whose samplers differ. With `sharded`, for samplers that it is not for, and any that have embeddings.
 
     Examples

@@ -42,7 +42,7 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
     skip : int
         Number of nearest neighbours that are not linked, the likeliest false negatives. The paper has 30 or 70.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

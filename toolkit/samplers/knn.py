@@ -32,7 +32,7 @@ class KNNBatchSampler(OnlineBatchSampler):
         Leave out neighbours whose similarity is at least `margin` times that of the first member's own query and
         target; only for pairs. If too few are left, the least similar of those left out fill the batch.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

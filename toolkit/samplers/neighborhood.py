@@ -42,7 +42,7 @@ class NeighborhoodBatchSampler(PlannedBatchSampler):
     skip : int
         Number of nearest neighbours to leave out, the likeliest false negatives.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
