@@ -62,7 +62,7 @@ def train(
         Model to train in place, on its device. When called with the views of a batch, it returns (loss, embeddings), or
         (loss, queries, targets) for pairs.
     dataset : Dataset
-        Data set with items (index, view, ...). If these are not plain tensors, its method `collate` makes batches of them.
+        Data set with items (index, view, ...). If these are not plain tensors, its `collate` makes batches of them.
     sampler : BatchSampler
         Source of the batches; it receives the embeddings of each step.
     steps : int
