@@ -17,8 +17,8 @@ class ResumableBatches(Sampler):
     Give it to the loader, call its `update` in each training step, and register it:
     ``accelerator.register_for_checkpointing(batches)``. After ``accelerator.load_state``, its epoch begins with the
     batches that were trained, for ``accelerator.skip_first_batches`` to skip; if you save after an epoch's last
-    batch, the run continues with the next epoch. Its epochs follow each other whatever epoch accelerate's loaders are in, which
-    count from 0 in each run.
+    batch, the run continues with the next epoch. Epochs are counted independently of those of accelerate's loaders,
+    which count from 0 in each run.
 
     With several processes, pass ``DistributedBatches(sampler, sliced=False)`` (`toolkit.samplers`), made after the
     Accelerator, and let accelerate slice its batches:
