@@ -1,7 +1,7 @@
 """Graph data sets: ``(index, graph)``, in batches of torch_geometric.
 
-`root` is the folder that holds ``graphs/NAME/raw/NAME_A.txt`` and so on, as torch_geometric lays out the TU sets; by
-default the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
+`root` is the folder with ``graphs/NAME/raw/NAME_A.txt`` and so on, in torch_geometric's layout of the TU data sets. It
+defaults to the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 
 >>> from torch.utils.data import DataLoader
 >>> from toolkit import UniformBatchSampler

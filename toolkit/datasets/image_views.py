@@ -1,9 +1,9 @@
-"""Random views of a batch of images, on the device it is on, each image with its own parameters.
+"""Random views of a batch of images, on the device of the batch, each image with its own parameters.
 
 torchvision's own transforms draw one set of parameters for a whole batch tensor: every image would get the same
-crop. These compose with `torchvision.transforms.v2`. kornia's draw one per image too, but took 5.2 times as long for a
-batch of 256 colour images of 32 x 32 pixels, and 2.5 times for 256 grey ones of 28 x 28 (kornia 0.9, two CPU threads,
-medians of 30 interleaved repeats).
+crop. These transforms can be composed with `torchvision.transforms.v2`. kornia's also draw one set per image, but took
+5.2 times as long for a batch of 256 colour images of 32 x 32 pixels, and 2.5 times as long for 256 grey images of
+28 x 28 (kornia 0.9, two CPU threads, medians of 30 interleaved repeats).
 """
 
 import math

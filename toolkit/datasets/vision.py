@@ -1,6 +1,6 @@
 """Image data sets: ``(index, view1, view2)`` for training, ``(image, label)`` for probes.
 
-Every loader returns an `ImageData`. `root` is the folder with the files, by default the environment variable
+Every loader returns an `ImageData`. `root` is the folder with the files; it defaults to the environment variable
 ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 
 >>> from torch.utils.data import DataLoader

@@ -180,7 +180,7 @@ class DataExplorer(ItemExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32. A `SideBySide` object is shared, with its graph.
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 mean no label.
+        Labels of one type; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d), optional

@@ -24,7 +24,7 @@ class GraphBatchExplorer(SliderExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 mean no label.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : callable
         Draws a graph: called with ``(index, ax)``.
     **settings

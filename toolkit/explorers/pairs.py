@@ -36,7 +36,7 @@ class PairExplorer(DataExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         Embeddings of the queries, N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 mean no label.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the queries, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d)

@@ -26,7 +26,7 @@ class SentenceExplorer(SliderExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 mean no label.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : sequence of str, or data set
         The sentence of each instance.
     **settings

@@ -52,7 +52,7 @@ class TunerExplorer(ItemExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32. They should come from a model that has trained a little.
     labels : array, shape (N,), optional
-        Labels of one kind to count false negatives by; None, NaN or -1 mean no label. Without labels they are
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without labels they are
         estimated.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.

@@ -35,13 +35,13 @@ class Audit:
         0.99 or more), variety (effective number of different members), loss gap (nats), instances covered (share),
         most batches with one instance.
     similarities : DataFrame
-        Distribution of the similarities of negatives, and of queries to their own targets where there are any.
+        Distribution of the similarities of negatives, and of queries to their own targets if there are any.
     pairs : DataFrame
         The most similar pairs that share a batch: first, second, similarity, and with labels same_label.
     hardness : dict of name to Hardness
     false_negatives : dict of name to FalseNegatives or EstimatedFalseNegatives
     method : {"labels", "positives", "clusters"}
-        What false negatives were counted by; all but labels give an estimate.
+        How false negatives were counted; all methods except labels give an estimate.
     """
 
     table: "pd.DataFrame" = field(repr=False)
@@ -102,7 +102,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.
     labels : array, shape (N,), optional
-        Labels of one kind to count false negatives by; None, NaN or -1 mean no label. Without labels they are
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without labels they are
         estimated (`estimate_false_negatives`).
     n_pairs : int
         Most similar pairs to list.

@@ -13,7 +13,7 @@ _SCORES = 2**24  # held at once
 
 @dataclass(frozen=True, eq=False)
 class LossGap(Result):
-    """InfoNCE against the whole data set minus InfoNCE against the batch, in nats.
+    """InfoNCE over the whole data set minus InfoNCE over the batch, in nats.
 
     Attributes
     ----------

@@ -92,12 +92,12 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     ----------
     graph : ProximityGraph
     labels : array, shape (N,)
-        Labels of one kind; None, NaN or -1 mean no label.
+        Labels of one type; None, NaN or -1 mean no label.
 
     Raises
     ------
     TypeError, ValueError
-        For labels that are not one per instance, labels of several kinds, and fewer than two known labels.
+        For labels that are not one per instance, labels of several types, and fewer than two known labels.
 
     Examples
     --------

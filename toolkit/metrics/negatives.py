@@ -26,7 +26,7 @@ def hardest_negatives(
     n_negatives : int
         At most.
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 mean no label.
+        Labels of one type; None, NaN or -1 mean no label.
     ratio : float
         Share of the similarity to the own target from which on a negative is suspected.
 

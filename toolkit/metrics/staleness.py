@@ -11,7 +11,7 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True, eq=False)
 class Staleness(Result):
-    """Share of a graph's neighbours that would be replaced with the current embeddings.
+    """Share of a graph's neighbours that a rebuild with the current embeddings would replace.
 
     Attributes
     ----------
@@ -30,14 +30,14 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     """Return the share of a graph's neighbours that a rebuild from the same candidates would replace.
 
     The candidates of some random instances are ranked by the current embeddings. 0: their neighbours are the same;
-    1 - K / M: the old ones are no better than random candidates.
+    1 - K / M: the old neighbours are no better than random candidates.
 
     Parameters
     ----------
     graph : ProximityGraph
     embeddings : array or tensor, shape (N, d)
     n_rows : int
-        Least number of instances to look at.
+        Minimum number of instances to look at.
 
     Raises
     ------

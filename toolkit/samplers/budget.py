@@ -28,12 +28,12 @@ class Budget:
     hardness : float, optional
         Mean cosine similarity of in-batch pairs to stay below, in (-1, 1].
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 mean no label. They choose settings, never instances.
+        Labels of one type; None, NaN or -1 mean no label. They choose settings, never instances.
 
     Raises
     ------
     ValueError, TypeError
-        For numbers out of their ranges, labels of several kinds, and fewer than two known labels.
+        For numbers out of their ranges, labels of several types, and fewer than two known labels.
 
     Examples
     --------

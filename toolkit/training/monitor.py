@@ -30,7 +30,7 @@ class BatchMonitor:
     sampler : BatchSampler
         Sampler of the loop's batches.
     labels : array, shape (N,), optional
-        Labels by which to count false negatives; None, NaN or -1 mean no label. Without them the rate is
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without them the rate is
         estimated: from `targets`, from what the sampler chose its settings by, or else from clusters of the sampler's
         embeddings, of which there must be 200 or more. A sampler without embeddings gives no estimate.
     every : int
