@@ -1,8 +1,8 @@
 """Contrastive losses over the views of one batch.
 
 All return a scalar, `dcl` and `hcl` in float32 or more. Models call these two or `nt_xent` with the projections of two
-views, the temperature and ``within``; to change other settings, use a partial: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
-Views of different shapes, fewer than two views, and settings out of range raise a ValueError.
+views, the temperature and ``within``; a partial sets the others: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
+Views of different shapes or of fewer than two instances, and settings out of range, raise a ValueError.
 """
 
 import math
