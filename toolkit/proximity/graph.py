@@ -94,14 +94,14 @@ class ProximityGraph:
     ) -> "ProximityGraph":
         """Link each instance to its most similar random candidates.
 
-        Each instance's candidates are uniform, without itself and without replacement, and all instances are
-        candidates equally often. Blocks of at most M / 2 random instances share theirs, so that the work is a few
-        matrix products. On top of the embeddings and the graph, this takes little memory.
+        Each instance's candidates are drawn uniformly without replacement and never include the instance itself; all
+        instances are candidates equally often. Blocks of at most M / 2 random instances share their candidates, so the
+        work is a few matrix products. On top of the embeddings and the graph, this takes little memory.
 
         Parameters
         ----------
         embeddings : array or tensor, shape (N, d)
-            Any real dtype, also a memory-mapped array; rows need not be normalised.
+            Array of any real dtype, which may be memory-mapped; rows need not be normalised.
         n_candidates : int, optional
             Random candidates per instance (M), by default 1,000. Capped at N - 1, which gives the exact nearest
             neighbours.
@@ -112,18 +112,19 @@ class ProximityGraph:
             The similarity of two instances is then what a symmetric loss over the pairs of a batch sees: the mean of
             the cosines of each one's query with the other's target.
         groups : array, shape (N,), optional
-            Group of each instance; two of one group are never neighbours. None, NaN and -1 stand for no group.
+            Group of each instance; two of one group are never neighbours. None, NaN and -1 mean no group.
         skip : int
             Number of most similar candidates to leave out: the likeliest false negatives. At most M - K.
         margin : float, optional
             Leave out candidates whose similarity is at least `margin` times that of the instance's own query and
             target, a positive number; only for pairs.
         with_similarities : bool
-            Whether to keep the neighbours' similarities (4 N K bytes), which walks do not read, but `narrow` does.
+            Whether to store the neighbours' similarities (4 N K bytes), which `narrow` needs, but walks do not.
         seed : int
             Random seed of the candidates. The graph follows from it, with any number of threads.
         n_threads : int, optional
-            Number of threads, by default as many as torch uses. Embeddings on another device are linked there.
+            Number of threads, by default as many as torch uses. For embeddings on another device, the work is done
+            there.
 
         Raises
         ------
@@ -162,14 +163,14 @@ class ProximityGraph:
         """Return a graph with the same settings for changed embeddings, at a lower cost than `build`.
 
         Only a share `fresh` of the M candidates is drawn. Each of the current neighbours (and skipped candidates) stays
-        a candidate with probability ``1 - fresh``, and is compared again by the current embeddings. After some rebuilds
-        an instance has thus chosen among about M candidates, and its neighbours are nearly as similar and as varied as
-        those that `build` would find.
+        a candidate with probability ``1 - fresh``, and is compared again with the current embeddings. After some
+        rebuilds an instance has thus chosen among about M candidates, and its neighbours are nearly as similar and as
+        varied as those that `build` would find.
 
-        Limits: a neighbour that is compared again takes the time of some 25 drawn candidates, since its row is fetched
-        from a random place. So this pays for few neighbours among many candidates, K below M / 50. There are at most
-        ``fresh * M`` neighbours. Embeddings that change so much between two rebuilds that old neighbours are no better
-        than random ones leave an instance with only the fresh candidates to choose from.
+        Limits: comparing a neighbour again takes as long as about 25 drawn candidates, since its row is fetched
+        from a random address. So this pays off for few neighbours of many candidates, K below M / 50. There are at most
+        ``fresh * M`` neighbours. If embeddings change so much between two rebuilds that old neighbours are no better
+        than random ones, an instance effectively chooses among the fresh candidates only.
 
         Parameters
         ----------
@@ -234,8 +235,8 @@ class ProximityGraph:
         """Link each instance to its nearest neighbours in the whole data set (the limit M = N - 1), found by faiss.
 
         A walk on this graph gives the hardest batches, full of false negatives, and can get trapped: it is a baseline.
-        Up to 50,000 instances the search is exact and takes time in proportion to the square of N. Above, it is
-        approximate, by inverted lists, and `recall` is the share of the true neighbours found, over 1,000 random
+        For up to 50,000 instances, the search is exact and takes time proportional to the square of N. For more, it is
+        approximate, with inverted lists, and `recall` is the share of the true neighbours found, over 1,000 random
         instances.
 
         Parameters
@@ -274,7 +275,7 @@ class ProximityGraph:
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
         """Return the graph with fewer neighbours per instance that `build` would make from the same candidates.
 
-        Nothing is searched again: the most similar of the current neighbours stay, in their order. `recall` stays that
+        There is no new search: the most similar of the current neighbours stay, in their order. `recall` remains that
         of the wider graph.
 
         Parameters
@@ -285,7 +286,7 @@ class ProximityGraph:
         Raises
         ------
         ValueError
-            For less than one neighbour, or more than the graph has, and a graph without similarities.
+            For less than one neighbour, for more than the graph has, and for a graph without similarities.
 
         Examples
         --------

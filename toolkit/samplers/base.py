@@ -84,7 +84,7 @@ class BatchSampler(_Refusing):
     def update(self, indices, embeddings, targets=None) -> None:
         """Receive the embeddings that a training step computed; a sampler that needs none ignores them.
 
-        Of pairs, `embeddings` are those of the queries, and `targets` those of their targets.
+        For pairs, `embeddings` are those of the queries, and `targets` those of their targets.
         """
 
     @property
@@ -181,8 +181,8 @@ class BatchSampler(_Refusing):
     def set_epoch(self, epoch: int) -> None:
         """Move to the start of an epoch; batches follow from (seed, epoch).
 
-        The epoch that is being iterated, and after `load_state_dict` the loaded one, keep their place: frameworks call
-        this before every epoch, some when a loader has begun to draw. A new iterator begins at the first batch.
+        An epoch that is being iterated, or was loaded by `load_state_dict`, keeps its position: frameworks call this
+        before every epoch, some of them after a loader has begun to draw. A new iterator begins at the first batch.
         """
         epoch = _checks.integer("epoch", epoch, 0)
         if self._resumed and epoch in (self.epoch, self._drawn.epoch):
@@ -196,14 +196,14 @@ class BatchSampler(_Refusing):
     def state_dict(self, trained: int | None = None) -> dict:
         """Return the state needed to resume in mid-epoch with the same batches (numbers and tensors only).
 
-        The state shares memory with the sampler, as those of modules do: save it at once, or `copy.deepcopy` it.
+        Like a module's state, it shares memory with the sampler: save it at once, or `copy.deepcopy` it.
 
         Parameters
         ----------
         trained : int, optional
-            Number of batches of the current epoch that the training has seen, after which a resume goes on. A loader
-            with workers draws more. By default all that were drawn. 0 for a framework that itself skips what it has
-            trained.
+            Number of batches of the current epoch that were used for training; a resume continues after them. By
+            default all that were drawn, but a loader with workers draws more than it uses. 0 for a framework that
+            skips the used batches itself.
 
         Raises
         ------
@@ -241,14 +241,14 @@ class BatchSampler(_Refusing):
     def load_state_dict(self, state: dict) -> None:
         """Resume where `state_dict` was taken: the next iteration continues that epoch.
 
-        Settings must be those of the state. Functions are compared by their names: two lambdas written at the same
-        place are not told apart.
+        Settings must be those of the state. Functions are compared by their names: two lambdas written in the same
+        place count as equal.
 
         Raises
         ------
         ValueError
-            If the state is of another kind of sampler or of other settings (the first that differs is named), is
-            damaged, or shares memory with a sampler that has gone on to a later epoch. The sampler is then as before.
+            If the state belongs to another kind of sampler or other settings (the first difference is named), is
+            damaged, or shares memory with a sampler that is already in a later epoch. The sampler is then unchanged.
         """
         state = self._own(state)
         theirs = state.get("config", {})

@@ -15,29 +15,29 @@ from toolkit.samplers.sharded import ShardedBank
 
 
 class DistributedBatches(BatchSampler):
-    """The batches of a sampler, shared by the processes of a training (torch.distributed).
+    """The batches of a sampler, shared by the processes of a training run (torch.distributed).
 
-    A loss over embeddings gathered from all processes (`toolkit.models.losses.gathered`) has the whole batch of the
-    sampler as its negatives, so that batch is planned once: in the first process, from the embeddings of all. It sends
-    each batch to the others and receives their embeddings, on a gloo group of its own. Without torch.distributed all is
-    as with the sampler alone.
+    If the loss gathers the embeddings of all processes (`toolkit.models.losses.gathered`), its negatives are the whole
+    batch, so that batch is planned once: in the first process, from the embeddings of all. That process sends each
+    batch to the others and receives their embeddings, in a separate gloo group. Without torch.distributed, it behaves
+    like the sampler itself.
 
-    Every process makes it from a sampler of the same settings, iterates and calls `update` in step. States hold whole
-    batches: any number of processes may go on with them.
+    Every process creates it from a sampler with the same settings, and all iterate and call `update` in step. States
+    hold whole batches: any number of processes can resume from them.
 
     Parameters
     ----------
     sampler : BatchSampler
-        Sampler of the whole batches, whose size is a multiple of the number of processes and which leaves out a last,
-        smaller batch. Only the first process's is used, unless `everywhere` or `sharded`.
+        Sampler of the whole batches, whose size is a multiple of the number of processes and which leaves out a smaller
+        last batch. Only that of the first process is used, unless `everywhere` or `sharded`.
     everywhere : bool
-        Whether every process keeps embeddings and graph and plans for itself, where each must hold a whole state. That
-        they plan the same is checked at each batch.
+        Whether every process keeps embeddings and a graph and plans for itself, if each must hold a whole state. Each
+        batch is checked to be the same in all of them.
     sharded : bool
-        Whether the embeddings are spread over the processes, for banks that outgrow one: each keeps those of N / R
-        instances and links a share of the graph, which the first process keeps and walks on (4 N K bytes, twice during
-        a rebuild). Batches are the same. For random walks with a given `restart`, blocking refresh and ``fresh=1``.
-        Each process saves a state of its own, and as many processes go on with them.
+        Whether the embeddings are spread over the processes, for banks that do not fit into one: each keeps those of N
+        / R instances and builds a share of the graph, which the first process keeps and walks on (4 N K bytes, twice
+        during a rebuild). Batches are the same. For random walks with a fixed `restart`, blocking refresh and
+        ``fresh=1``. Each process saves its own state, and the same number of processes must resume from them.
 
         A build sends 12 N d (R - 1) / R bytes of embeddings between the processes (half of that in float16) and 4 N K
         (R - 1) / R of neighbours to the first; an update sends the embeddings of the batch to all.
@@ -151,7 +151,7 @@ class DistributedBatches(BatchSampler):
     def exchange(self, indices, embeddings, targets=None, *, everywhere: bool = False) -> tuple:
         """Return the arguments of `update` of all processes together, in the order of the batch.
 
-        In a process that does not plan, and without `everywhere`, there is nothing in it.
+        In a process that does not plan, and without `everywhere`, it is empty.
         """
         self._connect()
         sides = {"embeddings": embeddings} if targets is None else {"embeddings": embeddings, "targets": targets}
@@ -188,8 +188,8 @@ class DistributedBatches(BatchSampler):
     def load_state_dict(self, state: dict) -> None:
         """Resume where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
 
-        A state of the sampler alone will do. Processes that do not plan read only the place; with `sharded`, each needs
-        the state that it has taken itself.
+        A state of the sampler itself is also accepted. Processes that do not plan only read the position; with
+        `sharded`, each needs its own state.
         """
         self._connect()
         state = self._own(state)
