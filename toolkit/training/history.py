@@ -78,12 +78,12 @@ class History:
         ``coverage``: share of the data set seen in the last N // B steps; ``sampler_seconds``: time spent drawing
         the batch and updating the sampler; ``seconds``: time of the whole step.
     measured : dict of lists of (step, value)
-        What is measured now and then: ``probes``; ``staleness`` of the sampler's graph where somebody measures it, as
-        `TrainingMonitor` does; ``estimated_false_negatives`` where there are no labels, of pairs by their targets, else
-        of the batches that the sampler has chosen its settings by; ``n_neighbors`` and ``restart`` as the sampler
-        has chosen them (`toolkit.samplers.Budget`).
+        Occasional measurements: ``probes``; ``staleness`` of the sampler's graph, if something such as
+        `TrainingMonitor` measures it; ``estimated_false_negatives`` without labels, from targets for pairs, otherwise
+        for the batches by which the sampler chose its settings; ``n_neighbors`` and ``restart`` as chosen by the
+        sampler (`toolkit.samplers.Budget`).
     steps : int
-        Steps asked for; 0 if unknown.
+        Requested number of steps; 0 if unknown.
     interrupted : bool
         Whether the user stopped the training before its last step.
     """
@@ -150,7 +150,7 @@ class History:
         Raises
         ------
         FileNotFoundError, ValueError
-            If there is no such file, or it is neither.
+            If the file is missing, or is neither of these.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is not a file")
