@@ -126,8 +126,8 @@ def gathered(loss):
     """Return a loss over the embeddings of all training processes, with gradient; with one process, the loss itself.
 
     In every process it is the loss of the whole batch, the first process's rows first. The gradient of the gathering
-    sums over the processes and `DistributedDataParallel` takes their mean, so that a step is that of one process with
-    the whole batch. All processes give the same number of rows. Batches have to be shared too
+    sums over the processes and `DistributedDataParallel` takes their mean, so a step equals that of a single process
+    with the whole batch. All processes give the same number of rows. Batches must be shared, too
     (`toolkit.samplers.DistributedBatches`).
 
     Parameters
@@ -140,7 +140,7 @@ def gathered(loss):
     Raises
     ------
     TypeError
-        For what can't be called.
+        For anything that can't be called.
 
     Examples
     --------
@@ -183,9 +183,9 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
     """Jensen-Shannon bound on the information between nodes and graphs, negated: the loss of MVGRL (arXiv 2006.05582).
 
     The score of a node and a graph is their inner product s. The loss is the mean of ``softplus(s)`` over pairs of a
-    node and another graph of the batch, plus the mean of ``softplus(-s)`` over nodes with their own graph, less
-    ``2 log 2``, as in the authors' code. There graphs are padded to one size and the padding is masked; here nothing is
-    padded, so that no mask can go wrong, and every node counts the same.
+    node and another graph of the batch, plus the mean of ``softplus(-s)`` over nodes with their own graph, minus
+    ``2 log 2``, as in the authors' code. There, graphs are padded to one size and the padding is masked; here nothing
+    is padded, so no mask can go wrong, and every node counts the same.
 
     Parameters
     ----------

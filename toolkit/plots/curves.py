@@ -25,7 +25,7 @@ def learning_curves(result: Comparison, over: str = "step", baseline: str = "uni
     result : Comparison
         Results of one data set, model and settings, with curves.
     over : {"step", "seconds"}
-        What the horizontal axis counts.
+        Quantity on the horizontal axis.
     baseline : str
         Name of a sampler.
 
@@ -99,7 +99,7 @@ def gain_map(cells, rows: str, columns: str, ax: Axes | None = None, full: float
     Raises
     ------
     ValueError
-        If a cell is there twice.
+        If a cell appears twice.
 
     Examples
     --------

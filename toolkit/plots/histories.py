@@ -45,7 +45,7 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     window : int
         Steps to average over.
     figure : Figure, optional
-        To draw on, emptied before.
+        Figure to draw on; it is cleared first.
 
     Returns
     -------
