@@ -1,4 +1,4 @@
-"""Graph, walks and sampler against what bounds them, as ratios of timings taken side by side in one run.
+"""Speed of the graph, the walks and the sampler, as ratios of timings taken side by side in one run.
 
 usage: python -m benchmarks.engine [--quick] [--json FILE]
 

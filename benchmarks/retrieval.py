@@ -1,4 +1,4 @@
-"""Compare samplers on pairs: retrieval after equal steps, in four stages.
+"""Compare samplers on pairs: retrieval after the same number of steps, in four stages.
 
 --stage compare   the table and its curves: settings chosen before, test queries
 --stage tune      temperatures and learning rates, on development queries

@@ -1,4 +1,4 @@
-"""The sampler's share of the time of a training: images as in the quickstart, pairs with a light model and MiniLM."""
+"""The sampler's share of training time: images as in the quickstart, pairs with a light model and MiniLM."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec

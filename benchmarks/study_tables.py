@@ -1,4 +1,4 @@
-"""The study's tables and pictures: gain against hardness, and what predicts it before a training.
+"""The study's tables and pictures: gain against hardness, and what predicts it before training.
 
 usage: python -m benchmarks.study_tables
 """
