@@ -16,7 +16,7 @@ class FalseNegatives(Result):
     Attributes
     ----------
     values : float64 array, shape (n,)
-        Share in each batch, of the pairs whose labels are known; NaN where there is none.
+        Share in each batch among the pairs whose labels are known; NaN without any.
     prior : float
         Share among all pairs of the data set: the expected mean for uniform batches.
     n_unlabelled : int

@@ -53,7 +53,7 @@ class SameLabelEdges(Result):
     Attributes
     ----------
     values : float64 array, shape (N,)
-        Share of each instance's own edges, of those whose labels are known; NaN where there is none.
+        Share among each instance's own edges between known labels; NaN without any.
     prior : float
         Share among all pairs of the data set.
     """

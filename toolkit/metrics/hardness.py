@@ -76,10 +76,10 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     batches : sequence of int sequences
     embeddings : array or tensor, shape (N, d)
     n_pairs : int
-        At most; a pair that is in several batches counts once.
+        Maximum number of pairs; a pair that is in several batches counts once.
     labels : array, shape (N,), optional
     only_false : bool
-        Leave out pairs with different labels.
+        Whether to leave out pairs with different labels.
     targets : array or tensor, shape (N, d), optional
         As for `batch_hardness`.
 
