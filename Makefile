@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || \
 	    { $(PYTHON) -m venv --clear --without-pip .venv && $(BIN)/python .ci/get_pip.py; } || \
-	    { echo "Python's venv module is not whole. On Debian: apt install python3-venv"; exit 1; }
+	    { echo "Python's venv module is incomplete. On Debian: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --upgrade pip
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e ".[all,dev]"
 	touch $@
@@ -36,7 +36,7 @@ test: lint ## lint, tests, doctests, notebooks
 	$(PYTEST) $(PARALLEL) -m "not slow" --durations=25 --doctest-modules --nbval-lax --nbval-current-env \
 	    --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider tests toolkit notebooks
 
-lint: $(INSTALLED) ## check style, the order of the rooms, and types
+lint: $(INSTALLED) ## check style, imports between the rooms, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	if test -x $(BIN)/biome; then $(BIN)/biome ci; else echo "no biome for this machine: JavaScript is not checked"; fi
@@ -46,14 +46,14 @@ lint: $(INSTALLED) ## check style, the order of the rooms, and types
 docs: $(INSTALLED) ## build the documentation as static pages: build/docs/index.html
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
 
-faults: $(INSTALLED) ## break everything that can break, long, and refresh docs/reliability.md
+faults: $(INSTALLED) ## try to break everything (takes long), and refresh docs/reliability.md
 	$(PYTEST) $(PARALLEL) -o junit_family=xunit1 --junitxml=build/faults.xml tests/faults
 	$(BIN)/python -m docs.reliability build/faults.xml
 
 bench: $(INSTALLED) ## run the benchmarks and refresh benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine
 
-study: $(INSTALLED) ## run the study of dose and response where it stopped (some ten hours), and its tables and pictures
+study: $(INSTALLED) ## continue the study of dose and response (about ten hours), and refresh its tables and pictures
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.forecast
 	$(BIN)/python -m benchmarks.study_tables

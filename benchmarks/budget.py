@@ -1,8 +1,8 @@
-"""Budgets of false negatives: whether a training keeps to them, counted by labels.
+"""Budgets of false negatives: whether training stays within them, counted by labels.
 
 Fashion-MNIST by SimCLR, and the dictionary of broader terms by bags of word pieces, are trained with the random walk
 and a budget. The share of false negatives is averaged between two rebuilds of the graph, and compared with the budget.
-Trainings that were measured before are not repeated.
+Runs that were measured before are not repeated.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Run one of the steps of `benchmarks/device.sh`: what needs a CUDA device.
+"""Run one of the steps of `benchmarks/device.sh`, which need a CUDA device.
 
 usage: python -m benchmarks.device {name,engine,share,cells,pairs,table} [--help]
 

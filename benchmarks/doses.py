@@ -1,4 +1,4 @@
-"""The doses of the study: batches from a shuffle, over walks on ever pickier graphs, to nearest neighbours."""
+"""The doses of the study: batches from a shuffle through walks on increasingly picky graphs to nearest neighbours."""
 
 from toolkit import KNNBatchSampler, RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.proximity import LinearRestart

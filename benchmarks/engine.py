@@ -1,4 +1,4 @@
-"""Graph, walks and sampler against what bounds them, as ratios of timings taken side by side in one run.
+"""Speed of the graph, the walks and the sampler, as ratios of timings taken side by side in one run.
 
 usage: python -m benchmarks.engine [--quick] [--json FILE]
 
@@ -132,11 +132,11 @@ def rule_figures(repeats: int) -> Iterator[Figure]:
     graphs = [work() for work in works]
     starts, order = np.arange(2000), np.random.default_rng(0).permutation(MEDIUM)
     times = report.interleaved(*(lambda g=g: walk_batches(g, starts, BATCH) for g in graphs), repeats=repeats)
-    yield ratio("groups_over_plain_walks", times, "", "walks on the one over walks on the other")
+    yield ratio("groups_over_plain_walks", times, "", "walks on the first graph over walks on the second")
     times = report.interleaved(*(lambda g=g: partition_batches(g, order, BATCH) for g in graphs), repeats=repeats)
-    yield ratio("groups_over_plain_partition", times, "", "the same for a partition")
+    yield ratio("groups_over_plain_partition", times, "", "the same for partitions")
     works[0] = lambda: graphs[1].rebuilt(vectors, fresh=0.2, seed=1)
-    meaning = "the plain graph rebuilt with fresh = 0.2 over built"
+    meaning = "a rebuild of the plain graph with fresh = 0.2 over a full build"
     yield ratio("fresh_over_whole_graph", report.interleaved(*works, repeats=repeats), "", meaning)
 
 

@@ -1,10 +1,10 @@
-"""Estimated false negatives against labels: how well they rank batches and settings, and how far off they are.
+"""Estimated false negatives compared with labels: how well they rank batches and settings, and how far off they are.
 
 usage: python -m benchmarks.estimates [SET ...] [--batch-sizes B ...]
 
-A model learns each set with shuffled batches. Batches of all kinds, from a shuffle to nearest neighbours, are then
-drawn on the embeddings that a sampler would have at that moment. Without SET, all of them are measured and the table of
-`benchmarks/README.md` is written.
+A model is trained on each data set with shuffled batches. Batches of all kinds, from a shuffle to nearest neighbours,
+are then drawn on the embeddings that a sampler would have at that moment. Without SET, all of them are measured and the
+table of `benchmarks/README.md` is written.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What can be known before a training: the batches of each dose of the study, after an epoch of shuffled batches.
+"""What can be known before training: the batches of each dose of the study, after an epoch of shuffled batches.
 
 A model learns for one epoch, or 500 steps if that is more. The data are then embedded as the model sees them when it is
 tested, and batches of every dose drawn and measured. These figures are the axes of the study's pictures. Those of a

@@ -1,6 +1,6 @@
 """Ten million instances on one machine: time and peak memory of a bank, its builds and its batches.
 
-``python -m benchmarks.growth --dtype float16`` adds a row to results/growth.csv. Each runs in a process of its own.
+``python -m benchmarks.growth --dtype float16`` adds a row to results/growth.csv. Each runs in its own process.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Compare samplers and losses on sentences: SimCSE after equal steps, tested on STS, over seeds."""
+"""Compare samplers and losses on sentences: SimCSE after the same number of steps, tested on STS, over seeds."""
 
 import os
 import warnings

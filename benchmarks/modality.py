@@ -14,7 +14,7 @@ from toolkit.training.comparison import UNTRAINED, Comparison, Task, compare
 RESULTS = Path(__file__).parent / "results"
 LOSSES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
 COLUMNS = (
-    *("loss", "sampler", "runs", "mean ± deviation", "difference to uniform, 95 % interval"),
+    *("loss", "sampler", "runs", "mean ± deviation", "difference from uniform, 95 % interval"),
     *("false negatives", "hardness", "sampler's share of time"),
 )
 

@@ -1,4 +1,4 @@
-"""Picky graphs for less: ways to find a few neighbours among many candidates, on the embeddings of one training.
+"""Picky graphs at a lower cost: ways to find a few neighbours of many candidates, on the embeddings of one run.
 
 usage: python -m benchmarks.picky [--steps N] [--quick]
 

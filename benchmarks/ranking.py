@@ -1,4 +1,4 @@
-"""Samplers in order of what they gain, with the places that paired seeds leave open to each."""
+"""Samplers ranked by their gain, with the range of ranks that paired seeds leave open for each."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from toolkit.training.task import UNTRAINED
 
 
 def ranked(result: Comparison, baseline: str = "uniform") -> pd.DataFrame:
-    """Return the samplers of one training, the best first, each with its gain and the places that it may have.
+    """Return the samplers of one training, the best first, with their gains and possible ranks.
 
     A sampler is ahead of another if the 95 % interval of their paired difference (Student's t) excludes zero. ``first``
     is one more than the number of those ahead of it, ``last`` counts all but those behind it; without an interval, from
-    a single seed, every place is open. ``percent`` and its interval are relative to the baseline.
+    a single seed, every rank is possible. ``percent`` and its interval are relative to the baseline.
 
     Raises
     ------
@@ -39,12 +39,12 @@ def ranked(result: Comparison, baseline: str = "uniform") -> pd.DataFrame:
 
 
 def ranking_table(result: Comparison, label: Callable[[str], str]) -> str:
-    """Return the samplers of one training in order of their gain over a shuffle, with their places, as Markdown."""
+    """Return the samplers of one training in order of their gain over a shuffle, with their ranks, as Markdown."""
     if result.to_frame().empty:
         return ""
     found = ranked(result)
     columns = {
-        "place": [_places(row) for row in found.itertuples()],
+        "rank": [_ranks(row) for row in found.itertuples()],
         "sampler": found.sampler.map(label),
         "seeds": found.runs,
         found.metric[0]: found["mean"].map(report.points),
@@ -55,7 +55,7 @@ def ranking_table(result: Comparison, label: Callable[[str], str]) -> str:
     return report.markdown(pd.DataFrame(columns))
 
 
-def _places(row) -> str:
+def _ranks(row) -> str:
     return f"{row.first}" if row.first == row.last else f"{row.first} to {row.last}"
 
 

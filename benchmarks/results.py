@@ -30,43 +30,44 @@ PLACES = {"tied": "Tied with them", "behind": "Behind them", "not known": "Too f
 
 HEAD = """# Results
 
-What helps where, by how much, and at what cost. `python -m benchmarks.results` writes this page from the stored runs,
-and no number in it is written by hand. A percentage after a sampler's name is its difference to the random walk, in
+What helps where, by how much, and at what cost. `python -m benchmarks.results` writes this page from the stored runs;
+no number in it is written by hand. A percentage after a sampler's name is its difference from the random walk, in
 percent of the walk's result."""
 
 READING = """## How to read it
 
-All samplers of a training have equal steps and the same seeds. A gain is relative to shuffled batches, in percent of
-their result, with its 95 % interval over paired seeds (Student's t). Two samplers are *tied* if the interval of their
-paired difference includes zero. A *place* of "2 to 4" means that one sampler is ahead by this rule, and that the seeds
-do not tell the next three apart. Places are not corrected for the number of comparisons. *Hardness* is the mean cosine
-similarity of in-batch negatives in the second half of the training: it says whether batches differ from a shuffle's at
-all. *Time for batches* is the sampler's share of the training time, on two cores that other programs used as well."""
+Within a comparison, all samplers train for the same number of steps with the same random seeds. A gain is relative to
+shuffled batches, in percent of their result, with its 95 % interval over paired seeds (Student's t). Two samplers are
+*tied* if the interval of their paired difference includes zero. A *rank* of "2 to 4" means that one sampler is ahead by
+this rule and the next three are tied. Ranks are not corrected for multiple comparisons. *Hardness* is the mean cosine
+similarity of in-batch negatives in the second half of training: it shows whether batches differ from shuffled ones at
+all. *Time for batches* is the sampler's share of the training time, on two cores shared with other programs."""
 
-RIVALS_HEAD = f"""## Every published way to choose batches
+RIVALS_HEAD = f"""## All published methods of choosing batches
 
-The pairs of [notebook 08](../notebooks/08_retrieval.ipynb), two bags of word pieces, batches of 32. Each sampler had
-three trials of its settings on development queries with seed {TUNING_SEED}
-([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best of them ran on test queries
-with other seeds. Temperature and learning rate are the best of a shuffle's. Plans that take minutes are renewed every
-2,314 batches (an epoch of the dictionary), the others every 1,000 batches, as the walk's graph."""
+These runs use the pairs of [notebook 08](../notebooks/08_retrieval.ipynb), two bags of word pieces as encoders, and
+batches of 32. Each sampler was tried with three settings on development queries with seed {TUNING_SEED}
+([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best setting was then tested
+with other seeds on test queries. Temperature and learning rate are those that work best for a shuffle. Plans that take
+minutes are renewed every 2,314 batches (an epoch of the dictionary), the others every 1,000 batches, like the walk's
+graph."""
 
 TUNED_HEAD = """## Temperature and learning rate tuned for each sampler
 
-Twice the steps, and four samplers only. *Published walk* has the settings of the paper
+These runs take twice as many steps, with only four samplers. *Published walk* uses the settings of the paper
 ([details](../benchmarks/README.md#retrieval-python--m-benchmarksretrieval))."""
 
 STUDY_HEAD = """## Where else it helps
 
 Gains over a shuffle in the [study of dose and response](../benchmarks/README.md#dose-and-response-make-study), with
-settings fixed before. A gain without an interval is from one seed; outside pairs, seeds differ by as much as most
-gains."""
+settings fixed in advance. In "walk, 20 of 2,000", 20 of 2,000 candidates become neighbours. A gain without an interval
+is from one seed; except on pairs, seeds differ by as much as most gains."""
 
 PLANS_HEAD = """## What a plan costs
 
-Time and memory to plan an epoch of {n:,} points in batches of 32, each sampler with the first of its settings
-([all settings](../benchmarks/README.md#every-way-to-choose-batches-python--m-benchmarksrivals)). The points lie in
-classes of ten, so that false negatives can be counted. Variety is the effective rank of a batch's embeddings."""
+Time and memory to plan an epoch of {n:,} points in batches of 32, with the first settings of each sampler
+([all settings](../benchmarks/README.md#every-way-to-choose-batches-python--m-benchmarksrivals)). The points form
+classes of ten, so false negatives can be counted. Variety is the effective rank of a batch's embeddings."""
 
 
 def main() -> None:
@@ -149,10 +150,10 @@ def elsewhere(doses: pd.DataFrame) -> str:
     clear = known[(known.percent_low > 0) | (known.percent_high < 0)]
     found = "; ".join(f"{row.trial}, {DOSES[row.sampler]}, {report.gain(row)}" for row in clear.itertuples())
     return (
-        f"**On sentences, images and graphs**, {_counted(others.trial.nunique(), 'training')}: walks and kNN gain "
-        f"between {others.percent.min():+z.1f} and {others.percent.max():+z.1f} %. Intervals that exclude zero: "
-        f"{len(clear)} of {len(known)}, where chance alone would give about {0.05 * len(known):.0f}"
-        + (f" ({found})." if found else ".")
+        f"**On sentences, images and graphs**, {_counted(others.trial.nunique(), 'task')}: walks and kNN gain "
+        f"between {others.percent.min():+z.1f} and {others.percent.max():+z.1f} %. "
+        f"Differences that are significant at the 95 % level: {len(clear)} of {len(known)}, "
+        f"where chance alone predicts about {0.05 * len(known):.0f}" + (f" ({found})." if found else ".")
     )
 
 
@@ -161,9 +162,9 @@ def cost(plans: pd.DataFrame) -> str:
     seconds = plans.set_index("sampler").plan_s
     dearest = rivals.KINDS[seconds.index[-1]].label.lower()
     return (
-        f"**The plan of an epoch** of {plans.instances.iloc[0]:,} instances takes {seconds[WALK]:.0f} s for the random "
-        f"walk, {seconds.iloc[0]:.1f} s for a shuffle and {seconds.iloc[-1]:.0f} s for {dearest}, on two cores that "
-        "other programs used as well."
+        f"**Planning an epoch** of {plans.instances.iloc[0]:,} instances takes {seconds[WALK]:.0f} s for the random "
+        f"walk, {seconds.iloc[0]:.1f} s for a shuffle and {seconds.iloc[-1]:.0f} s for {dearest}, on two cores shared "
+        "with other programs."
     )
 
 
@@ -180,7 +181,7 @@ def study_table(doses: pd.DataFrame) -> str:
     for trial, part in doses.groupby("trial", sort=False):
         found = {row.sampler: report.gain(row) for row in part.itertuples()}
         cells = {words: found.get(dose, "") for dose, words in DOSES.items()}
-        rows.append({"training": trial, "seeds": part.runs.max()} | cells)
+        rows.append({"task": trial, "seeds": part.runs.max()} | cells)
     return report.markdown(pd.DataFrame(rows))
 
 

@@ -1,4 +1,4 @@
-"""Compare samplers on pairs: retrieval after equal steps, in four stages.
+"""Compare samplers on pairs: retrieval after the same number of steps, in four stages.
 
 --stage compare   the table and its curves: settings chosen before, test queries
 --stage tune      temperatures and learning rates, on development queries
@@ -62,7 +62,7 @@ def load(name: str, model: str, root: Path | None) -> PairData:
 
 @dataclass(frozen=True)
 class Cell:
-    """What the runs of one comparison have in common, but for temperature and learning rate."""
+    """What the runs of one comparison have in common, except temperature and learning rate."""
 
     name: str
     model: str

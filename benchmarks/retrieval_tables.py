@@ -6,7 +6,7 @@ from benchmarks.modality import sampler_name
 from toolkit.training.comparison import Comparison
 
 COLUMNS = (
-    *("sampler", "runs", "relative difference to uniform, 95 % interval"),
+    *("sampler", "runs", "relative difference from uniform, 95 % interval"),
     *("steps to uniform's best / its steps", "training time to it / its time", "runs that reached it"),
 )
 

@@ -1,4 +1,4 @@
-"""Every way to choose batches on the same data: what an epoch's plan costs, and what its batches are like.
+"""Every way to choose batches, on the same data: the cost of planning an epoch, and measures of its batches.
 
 ``python -m benchmarks.rivals`` adds rows to results/rivals.csv, those that are there are not measured again. Each runs
 in a process of its own. ``--instances 1000000`` is as large as it goes within an hour or two.

@@ -1,4 +1,4 @@
-"""The sampler's part of the time of a training: images as in the quickstart, pairs with a light model and MiniLM."""
+"""The sampler's share of training time: images as in the quickstart, pairs with a light model and MiniLM."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ PICKY = {"n_candidates": 2000, "n_neighbors": 20, "restart": 0.5, "coverage": "p
 
 
 def shares(repeats: int) -> Iterator[Figure]:
-    """Yield the sampler's part of the time of three trainings; with less than three repeats, only of the short one."""
+    """Yield the sampler's share of the time of three trainings; with less than three repeats, only of the short one."""
     yield of_images(repeats)
     if repeats < 3:
         return
@@ -41,7 +41,7 @@ def of_images(repeats: int) -> Figure:
         steps = QUICKSTART.steps if seed else len(sampler) + 1
         shares.append(train(model, data.views, sampler, steps, progress=False).sampler_share)
     shares = shares[1:]
-    meaning = f"sampler's part of the time of {QUICKSTART.steps} training steps, quickstart preset"
+    meaning = f"sampler's share of the time of {QUICKSTART.steps} training steps, quickstart preset"
     return Figure("sampler_share_of_training", np.median(shares), min(shares), max(shares), "<= 0.02", meaning)
 
 

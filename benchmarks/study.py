@@ -1,7 +1,7 @@
-"""Dose and response: what harder batches do to nine trainings, at equal steps and seeds.
+"""Dose and response: how harder batches affect ten training tasks, with equal steps and seeds.
 
 Every training runs with every dose of `benchmarks.doses`, from a shuffle over walks on ever pickier graphs to nearest
-neighbours. A study that was stopped goes on with the same command; several processes may share the work.
+neighbours. To continue a study that was stopped, repeat the command; several processes may share the work.
 """
 
 import argparse

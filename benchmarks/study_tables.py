@@ -1,4 +1,4 @@
-"""The study's tables and pictures: gain against hardness, and what predicts it before a training.
+"""The study's tables and pictures: gain against hardness, and what predicts it before training.
 
 usage: python -m benchmarks.study_tables
 """
@@ -131,9 +131,9 @@ def prediction(doses: pd.DataFrame) -> str:
     shown.columns = [
         "predicted from",
         f"sign right, {len(some)} doses",
-        f"of {clear.sum()} whose interval excludes zero",
+        f"of the {clear.sum()} significant ones",
     ]
-    return f"Leave one training out ({some.trial.nunique()} trainings):\n\n{report.markdown(shown)}"
+    return f"Leave-one-task-out ({some.trial.nunique()} tasks):\n\n{report.markdown(shown)}"
 
 
 def _share(right: pd.Series, clear: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""Suggested settings on every bundled set, against the best point of a fine grid, and the time they take.
+"""Suggested settings on every bundled data set, compared with the best point of a fine grid, and the time they take.
 
 The grid has 450 settings: five numbers of candidates, nine of neighbours, ten restart probabilities, another seed. Sets
 are embedded by the models of `benchmarks.estimates`.

@@ -1,4 +1,4 @@
-"""Compare samplers and losses on image data sets: kNN and linear probe after equal steps, over seeds."""
+"""Compare samplers and losses on image data sets: kNN and linear probe after the same number of steps, over seeds."""
 
 from functools import partial
 from pathlib import Path

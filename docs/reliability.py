@@ -32,7 +32,7 @@ def summary(report: Path) -> str:
 
 def table(found: dict[str, Counter]) -> str:
     """Return the trials as a table of Markdown."""
-    lines = ["| tried | trials | ends |", "|---|---:|---|"]
+    lines = ["| tried | trials | outcomes |", "|---|---:|---|"]
     for kind, ends in found.items():
         words = ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in ends.most_common())
         lines.append(f"| {kind} | {ends.total():,} | {words} |")

@@ -156,7 +156,7 @@ KINDS = {
     "checkpoints": Kind(make_checkpoint, resumed),
     "histories": Kind(make_history, lambda path: repr(vars(History.load(path)))),
     "results cut short": Kind(make_results, first_rows, damage=truncated),
-    "kept maps": Kind(make_map, read_map),
+    "cached maps": Kind(make_map, read_map),
     "bundled data": Kind(make_bundled, read_bundled),
     "graphs (TU)": Kind(make_graphs, read_graphs, checked=False, damage=damaged_text),
     "pairs (JSON lines)": Kind(make_pairs, read_pairs, checked=False, damage=damaged_text),

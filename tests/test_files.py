@@ -18,5 +18,5 @@ def test_without_a_home_a_temporary_folder_is_used_and_named(monkeypatch):
 
     monkeypatch.delenv("TOOLKIT_DATA", raising=False)
     monkeypatch.setattr(Path, "home", fail)
-    with pytest.warns(UserWarning, match="there is no home folder: .*, set TOOLKIT_DATA to another one"):
+    with pytest.warns(UserWarning, match="there is no home folder, so .* is used: set TOOLKIT_DATA to use another one"):
         assert user_folder("TOOLKIT_DATA").name == "toolkit"

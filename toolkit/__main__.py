@@ -1,4 +1,4 @@
-"""``python -m toolkit``: settings for a data set, reports of batches, trainings, the notebooks."""
+"""``python -m toolkit``: suggest settings, audit batches, train, open the notebooks."""
 
 import sys
 

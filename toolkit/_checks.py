@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 MOST = 2**63 - 1  # what NumPy's integers hold
-STREAM = "a stream has no indices and cannot have a batch sampler, load it into a map-style data set or a list first"
+STREAM = "a stream has no indices, so it cannot have a batch sampler: load it into a map-style data set or a list"
 _CHUNK = 65_536
 
 
@@ -70,11 +70,13 @@ def choice(name: str, value, allowed: tuple[str, ...]) -> str:
 def text(name: str, value) -> str:
     """Return `value`, or raise unless it is a str that can be written to a file."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text, got {value!r}")
+        raise TypeError(f"{name} must be a string, got {value!r}")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} must be Unicode, got half a character (a lone surrogate) in {value!r}") from None
+        raise ValueError(
+            f"{name} must be valid Unicode, got a lone surrogate (half a character) in {value!r}"
+        ) from None
     return str(value)
 
 
@@ -135,7 +137,7 @@ def class_numbers(name: str, values, n: int, meaning: str) -> np.ndarray:
     """Return `values` as an int64 array, shape (n,), or raise unless they are whole numbers, as classes are."""
     found = shape(name, array(name, values), (n,), meaning)
     if found.dtype.kind not in "iub" or (n and found.max() > np.iinfo(np.int64).max):
-        raise TypeError(f"{name} must be numbers of classes, 0, 1, ..., got dtype {found.dtype}")
+        raise TypeError(f"{name} must be class numbers, 0, 1, ..., got dtype {found.dtype}")
     return found.astype(np.int64)
 
 
@@ -330,7 +332,7 @@ def _known(name: str, array: np.ndarray) -> np.ndarray:
     kinds = {type(label) for label in array[known]}
     if len(kinds) > 1 and not all(issubclass(kind, (int, float, np.number)) for kind in kinds):
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise TypeError(f"{name} must be of one kind, or None or NaN where there is none, got {names}")
+        raise TypeError(f"{name} must all have one type (or None or NaN where one is missing), got {names}")
     known[known] = array[known] != -1
     return known
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and the folder where they are."""
+"""Files that are written completely or not at all, and the folder that holds them."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ def user_folder(variable: str) -> Path:
         return Path.home() / ".cache" / "toolkit"
     except RuntimeError:  # neither HOME nor an entry of the user
         folder = Path(tempfile.gettempdir()) / "toolkit"
-        warnings.warn(f"there is no home folder: {folder} is used, set {variable} to another one", stacklevel=3)
+        warnings.warn(f"there is no home folder, so {folder} is used: set {variable} to use another one", stacklevel=3)
         return folder
 
 

@@ -1,4 +1,4 @@
-"""What the processes of one training exchange (torch.distributed), over a group of their own."""
+"""Exchange of data between the processes of one training run (torch.distributed), in a separate process group."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def world_size() -> int:
 
 
 class Peers:
-    """The processes of a training; this one alone where torch.distributed is not set up.
+    """The processes of a training run; only this one if torch.distributed is not set up.
 
     All of them make it, and call its methods in the same order. The group is of gloo, whatever the training uses, since
     batches and their indices lie in memory.
@@ -54,7 +54,7 @@ class Peers:
         return tensor
 
     def any(self, flag: bool) -> bool:
-        """Return whether any process says so."""
+        """Return whether the flag is set in any process."""
         return flag if self.size == 1 else bool(self.joined(torch.tensor([flag], dtype=torch.uint8)).any())
 
     def joined(self, rows: Tensor) -> Tensor:

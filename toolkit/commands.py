@@ -23,7 +23,7 @@ _LINES = "a .npy file, or a text file with one per line"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit status: 2 for files or numbers that don't fit."""
+    """Run one command; return the exit status: 2 for invalid files or numbers."""
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -37,20 +37,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolkit", description="Batches for contrastive training.")
     commands = parser.add_subparsers(dest="command", required=True)
     suggest = commands.add_parser("suggest", help="find the sampler's settings for some embeddings")
-    check = commands.add_parser("audit", help="report what batches are like")
+    check = commands.add_parser("audit", help="report on the quality of batches")
     for command in (suggest, check):
-        command.add_argument("embeddings", type=Path, help=".npy file, shape (N, d); of pairs, those of the queries")
+        command.add_argument("embeddings", type=Path, help=".npy file, shape (N, d); for pairs, of the queries")
         command.add_argument(
-            "--targets", type=Path, metavar="FILE", help=".npy file, shape (N, d): the queries' targets"
+            "--targets", type=Path, metavar="FILE", help=".npy file, shape (N, d): embeddings of the targets"
         )
-        command.add_argument("--labels", type=Path, metavar="FILE", help=f"to count false negatives by: {_LINES}")
+        command.add_argument("--labels", type=Path, metavar="FILE", help=f"for counting false negatives: {_LINES}")
         command.add_argument("--max-false-negatives", type=float, metavar="SHARE", help="limit of the suggested walk")
         command.add_argument("--seed", type=int, default=0)
     suggest.add_argument("--batch-size", type=int, required=True, metavar="B")
     suggest.add_argument("--out", type=Path, metavar="FILE", help="HTML page to write")
     suggest.set_defaults(run=_suggest)
     check.add_argument("--batches", type=Path, metavar="FILE", help=".npy file, shape (n, B), or JSON list of lists")
-    check.add_argument("--batch-size", type=int, metavar="B", help="without --batches: of the suggested walk's batches")
+    check.add_argument("--batch-size", type=int, metavar="B", help="for suggested batches, if there are no --batches")
     check.add_argument("--items", type=Path, metavar="FILE", help=f"texts to show in the report: {_LINES}")
     check.add_argument("--out", type=Path, default=Path("audit.html"), metavar="FILE", help="default: audit.html")
     check.set_defaults(run=_audit)
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "--folder",
         type=Path,
         default=Path("batchsampler-demo"),
-        help="for copies of the notebooks and of the results that they read",
+        help="folder for copies of the notebooks and of the results that they read",
     )
     demo.set_defaults(run=_demo)
     return parser
@@ -71,16 +71,16 @@ def _add_train(commands) -> None:
     command = commands.add_parser(
         "train",
         help="train on bundled data",
-        description="In several processes: python -m torch.distributed.run --nproc-per-node 2 -m toolkit train ...",
+        description="To use several processes: python -m torch.distributed.run --nproc-per-node 2 -m toolkit train ...",
     )
     command.add_argument("--preset", choices=PRESETS, required=True)
     command.add_argument("--sampler", choices=list(SAMPLERS), default="random_walk")
     command.add_argument("--steps", type=int, metavar="N", help="default: the preset's")
-    command.add_argument("--batch-size", type=int, metavar="B", help="of all processes together; default: the preset's")
+    command.add_argument("--batch-size", type=int, metavar="B", help="over all processes; default: the preset's")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--workers", type=int, default=0, metavar="N", help="processes that load data, for each")
+    command.add_argument("--workers", type=int, default=0, metavar="N", help="loader workers per process")
     command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    command.add_argument("--checkpoint", type=Path, metavar="FILE", help="to write, and to go on from if it is there")
+    command.add_argument("--checkpoint", type=Path, metavar="FILE", help="to write, and to resume from if it exists")
     command.add_argument("--history", type=Path, metavar="FILE", help="JSON file to write, for plots and the monitor")
     command.set_defaults(run=_train)
 

@@ -71,7 +71,7 @@ def test_others_are_ahead_tied_behind_or_not_known():
 
 def test_the_table_names_places_and_gains():
     lines = ranking_table(Comparison(runs()), str.capitalize).splitlines()
-    assert lines[0].startswith("| place | sampler | seeds | MRR@10 | gain over a shuffle |")
+    assert lines[0].startswith("| rank | sampler | seeds | MRR@10 | gain over a shuffle |")
     assert {line.split(" | ")[0] for line in lines[2:4]} == {"| 1 to 2"}
     assert lines[4].startswith("| 3 | Uniform | 5 | ")
     assert lines[5].startswith("| 4 | Bad | 5 | ")

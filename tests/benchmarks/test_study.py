@@ -107,7 +107,7 @@ def test_what_was_known_before_predicts_gains_that_follow_from_it(results):
     predicted = study_tables.leave_one_out(some, names)
     assert np.mean((predicted > 0) == (some.percent > 0)) > 0.9
     text = study_tables.prediction(study_tables.gains(*results))
-    assert "Leave one training out (4 trainings)" in text
+    assert "Leave-one-task-out (4 tasks)" in text
     assert "| always a gain |" in text
 
 

@@ -81,14 +81,14 @@ def test_empty_texts_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(pair_files, "CHUNK", 2)
     path = tmp_path / "a.tsv"
     path.write_text("query\ttarget\na\tb\na\tb\na\tb\n  \tb\n")
-    with pytest.raises(ValueError, match=r"column 'query' of .* must hold a text in each row, got '  ' in row 3"):
+    with pytest.raises(ValueError, match=r"column 'query' of .* must have a text in each row, got '  ' in row 3"):
         pairs.read(path)
     path.write_text("query\ttarget\na\tb\na\n")
-    with pytest.raises(ValueError, match=r"column 'target' of .* must hold a text in each row, got .* in row 1"):
+    with pytest.raises(ValueError, match=r"column 'target' of .* must have a text in each row, got .* in row 1"):
         pairs.read(path)
     path = tmp_path / "a.jsonl"
     path.write_text('{"query": "a", "target": "b"}\n{"query": "a", "target": null}\n')
-    with pytest.raises(ValueError, match=r"column 'target' of .* must hold a text in each row, got None in row 1"):
+    with pytest.raises(ValueError, match=r"column 'target' of .* must have a text in each row, got None in row 1"):
         pairs.read(path)
 
 

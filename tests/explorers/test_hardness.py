@@ -107,7 +107,7 @@ def test_restart_does_not_rebuild_the_graph(explorer, monkeypatch):
     assert explorer.message.value == ""
 
 
-def test_batch_size_draws_the_references_anew(explorer):
+def test_batch_size_redraws_the_references(explorer):
     before = {name: result.values for name, result in explorer.hardness.items()}
     explorer.batch_size.value = 32
     assert {len(result.values) for result in explorer.hardness.values()} == {18}, "600 // 32 batches"

@@ -43,7 +43,7 @@ def test_search_selects_by_text_label_class_and_number(words, wanted):
     explorer = make(ProximityGraphExplorer, items=SENTENCES, columns=season)
     explorer.selection = [5]
     explorer.search.value = "x"
-    assert explorer.canvas.status == "nothing holds 'x'"
+    assert explorer.canvas.status == "nothing contains 'x'"
     explorer.search.value = words
     assert explorer.canvas.status == ""
     np.testing.assert_array_equal(explorer.selection, np.flatnonzero(wanted))

@@ -88,7 +88,7 @@ def test_shows_one_batch_of_each_sampler(explorer):
     assert knn > walk
 
 
-def test_the_restart_slider_fills_the_walks_batch_anew(explorer):
+def test_the_restart_slider_refills_the_walks_batch(explorer):
     before, picture = explorer.batches, explorer.png()
     explorer.restart.value = 0.9
     after = explorer.batches

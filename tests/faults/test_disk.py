@@ -54,7 +54,7 @@ def test_trainings(tmp_path, monkeypatch, every, tally):
         return act, check
 
     found = faults(tmp_path, monkeypatch, prepare, every)
-    tally("faults of the disk: checkpoints", old_or_new_whole=found // every)
+    tally("disk faults: checkpoints", complete_old_or_new_file=found // every)
     assert found > 200
 
 
@@ -77,11 +77,11 @@ def test_histories(tmp_path, monkeypatch, tally):
         assert repr(History.load(path).columns) == repr(saved.columns)
 
     found = faults(tmp_path, monkeypatch, prepare)
-    tally("faults of the disk: histories", old_or_new_whole=found)
+    tally("disk faults: histories", complete_old_or_new_file=found)
     assert found == 5
 
 
-@pytest.mark.filterwarnings("ignore:the last line of .* was cut short")
+@pytest.mark.filterwarnings("ignore:the last line of .* is incomplete")
 @pytest.mark.parametrize("every", [17, pytest.param(1, marks=pytest.mark.slow)])
 def test_comparisons(tmp_path, monkeypatch, every, tally):
     samplers = ["uniform", "knn"]
@@ -106,7 +106,7 @@ def test_comparisons(tmp_path, monkeypatch, every, tally):
         return act, check
 
     found = faults(tmp_path, monkeypatch, prepare, every)
-    tally("faults of the disk: results", nothing_lost=found // every)
+    tally("disk faults: results", nothing_lost=found // every)
     assert found > 60
 
 
@@ -123,5 +123,5 @@ def test_maps(tmp_path, monkeypatch, tally):
         return lambda: projection._write(path, found), check
 
     found = faults(tmp_path, monkeypatch, prepare)
-    tally("faults of the disk: kept maps", old_or_new_whole=found)
+    tally("disk faults: cached maps", complete_old_or_new_file=found)
     assert found > 5

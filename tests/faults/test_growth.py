@@ -63,7 +63,7 @@ def test_steps(kind, n_steps, tally):
         next(steps)
     assert memory() - before < MEGABYTES
     assert threading.active_count() <= n_threads + 1, "at most a rebuild that is under way"
-    tally("steps of a sampler", memory_and_threads_flat=n_steps)
+    tally("steps of a sampler", memory_and_threads_constant=n_steps)
 
 
 @pytest.mark.parametrize("n_iterators", [200, pytest.param(2000, marks=pytest.mark.slow)])
@@ -82,7 +82,7 @@ def test_iterators_that_are_left_early(kind, n_iterators, tally):
     leave(n_iterators)
     assert memory() - before < MEGABYTES
     assert threading.active_count() <= n_threads + 1
-    tally("iterators left early", memory_and_threads_flat=n_iterators)
+    tally("abandoned iterators", memory_and_threads_constant=n_iterators)
 
 
 @pytest.mark.parametrize("n_explorers", [2, pytest.param(100, marks=pytest.mark.slow)])
@@ -99,7 +99,7 @@ def test_explorers_that_are_closed(kind, n_explorers, tally):
         make_and_close()
     assert len(widget._instances) == widgets
     assert memory() - before < MEGABYTES
-    tally("explorers made and closed", memory_and_widgets_flat=n_explorers)
+    tally("explorers opened and closed", memory_and_widgets_constant=n_explorers)
 
 
 @pytest.mark.parametrize("kind", EXPLORERS)

@@ -55,7 +55,7 @@ def test_interrupts_at_random_moments(n_moments, tmp_path, tally):
         assert history.columns["loss"] == whole[0].columns["loss"][:n]
         resumed = run(n + 3, "walk, partition", seed=9, checkpoint=path)
         assert_same_course(resumed, whole)
-    tally("interrupts at random moments of a training", resumed_exactly=n_moments)
+    tally("interrupts at random moments during training", resumed_exactly=n_moments)
 
 
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])

@@ -105,7 +105,7 @@ def test_plots_draw_any_text(plot, tally):
             warnings.filterwarnings("ignore", ".*(layout|Glyph|Matplotlib currently does not support).*")
             plt.gcf().canvas.draw()
         plt.close("all")
-    tally("hostile texts in plots", drawn_as_they_are=len(CORPUS))
+    tally("hostile texts in plots", drawn_verbatim=len(CORPUS))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,7 +117,7 @@ def test_explorers_show_any_text(kind, tally):
     if "projection" in KINDS[kind]:
         assert len(explorer.frame()) == N
     explorer.close()
-    tally("hostile texts in explorers", shown_as_they_are=len(CORPUS))
+    tally("hostile texts in explorers", shown_verbatim=len(CORPUS))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -113,7 +113,7 @@ def test_a_column_needs_dictionaries():
         Indexed([("a", 0), ("b", 1)], column="index")[1]
     with pytest.raises(TypeError, match="with column='index', items must be dictionaries, got DataFrame at 0"):
         Indexed(rows().with_format("pandas"), column="index")[0]
-    with pytest.raises(TypeError, match="column must be a text, got 3"):
+    with pytest.raises(TypeError, match="column must be a string, got 3"):
         Indexed(rows(), column=3)
 
 
@@ -138,9 +138,11 @@ class StreamOfKnownLength(Stream):
 @pytest.mark.parametrize("make", [Stream, StreamOfKnownLength, lambda: rows().to_iterable_dataset()])
 def test_streams_cannot_have_a_batch_sampler(make):
     stream = make()
-    with pytest.raises(TypeError, match="a stream has no indices and cannot have a batch sampler, load it into a map"):
+    with pytest.raises(
+        TypeError, match="a stream has no indices, so it cannot have a batch sampler: load it into a map"
+    ):
         Indexed(stream)
-    with pytest.raises(TypeError, match=r"n must be .*: a stream has no indices and cannot have a batch sampler"):
+    with pytest.raises(TypeError, match=r"n must be .*: a stream has no indices, so it cannot have a batch sampler"):
         RandomWalkBatchSampler(stream, BATCH)
     with pytest.raises(ValueError, match="unspecified batch_sampler"):  # what torch says of it
         DataLoader(stream, batch_sampler=UniformBatchSampler(N, BATCH))

@@ -140,5 +140,5 @@ def test_other_items_and_streams_are_refused():
         def __iter__(self):
             return iter(make_graphs(2))
 
-    with pytest.raises(TypeError, match="got Stream: a stream has no indices and cannot have a batch sampler"):
+    with pytest.raises(TypeError, match="got Stream: a stream has no indices, so it cannot have a batch sampler"):
         IndexedGraphs(Stream())

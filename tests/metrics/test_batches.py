@@ -103,9 +103,9 @@ def test_instances_without_a_label_count_as_neither_true_nor_false(labels, n_unl
 
 
 def test_labels_of_several_kinds_and_no_labels_are_refused():
-    with pytest.raises(TypeError, match="labels must be of one kind, or None or NaN where there is none, got int, str"):
+    with pytest.raises(TypeError, match=r"labels must all have one type .*, got int, str"):
         false_negative_rate([[0, 1]], ["a", 1, None])
-    with pytest.raises(ValueError, match="labels must be known of 2 instances or more, got 1 of 3"):
+    with pytest.raises(ValueError, match="labels must be known for 2 instances or more, got 1 of 3"):
         false_negative_rate([[0, 1]], ["a", None, None])
 
 

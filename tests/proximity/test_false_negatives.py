@@ -47,5 +47,5 @@ def test_few_instances_have_few_clusters():
 def test_what_has_no_label_is_neither_true_nor_false():
     assert same_label_share(np.array([0, 0, 1, -1, -1])) == pytest.approx(1 / 3)
     assert np.isnan(same_label_share(np.array([0, -1])))
-    with pytest.raises(ValueError, match="known of 2 instances or more, got 1 of 2"):
+    with pytest.raises(ValueError, match="known for 2 instances or more, got 1 of 2"):
         class_prior(np.array([0, -1]))

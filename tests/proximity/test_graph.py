@@ -111,7 +111,7 @@ def test_similarities_need_not_be_kept(settings):
         np.testing.assert_array_equal(one.neighbors, other.neighbors)
     assert again[1].similarities.shape == (300, 0)
     for reading in (lambda: bare.narrow(5), bare.to_networkx):
-        with pytest.raises(ValueError, match="similarities must have been kept, got a graph without them"):
+        with pytest.raises(ValueError, match="similarities must have been stored, got a graph without them"):
             reading()
 
 

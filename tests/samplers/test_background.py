@@ -50,7 +50,7 @@ class TestBackground:
 
         assert self.drawn(monkeypatch, slow)[0] == expected
 
-    def test_an_error_reaches_the_caller_and_the_next_build_is_tried_anew(self, monkeypatch):
+    def test_an_error_reaches_the_caller_and_the_next_build_is_tried_again(self, monkeypatch):
         points = normal(100)
         sampler = built("background", points, 10, refresh_every=2)
         run = training(sampler, points)

@@ -108,7 +108,7 @@ def test_says_once_that_no_settings_keep_to_the_budget():
         for _ in range(2):
             for batch in one:
                 one.update(batch, POINTS[batch])
-    (said,) = [str(each.message) for each in record if "no settings of the walk keep to" in str(each.message)]
+    (said,) = [str(each.message) for each in record if "no settings of the walk stay within" in str(each.message)]
     assert "allows 1.0% false negatives" in said
 
 
@@ -138,7 +138,7 @@ def test_without_a_budget_nothing_is_chosen():
         ({"false_negatives": 0}, r"false_negatives must be a number in \(0, 1\], got 0"),
         ({"hardness": 2}, r"hardness must be a number in \(-1, 1\], got 2"),
         ({"labels": ["a", 1]}, "labels must"),
-        ({"labels": ["a", None]}, "labels must be known of 2 instances or more"),
+        ({"labels": ["a", None]}, "labels must be known for 2 instances or more"),
     ],
 )
 def test_limits_out_of_range_are_refused(settings, message):

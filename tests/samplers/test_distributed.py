@@ -69,12 +69,12 @@ def test_resume_is_exact(case, resumed):
 def test_wrong_uses_are_refused_in_all_processes():
     first, second = run_ranks(refusals)
     for words in (first, second):
-        assert "sampler must be alike in all processes" in words["other settings"]
+        assert "sampler must be the same in all processes" in words["other settings"]
         assert "multiple of the 2 processes, got 31" in words["no multiple"]
-        assert "update must be alike in all processes" in words["other widths"]
-        assert "update must be alike in all processes" in words["other numbers"]
+        assert "update must be the same in all processes" in words["other widths"]
+        assert "update must be the same in all processes" in words["other numbers"]
     assert not first["other plans"]
-    assert "process 1 has planned another batch than the first one" in second["other plans"]
+    assert "process 1 planned another batch than the first process" in second["other plans"]
     assert "state is of a process that does not plan" in first["state of a follower"]
 
 

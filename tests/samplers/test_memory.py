@@ -80,7 +80,7 @@ def test_training_goes_on_with_the_old_graph_when_a_build_finds_no_memory(kind, 
     run = training(sampler, points)
     with monkeypatch.context() as patch:
         patch.setattr(ProximityGraph, "build", ERRORS[error])
-        with pytest.warns(UserWarning, match=r"ran out of memory.*lower n_neighbors.*float16.*goes on with") as said:
+        with pytest.warns(UserWarning, match=r"ran out of memory.*lower n_neighbors.*float16.*continues with") as said:
             list(itertools.islice(run, 9))
     assert sampler.graph is before
     assert ("no copy of the embeddings" in str(said[0].message)) == (kind == "background")
@@ -93,7 +93,7 @@ def test_training_goes_on_with_the_old_graph_when_a_build_finds_no_memory(kind, 
 
 def test_without_a_graph_the_error_says_what_is_needed(monkeypatch):
     monkeypatch.setattr(ProximityGraph, "build", ERRORS["numpy"])
-    with pytest.raises(MemoryError, match=r"takes about 0\.0 GiB besides the embeddings.*lower n_neighbors than 3"):
+    with pytest.raises(MemoryError, match=r"takes about 0\.0 GiB on top of the embeddings.*lower n_neighbors than 3"):
         built("independent", normal(100), 10)
 
 

@@ -65,7 +65,7 @@ def test_wrong_updates_say_what_is_wrong():
     queries, targets = pairs()
     sampler = new("partition", N, 16)
     sampler.update(np.arange(8), queries[:8], targets[:8])
-    with pytest.raises(ValueError, match="given the same as the first time, a query and a target of each instance"):
+    with pytest.raises(ValueError, match="get the same as in its first call, a query and a target per instance"):
         sampler.update(np.arange(8), queries[:8])
     with pytest.raises(ValueError, match=r"targets must have shape \(8, 6\), that of the queries, got \(8, 5\)"):
         sampler.update(np.arange(8), queries[:8], targets[:8, :5])
@@ -75,7 +75,7 @@ def test_wrong_updates_say_what_is_wrong():
         sampler.update(np.arange(8), queries[:8, :5], targets[:8, :5])
     single = new("partition", N, 16)
     single.update(np.arange(8), queries[:8])
-    with pytest.raises(ValueError, match="given the same as the first time, one embedding of each instance"):
+    with pytest.raises(ValueError, match="get the same as in its first call, one embedding per instance"):
         single.update(np.arange(8), queries[:8], targets[:8])
 
 

@@ -82,9 +82,9 @@ def test_a_bad_embedding_is_refused_in_all_processes(ranks):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"restart": "auto"}, "restart of the sampler must, with sharded=True, be a probability or a function"),
-        ({"refresh": "background"}, 'refresh of the sampler must, with sharded=True, be "blocking"'),
-        ({"fresh": 0.5}, "fresh of the sampler must, with sharded=True, be 1"),
+        ({"restart": "auto"}, "with sharded=True, restart of the sampler must be a probability or a function"),
+        ({"refresh": "background"}, 'with sharded=True, refresh of the sampler must be "blocking"'),
+        ({"fresh": 0.5}, "with sharded=True, fresh of the sampler must be 1"),
     ],
 )
 def test_settings_that_need_all_embeddings_are_refused(changes, message):

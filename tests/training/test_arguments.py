@@ -90,7 +90,7 @@ def test_a_collate_that_drops_items_is_fine():
         ({"out": ["results.csv"]}, r"out must be the path of a file or None, got \['results.csv'\]"),
         ({"progress": torch.empty(0)}, "progress must be True or False"),
         ({"out": ""}, "out must be a file, got the folder ''"),
-        ({"losses": ["half a character \ud800"]}, "losses must be Unicode, got half a character"),
+        ({"losses": ["half a character \ud800"]}, "losses must be valid Unicode, got a lone surrogate"),
     ],
 )
 def test_bad_arguments_of_a_comparison(changed, message):
@@ -100,7 +100,7 @@ def test_bad_arguments_of_a_comparison(changed, message):
 
 @pytest.mark.parametrize("name", ["name", "model", "settings"])
 def test_names_of_a_task_are_texts(name):
-    with pytest.raises(TypeError, match=f"{name} must be a text, got 5"):
+    with pytest.raises(TypeError, match=f"{name} must be a string, got 5"):
         make_task([], **{name: 5})
 
 

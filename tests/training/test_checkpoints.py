@@ -45,7 +45,9 @@ def test_damaged_checkpoint_is_refused(damage, tmp_path):
     DAMAGES[damage](path)
     model = make_model(seed=7)
     before = snapshot(model)
-    with pytest.raises(ValueError, match=r"damaged or not of this toolkit.*delete it .*another path") as error:
+    with pytest.raises(
+        ValueError, match=r"damaged or was not written by this toolkit.*delete it .*another path"
+    ) as error:
         run(6, model=model, checkpoint=path)
     assert str(path) in str(error.value)
     assert_unchanged(model, before)
@@ -162,7 +164,7 @@ def test_a_flipped_bit_is_refused_or_harmless(n_flips, tmp_path):
         try:
             resumed = run(24, "walk, partition", seed=7, checkpoint=path)
         except ValueError as error:
-            assert "checkpoint is damaged or not of this toolkit" in str(error)  # noqa: PT017
+            assert "checkpoint is damaged or was not written by this toolkit" in str(error)  # noqa: PT017
             outcomes.append("refused")
         else:
             assert_same_course(resumed, whole)

@@ -19,7 +19,7 @@ LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--npro
 
 
 def assert_same(found, expected):
-    """Compare two trainings: histories but for times, and weights."""
+    """Compare two trainings: histories (except times) and weights."""
     for name in found[0].keys() - TIMES:
         np.testing.assert_allclose(found[0][name], expected[0][name], atol=1e-8, rtol=0, err_msg=name)
     torch.testing.assert_close(found[2], expected[2], atol=1e-8, rtol=0)

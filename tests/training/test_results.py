@@ -153,7 +153,7 @@ def test_a_full_disk_costs_no_training(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             run(task, out, seeds=[1])
     out.write_bytes(before + b"rows,toy,squ")
-    with pytest.warns(UserWarning, match="was cut short"):
+    with pytest.warns(UserWarning, match="is incomplete"):
         found = run(task, out, seeds=[1])
     assert len(steps) == STEPS, "the training is not repeated"
     assert found.value[0] == run(task, None, seeds=[1]).value[0]
@@ -184,12 +184,12 @@ def test_a_row_cut_at_any_byte_is_made_again_and_never_wrong(tmp_path):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             rows[end] = len(results.read(out))
-        assert any("was cut short" in str(warning.message) for warning in caught) == (end > start)
+        assert any("is incomplete" in str(warning.message) for warning in caught) == (end > start)
     assert set(rows.values()) == {1}
     for end in (start + 1, start + 30, len(text) - 5, len(text) - 1):
         out.write_bytes(text[:end])
         calls.clear()
-        with pytest.warns(UserWarning, match=r"the last line of '.*runs\.csv' was cut short"):
+        with pytest.warns(UserWarning, match=r"the last line of '.*runs\.csv' is incomplete"):
             again = run(task, out, seeds=[0, 1])
         assert calls == ["square"], "one run is made again"
         assert again.value.tolist() == whole.value.tolist()
@@ -205,7 +205,7 @@ def test_a_header_cut_at_any_byte_is_written_again(tmp_path):
     for end in range(1, len(header) + 1):
         out.write_bytes(header[:end])
         results.check(out)
-        with pytest.warns(UserWarning, match="was cut short"):
+        with pytest.warns(UserWarning, match="is incomplete"):
             results.append(out, row)
         assert results.read(out) == [row]
 
@@ -229,7 +229,7 @@ def test_one_damaged_row_repeats_its_run_only(tmp_path, damage):
     lines[1] = re.sub(*damage, lines[1])
     out.write_bytes("\n".join([*lines, ""]).encode(errors="surrogateescape"))
     calls.clear()
-    with pytest.warns(UserWarning, match=r"line 2 of '.*runs\.csv' is damaged \(.*\) and does not count: delete it"):
+    with pytest.warns(UserWarning, match=r"line 2 of '.*runs\.csv' is damaged \(.*\) and is ignored: delete it"):
         again = run(make_task(calls), out, seeds=[0, 1, 2])
     assert len(calls) == 1
     assert again.value.tolist() == whole.value.tolist()

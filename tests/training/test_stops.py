@@ -67,7 +67,7 @@ def test_crash_while_writing_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", torn)
-        with pytest.warns(UserWarning, match=r"run\.pt' could not be written at step 6 \(disk full\).*make room"):
+        with pytest.warns(UserWarning, match=r"run\.pt' could not be written at step 6 \(disk full\).*free some space"):
             history, _ = run(6, checkpoint=path)
     assert len(history) == 6, "a full disk costs the checkpoint, not the training"
     assert path.read_bytes() == before

@@ -1,4 +1,4 @@
-"""The raw files of a TU set, read as they stand and checked.
+"""The raw files of a TU data set, read and checked.
 
 torch_geometric's own reader loses graphs without edges at the end of a set, and takes a file that was cut off for a
 whole one.
@@ -41,7 +41,7 @@ def read_raw(folder: Path, name: str) -> RawGraphs:
     for path in paths.values():
         if not path.is_file():
             raise FileNotFoundError(
-                f"{path} is missing: pass download=True, or as root= the folder that holds graphs/{name}/raw"
+                f"{path} is missing: pass download=True, or the folder that contains graphs/{name}/raw as root="
             )
     (graph,), (classes,) = (_numbers(paths[part], 1) for part in ("graph_indicator", "graph_labels"))
     _check_graphs(paths, graph, len(classes))
@@ -89,14 +89,14 @@ def _node_labels(path: Path, n: int) -> np.ndarray:
     if size > MAX_ONE_HOT:
         raise ValueError(
             f"{path} has labels from {low.min()} to {high.max()}, whose one-hot features take {size / 2**28:,.1f} "
-            "GiB, more than 4: get it again if it is damaged, or use another set"
+            "GiB, more than 4: download it again if it is damaged, or use another data set"
         )
     return labels - low
 
 
 def _demand(right: bool, path: Path, what: str) -> None:
     if not right:
-        raise ValueError(f"{path} is damaged, {what}: get it again")
+        raise ValueError(f"{path} is damaged, {what}: download it again")
 
 
 def _numbers(path: Path, n_columns: int | None = None) -> np.ndarray:
@@ -107,6 +107,6 @@ def _numbers(path: Path, n_columns: int | None = None) -> np.ndarray:
             raise ValueError(f"it should hold whole numbers only, got {strange[:20]!r}")
         numbers = pd.read_csv(path, header=None, dtype=np.int64, na_filter=False).to_numpy().T
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path} is damaged ({str(error).strip()}): get it again") from error
+        raise ValueError(f"{path} is damaged ({str(error).strip()}): download it again") from error
     _demand(n_columns in (None, len(numbers)), path, f"it has {len(numbers)} columns, not {n_columns}")
     return numbers

@@ -1,4 +1,4 @@
-"""Random views of a batch of graphs: all graphs at once, each changed at random on its own."""
+"""Random views of a batch of graphs: all at once, each with its own random change."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ KINDS = ("nodes", "edges", "attributes", "subgraph")
 
 
 class GraphAugmentation(nn.Module):
-    """Change each graph of a batch in one way, chosen at random among `kinds` (GraphCL, You et al. 2020, section 3.2).
+    """Apply one random change out of `kinds` to each graph of a batch (GraphCL, You et al. 2020, section 3.2).
 
     With n nodes and m edges in a graph, and all numbers rounded down:
 

@@ -1,7 +1,7 @@
 """Graph data sets: ``(index, graph)``, in batches of torch_geometric.
 
-`root` is the folder that holds ``graphs/NAME/raw/NAME_A.txt`` and so on, as torch_geometric lays out the TU sets; by
-default the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
+`root` is the folder with ``graphs/NAME/raw/NAME_A.txt`` and so on, in torch_geometric's layout of the TU data sets. It
+defaults to the environment variable ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 
 >>> from torch.utils.data import DataLoader
 >>> from toolkit import UniformBatchSampler
@@ -125,7 +125,7 @@ def _diffusion(graph, alpha: float) -> Tensor:
 
 
 class GraphViews(Dataset):
-    """Each graph and a random change of it; a batch is (indices, graphs, changed graphs).
+    """Each graph with a randomly changed copy; a batch is (indices, graphs, changed graphs).
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def bundled() -> Graphs:
 def tu(
     name: str, root: str | Path | None = None, download: bool = False, max_degree: int = 100, degrees: bool = False
 ) -> Graphs:
-    """Return a graph classification set of the TU collection.
+    """Return a graph classification data set of the TU collection.
 
     Node features are the one-hot labels of the nodes; where a set has none, their one-hot degrees.
 
@@ -228,7 +228,7 @@ def tu(
 def _fetch(name: str, raw: Path) -> None:
     """Fetch the raw files of a set.
 
-    In a folder of its own: where there are processed files, torch_geometric unpickles them, whoever made them.
+    In a separate folder: torch_geometric unpickles any processed files that it finds, no matter who made them.
     """
     from torch_geometric.datasets import TUDataset
 

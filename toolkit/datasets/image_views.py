@@ -1,9 +1,9 @@
-"""Random views of a batch of images, on the device it is on, each image with its own parameters.
+"""Random views of a batch of images, on the device of the batch, each image with its own parameters.
 
 torchvision's own transforms draw one set of parameters for a whole batch tensor: every image would get the same
-crop. These compose with `torchvision.transforms.v2`. kornia's draw one per image too, but took 5.2 times as long for a
-batch of 256 colour images of 32 x 32 pixels, and 2.5 times for 256 grey ones of 28 x 28 (kornia 0.9, two CPU threads,
-medians of 30 interleaved repeats).
+crop. These transforms can be composed with `torchvision.transforms.v2`. kornia's also draw one set per image, but took
+5.2 times as long for a batch of 256 colour images of 32 x 32 pixels, and 2.5 times as long for 256 grey images of
+28 x 28 (kornia 0.9, two CPU threads, medians of 30 interleaved repeats).
 """
 
 import math
@@ -151,7 +151,7 @@ class RandomGaussianBlur(nn.Module):
         still = torch.rand(n, device=images.device) >= self.p
         kernels[still] = (offsets == 0).to(kernels.dtype)
         kernels = kernels.repeat_interleave(channels, 0)
-        # One group for each channel of each image, so that one convolution blurs them all; first rows, then columns.
+        # One group for each channel of each image, so one convolution blurs them all; first rows, then columns.
         rows = F.pad(images.reshape(1, n * channels, *shape), (radius,) * 4, mode="reflect")
         rows = F.conv2d(rows, kernels[:, None, None, :], groups=n * channels)
         return F.conv2d(rows, kernels[:, None, :, None], groups=n * channels).reshape(images.shape)

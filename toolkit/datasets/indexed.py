@@ -9,22 +9,22 @@ from toolkit import _checks
 
 
 class Indexed(Dataset):
-    """Any map-style data set, with the index of each item added, as a sampler's `update` needs it.
+    """Any map-style data set with the index added to each item, as needed for a sampler's `update`.
 
     An item that is a tuple or a list becomes ``(index, *item)``, anything else ``(index, item)``. With `column`, items
-    are dictionaries, as those of Hugging Face are, and stay so: the index becomes one more entry, which a collator of
+    are dictionaries, like those of Hugging Face, and remain so: the index becomes one more entry, which a collator of
     dictionaries keeps.
 
-    The index is the position in the wrapped set. So wrap last: `Subset` or `ConcatDataset` of `Indexed` sets give
-    indices of the parts, which collide or leave gaps, while `Indexed` of a `Subset` or `ConcatDataset` is right.
+    The index is the position in the wrapped data set. So wrap last: a `Subset` or `ConcatDataset` of `Indexed` sets
+    returns indices of the parts, which collide or leave gaps; `Indexed` of a `Subset` or `ConcatDataset` is right.
 
     Parameters
     ----------
     dataset : map-style data set
-        Anything with a length and items: a data set of torchvision or Hugging Face, `Subset`, `ConcatDataset`,
-        `TensorDataset`, a list. Its ``labels``, ``targets`` and ``classes`` stay available. Its ``collate``, if it has
-        one, makes the batch of items without indices; the indices are put first again. With `column`, it is given the
-        items with their indices.
+        Anything with a length and items: a torchvision or Hugging Face data set, a `Subset`, `ConcatDataset` or
+        `TensorDataset`, a list. Its ``labels``, ``targets`` and ``classes`` remain available. Its ``collate``, if it
+        has one, makes the batch from items without indices, and the indices are put first again. With `column`, it gets
+        the items with their indices.
     column : str, optional
         Name of the entry for the index in items that are dictionaries. An entry of that name must hold the index
         already.

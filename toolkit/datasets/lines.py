@@ -40,12 +40,12 @@ def read_lines(path: str | Path, encoding: str = "utf-8", limit: int | None = No
         raise ValueError(f"encoding must be one that Python knows, such as 'latin-1', got {encoding!r}") from None
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give the path of a plain text file, one sentence a line")
+        raise FileNotFoundError(f"no file {path}: give the path of a plain text file with one sentence per line")
     with open(path, "rb") as file:
         texts = (_decoded(path, encoding, number, line) for number, line in enumerate(file, start=1))
         lines = np.fromiter(islice(filter(None, texts), limit), np.dtypes.StringDType())
     if not len(lines):
-        raise ValueError(f"{path} has no line with text in it")
+        raise ValueError(f"{path} has no lines with text")
     return lines
 
 

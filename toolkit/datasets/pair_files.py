@@ -1,4 +1,4 @@
-"""Pairs of texts in one's own files: TSV, CSV, JSON lines, Parquet, or a Hugging Face `Dataset`."""
+"""Pairs of texts from your own files: TSV, CSV, JSON lines, Parquet, or a Hugging Face `Dataset`."""
 
 import csv
 from collections.abc import Iterator
@@ -30,15 +30,15 @@ def read(
 ) -> PairData:
     """Return the pairs of texts in two columns of a file.
 
-    Files are read in parts, so that memory stays near the size of the texts. Pairs with the same query, target or group
+    Files are read in parts, so memory stays close to the size of the texts. Pairs with the same query, target or group
     stay on the same side of the split, and every target of a query counts as correct.
 
     Parameters
     ----------
     path : path or datasets.Dataset
-        File whose name ends in .tsv, .csv, .jsonl, .ndjson, .json (JSON lines all) or .parquet, text files also
-        compressed (.gz, .bz2, .xz); or a data set of Hugging Face's `datasets`. TSV and CSV files begin with the
-        columns' names; TSV is read without quoting.
+        File whose name ends in .tsv, .csv, .jsonl, .ndjson, .json (all three JSON lines) or .parquet; text files may
+        also be compressed (.gz, .bz2, .xz). Or a Hugging Face `datasets.Dataset`. TSV and CSV files begin with the
+        names of the columns; TSV is read without quoting.
     query, target : str
         Names of the columns that hold the texts.
     group : str, optional
@@ -47,7 +47,7 @@ def read(
         Tokenizer of both sides, as for `Sentences`; by default one trained on the training pairs, without special
         tokens at the ends.
     max_length : int
-        Largest number of tokens of a text; longer ones are cut.
+        Maximum number of tokens per text; longer texts are cut.
     n_dev, n_test : int, optional
         Number of distinct queries to hold out; by default 3,000, or a tenth of all queries if that is fewer.
     seed : int
@@ -56,7 +56,7 @@ def read(
     Raises
     ------
     FileNotFoundError, ValueError
-        For no such file, a file of another kind, a column that is not there, an empty text (the row is named, counted
+        For a missing file, a file of another kind, a missing column, an empty text (the row is named, counted
         from 0 without the header), and too few pairs.
 
     Examples
@@ -160,7 +160,7 @@ def _texts(where: str, name: str, values: list, start: int) -> np.ndarray:
     for row, value in enumerate(values, start):
         if not isinstance(value, (str, int)) or not str(value).strip():
             raise ValueError(
-                f"column {name!r} of {where} must hold a text in each row, got {value!r} in row {row}: fill it or drop "
+                f"column {name!r} of {where} must have a text in each row, got {value!r} in row {row}: fill it or drop "
                 "the row"
             )
     return np.array([str(value) for value in values], np.dtypes.StringDType())

@@ -30,7 +30,7 @@ class Pairs(Dataset):
     queries, targets : Sentences, data set with ``batch(indices)``, or tensor (N, ...)
         Target i is the right one of query i.
     groups : array, shape (N,), optional
-        Group of each pair; pairs of one group are no negatives for each other. See the samplers' argument `groups`.
+        Group of each pair; pairs of one group are not negatives of each other. See the samplers' argument `groups`.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Pairs(Dataset):
 
 @dataclass(frozen=True, repr=False)
 class RetrievalSet:
-    """Queries to rank a pool of targets for.
+    """Queries, and a pool of targets to rank for each.
 
     Attributes
     ----------
@@ -101,8 +101,8 @@ class RetrievalSet:
     Raises
     ------
     TypeError, ValueError, IndexError
-        For a wrong side, another number of queries than of their right targets, a query without any, and a position
-        outside the pool.
+        For an invalid side, different numbers of queries and of lists of right targets, a query without any, and a
+        position outside the pool.
 
     Examples
     --------
@@ -137,16 +137,16 @@ class RetrievalSet:
 
 @dataclass(frozen=True, repr=False)
 class PairData:
-    """A data set of pairs in its three roles.
+    """A data set of pairs, split into training, development and test.
 
     Attributes
     ----------
     train : Pairs
         Pairs for training.
     dev, test : RetrievalSet
-        Queries to choose settings on, and to report: they share one pool, the distinct targets of all three parts.
+        Queries for choosing settings, and for reporting; they share one pool, the distinct targets of all three parts.
     source : str
-        What the pairs were made of, with versions.
+        Source of the pairs, with versions.
     """
 
     train: Pairs
@@ -174,10 +174,10 @@ def split_pairs(
     seed: int = 0,
     source: str = "",
 ) -> PairData:
-    """Return pairs of texts, divided at random into training pairs, development queries and test queries.
+    """Split pairs of texts at random into training pairs, development queries and test queries.
 
     Copies of a pair are left out. All targets of the same query are right for it. Pairs with the same query, the same
-    target or the same group given are in one group, as are those linked by a chain of such pairs.
+    target or the same given group are in one group, as are pairs linked by a chain of such pairs.
 
     Parameters
     ----------
@@ -187,14 +187,14 @@ def split_pairs(
         Tokenizer of both sides, as for `Sentences`; by default one trained on the training pairs, without special
         tokens at the ends.
     max_length : int
-        Largest number of tokens of a text; longer ones are cut.
+        Maximum number of tokens per text; longer texts are cut.
     groups : array, shape (N,), optional
         Group of each pair.
     n_dev, n_test : int, optional
-        Number of distinct queries to hold out; by default 3,000, or a tenth of all where that is less.
+        Number of distinct queries to hold out; by default 3,000, or a tenth of all queries if that is fewer.
     by : {"group", "query"}
-        What is never divided: a group, or only the pairs of one query. With "query" the same target can be on both
-        sides, and the groups are the pairs with the same target.
+        Unit that is never divided: a group, or only the pairs of one query. With "query", the same target can be on
+        both sides, and the groups are the pairs with the same target.
     seed : int
         Random seed.
     source : str
@@ -203,7 +203,7 @@ def split_pairs(
     Raises
     ------
     ValueError
-        If no training pairs would be left, or too few small groups are there to hold out.
+        If no training pairs would be left, or there are too few small groups to hold out.
     """
     _checks.choice("by", by, ("group", "query"))
     names, query = np.unique(_strings(queries), return_inverse=True)

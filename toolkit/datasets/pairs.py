@@ -11,7 +11,7 @@ Every loader returns a `PairData`.
 >>> index.shape, sorted(queries)
 (torch.Size([16]), ['attention_mask', 'input_ids'])
 
-`bundled` needs no further files, `code` reads the Python sources that are installed, `read` one's own file.
+`bundled` needs no further files, `code` reads installed Python sources, and `read` reads your own file.
 """
 
 import bz2

@@ -1,6 +1,6 @@
 """Scored sentence pairs: STS12 to STS16, STS-Benchmark and SICK-R, for evaluation only.
 
-Files lie as ``root/sts/TASK/SUBSET.tsv``: a header, then score, sentence and sentence between tabs, without quoting.
+The files are ``root/sts/TASK/SUBSET.tsv``: a header, then the score and two sentences, separated by tabs, not quoted.
 """
 
 import math
@@ -31,7 +31,7 @@ HEADER = ("score", "sentence1", "sentence2")
 
 @dataclass(frozen=True, repr=False)
 class ScoredPairs:
-    """Sentence pairs with their similarity as people judged it.
+    """Sentence pairs with human similarity scores.
 
     Attributes
     ----------

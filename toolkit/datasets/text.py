@@ -40,8 +40,8 @@ CHUNK = 2_000  # tokenizers keep much more than the tokens of each text meanwhil
 class Sentences(Dataset):
     """Sentences with their tokens; an item is (index, token ids), a batch (index, padded tokens).
 
-    They are tokenised once, here. A batch is padded to its longest sentence. Memory: a few bytes per token on top of
-    the texts.
+    They are tokenised once, when it is made. A batch is padded to its longest sentence. It takes a few bytes of memory
+    per token on top of the texts.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Sentences(Dataset):
     tokenizer : str, path or transformers tokenizer
         A model's folder or name on the hub, or a tokenizer, such as one that `train_tokenizer` returns.
     max_length : int
-        Largest number of tokens of a sentence, those at its ends included; longer ones are cut.
+        Maximum number of tokens per sentence, including those at its ends; longer sentences are cut.
     labels : array, shape (N,), optional
         Classes 0, 1, ... of the sentences, for diagnostics only.
     classes : sequence of str
@@ -104,7 +104,7 @@ class Sentences(Dataset):
         self.ids, self.lengths = self._tokenise(progress)
         self._starts = np.cumsum(self.lengths) - self.lengths
         if not self.lengths.all():
-            raise ValueError(f"texts must have tokens, got none in number {int(np.argmin(self.lengths))}")
+            raise ValueError(f"texts must have tokens, got none in text {int(np.argmin(self.lengths))}")
 
     def _tokenise(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
         # Arrays that grow in place: lists of numpy arrays would be held twice while they are concatenated.
@@ -188,7 +188,7 @@ def text_file(
     limit: int | None = None,
     progress: bool = True,
 ) -> Sentences:
-    """Return the sentences of a plain text file, one a line; empty lines are left out.
+    """Return the sentences of a plain text file, one per line; empty lines are skipped.
 
     Parameters
     ----------

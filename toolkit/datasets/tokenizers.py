@@ -1,4 +1,4 @@
-"""Tokenizers: of a given model, or trained on the user's own text."""
+"""Tokenizers: from a given model, or trained on the user's own text."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -70,12 +70,12 @@ def _strings(texts: Iterable[str]) -> Iterator[str]:
 def checked_text(number: int, text) -> str:
     """Return a text, its longest words cut, or raise unless it is one that can be encoded."""
     if not isinstance(text, str):
-        raise TypeError(f"texts must be str, got {type(text).__name__} in number {number}")
+        raise TypeError(f"texts must be str, got {type(text).__name__} in text {number}")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"texts must be Unicode, got half a character (a lone surrogate) at position {error.start} of number "
+            f"texts must be valid Unicode, got a lone surrogate (half a character) at position {error.start} of text "
             f"{number}: read the file with another encoding, or leave it out"
         ) from None
     # Byte-pair encoding takes time that grows with the square of a word's length.

@@ -1,6 +1,6 @@
 """Image data sets: ``(index, view1, view2)`` for training, ``(image, label)`` for probes.
 
-Every loader returns an `ImageData`. `root` is the folder with the files, by default the environment variable
+Every loader returns an `ImageData`. `root` is the folder with the files; it defaults to the environment variable
 ``TOOLKIT_DATA``, or ``~/.cache/toolkit``.
 
 >>> from torch.utils.data import DataLoader
@@ -138,7 +138,7 @@ class ImageViews(Dataset):
 
 
 class IndexedPixels(Dataset):
-    """Images as they are, to be augmented in batches on the model's device; an item is (index, uint8 image).
+    """Unchanged images, to be augmented in batches on the model's device; an item is (index, uint8 image).
 
     See the argument `augmentation` of `toolkit.training.train`.
     """
@@ -163,7 +163,7 @@ class IndexedPixels(Dataset):
 
 @dataclass(frozen=True)
 class ImageData:
-    """An image data set in its three roles.
+    """An image data set: views for training, and labelled images for training and testing probes.
 
     Attributes
     ----------
@@ -226,8 +226,8 @@ def stl10(root: str | Path | None = None, download: bool = False) -> ImageData:
 def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str = "raise") -> ImageData:
     """Return images in ``root/train/CLASS/*`` and ``root/val/CLASS/*``, as ImageNet and ImageNet-100 are laid out.
 
-    Files are read as they are needed, resized to `size` pixels on the shorter side and cropped to a square. Give the
-    `DataLoader` workers. These sets have licences that allow no download by program.
+    Files are read as they are needed, resized to `size` pixels on the shorter side and cropped to a square. Use
+    loader workers. The licences of these data sets do not allow automatic downloads.
 
     Parameters
     ----------
@@ -235,12 +235,12 @@ def image_folder(root: str | Path | None = None, size: int = 224, corrupt: str =
     size : int
         Pixels of the square.
     corrupt : {"raise", "blank"}
-        Whether a file that can't be read ends the training, or counts as a grey image, with a warning that names it.
+        Whether a file that can't be read stops training, or is replaced by a grey image with a warning that names it.
 
     Raises
     ------
     FileNotFoundError
-        If ``root/train`` or ``root/val`` is not there or holds no images in class folders.
+        If ``root/train`` or ``root/val`` is missing or has no images in class folders.
     """
     from torchvision.datasets import ImageFolder
 

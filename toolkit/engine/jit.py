@@ -34,8 +34,8 @@ class Cache(FunctionCache):
             if not Cache.warned:
                 Cache.warned = True
                 warnings.warn(
-                    f"compiled code can't be kept in or read from {self.cache_path!r}, so that each process compiles "
-                    f"for some seconds ({type(error).__name__}: {error}): free some space or delete the folder, or "
+                    f"compiled code can't be stored in or read from {self.cache_path!r}, so each process compiles "
+                    f"for some seconds ({type(error).__name__}: {error}): free some space, delete the folder, or "
                     "set NUMBA_CACHE_DIR to another one",
                     RuntimeWarning,
                     stacklevel=2,

@@ -40,7 +40,7 @@ def walk(neighbors, groups, start, restart, max_idle, state, stamp, mark, batch,
     """Fill `batch` by one random walk with restart; return (steps, reseeds).
 
     A node v is a member when ``stamp[v] == mark``; with groups, a member is of group g when ``stamp[g] == mark``. After
-    `max_idle` steps without a new member the walk goes on from a fresh uniform seed, so it ends after at most
+    `max_idle` steps without a new member the walk continues from a fresh uniform seed, so it ends after at most
     ``len(batch) * max_idle`` steps. Unless `trace` is None, row s of this int32 array receives (node, restarted, new
     member, reseeded) of step s.
     """

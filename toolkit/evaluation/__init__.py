@@ -1,6 +1,6 @@
-"""How good features are: probes on frozen encoders, retrieval, measures of sentence embeddings.
+"""Evaluation of features: probes on frozen encoders, retrieval, measures of sentence embeddings.
 
-Features of a wrong shape, NaN and Inf raise a ValueError that names them; so do zero rows where cosines count.
+Features of a wrong shape, NaN and Inf raise a ValueError that names them; so do zero rows if cosines are computed.
 """
 
 from toolkit.evaluation.embedding import embed

@@ -17,8 +17,8 @@ def embed(
 ) -> tuple[Tensor, Tensor | None]:
     """Return the features and labels of a data set, in its order.
 
-    The model is in eval mode meanwhile and does not change. Sentences of similar length are embedded together, the
-    longest first, so that little is padded and a lack of memory shows at once.
+    The model is temporarily in eval mode and is not changed. Sentences of similar length are embedded together, the
+    longest first, so there is little padding, and a lack of memory shows at once.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def encode_all(
     Parameters
     ----------
     model : nn.Module
-        The model, in eval mode meanwhile.
+        The model, temporarily in eval mode.
     encode : callable
         Method of the model that turns a batch into a tensor (B, d).
     source : tensor or data set

@@ -1,4 +1,4 @@
-"""How embeddings lie on the sphere: alignment of positive pairs, uniformity of all."""
+"""The distribution of embeddings on the sphere: alignment of positive pairs, and uniformity."""
 
 import numpy as np
 import torch

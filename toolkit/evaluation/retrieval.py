@@ -1,4 +1,4 @@
-"""Retrieval: how high each query ranks its right targets among all targets."""
+"""Retrieval: how high the right targets of each query rank among all targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -81,16 +81,16 @@ def retrieve(
     cutoffs: Sequence[int] = (1, 10, 100),
     progress: bool = False,
 ) -> RetrievalScores:
-    """Return how high a model ranks the right targets of queries among the whole pool.
+    """Return how high a model ranks the right targets of each query in the whole pool.
 
-    The model is in eval mode meanwhile and does not change.
+    The model is temporarily in eval mode and is not changed.
 
     Parameters
     ----------
     model : nn.Module
         A `PairModel`, or another model with the methods ``encode_queries`` and ``encode_targets``.
     retrieval_set : RetrievalSet
-        Queries, the pool of targets, and which are right.
+        Queries, the pool of targets, and which targets are right.
     batch_size : int
         Queries or targets that are encoded together.
     cutoffs : sequence of int
@@ -123,11 +123,11 @@ def retrieve(
 
 
 def retrieval_scores(queries, targets, relevant, cutoffs: Sequence[int] = (1, 10, 100)) -> RetrievalScores:
-    """Return how high queries rank their right targets by cosine, exactly.
+    """Return how high the right targets of each query rank by cosine similarity (exact search).
 
-    Among targets of equal cosine the wrong ones come first, so that a model that gives all the same embedding scores
-    next to nothing. Without such ties the results are those of sentence-transformers' `InformationRetrievalEvaluator`.
-    Memory: 2**25 cosines at most, or two rows of them.
+    Among targets with equal cosine, the wrong ones come first, so a model that gives all texts the same embedding
+    scores next to nothing. Without such ties the results are those of sentence-transformers'
+    `InformationRetrievalEvaluator`. Memory: 2**25 cosines at most, or two rows of them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How good features of graphs are: classifiers in ten-fold cross-validation, as the field reports it."""
+"""Evaluation of graph features: classifiers in ten-fold cross-validation, as usual in the field."""
 
 import warnings
 from collections.abc import Callable

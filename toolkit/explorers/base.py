@@ -34,7 +34,7 @@ class Explorer(widgets.VBox):
         below: Sequence[widgets.Widget] = (),
         paused: bool = False,
     ) -> None:
-        """Lay out the controls and the picture, with more below both, and show the present settings unless paused."""
+        """Lay out the controls and the picture, with more below both, and show the current settings unless paused."""
         self.numbers = widgets.HTML()
         self.message = widgets.HTML()
         self._paused = self._late = paused
@@ -49,7 +49,7 @@ class Explorer(widgets.VBox):
         return box([box(controls, "tk-controls"), box([*view, self.numbers, self.message])], "tk-parts")
 
     def _respond(self, moved: widgets.Widget | None) -> None:
-        """Show the present settings, after the control `moved`, or several (None), changed."""
+        """Show the current settings, after the control `moved`, or several (None), changed."""
         raise NotImplementedError
 
     def png(self) -> bytes:
@@ -57,7 +57,7 @@ class Explorer(widgets.VBox):
         raise NotImplementedError
 
     def _changed(self, moved: widgets.Widget | None = None) -> None:
-        """Show the present settings; if that fails, the last good picture stays, and the error is shown."""
+        """Show the current settings; if that fails, the last good picture stays, and the error is shown."""
         if self._paused:
             self._late = True
             return
@@ -180,7 +180,7 @@ class DataExplorer(ItemExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32. A `SideBySide` object is shared, with its graph.
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none.
+        Labels of one type; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d), optional

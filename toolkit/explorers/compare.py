@@ -32,7 +32,7 @@ class CompareExplorer(Selecting):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     columns : DataFrame or mapping of name to sequence, optional
@@ -53,7 +53,7 @@ class CompareExplorer(Selecting):
     selection : int64 array
         Instances selected on the maps.
     instance, color_by, search : widgets
-        The controls; set their ``value`` from code as well.
+        The controls; their ``value`` can also be set from code.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class Dashboard(Explorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d), optional

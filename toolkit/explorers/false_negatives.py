@@ -27,7 +27,7 @@ RESTARTS = (0.05, 0.2, 0.5, 0.8)
 
 
 class FalseNegativeExplorer(SliderExplorer):
-    """The frontier of hardness against false negatives, with the present setting as a point that moves on it.
+    """The frontier of hardness against false negatives, with the current setting as a point that moves on it.
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
     95 % intervals. The star is the hardest setting of the picture within the budget of false negatives, a line that
@@ -39,7 +39,7 @@ class FalseNegativeExplorer(SliderExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d), optional
@@ -52,7 +52,7 @@ class FalseNegativeExplorer(SliderExplorer):
     Attributes
     ----------
     restart, n_neighbors, n_candidates, batch_size, batch : widgets
-        The sliders; set their ``value`` from code as well. `batch` chooses whose false negatives are shown.
+        The sliders; their ``value`` can also be set from code. `batch` chooses whose false negatives are shown.
     budget, use : widgets
         The largest share of false negatives, and the button that sets the sliders to the star.
     samplers : SelectMultiple
@@ -63,11 +63,11 @@ class FalseNegativeExplorer(SliderExplorer):
     batches : int64 array, shape (n, B)
     hardness : Hardness
     false_negatives : FalseNegatives or EstimatedFalseNegatives
-        Results of the random-walk batches at the present setting.
+        Results of the random-walk batches at the current setting.
     frontier : Frontier
         What the picture shows.
     code : str
-        A sampler with the present setting.
+        A sampler with the current setting.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class FalseNegativeExplorer(SliderExplorer):
 
     @property
     def code(self) -> str:
-        """A sampler with the present setting."""
+        """A sampler with the current setting."""
         shown = self.controls.settings
         names = ("batch_size", "n_candidates", "n_neighbors", "restart")
         settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact

@@ -24,7 +24,7 @@ class GraphBatchExplorer(SliderExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : callable
         Draws a graph: called with ``(index, ax)``.
     **settings
@@ -33,7 +33,7 @@ class GraphBatchExplorer(SliderExplorer):
     Attributes
     ----------
     restart, n_neighbors, n_candidates, batch_size, reset : widgets
-        The sliders; set their ``value`` from code as well.
+        The sliders; their ``value`` can also be set from code.
     batch : int64 array, shape (B,)
         What is shown now; the first member is the seed.
 

@@ -25,7 +25,7 @@ class HardnessExplorer(SliderExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d), optional
@@ -38,7 +38,7 @@ class HardnessExplorer(SliderExplorer):
     Attributes
     ----------
     restart, n_neighbors, n_candidates, batch_size : widgets
-        The sliders; set their ``value`` from code as well.
+        The sliders; their ``value`` can also be set from code.
     samplers : SelectMultiple
         Labels of the samplers to show besides the random walk and the uniform one. Those that comparisons do not have
         by default are planned in the background.
@@ -77,7 +77,7 @@ class HardnessExplorer(SliderExplorer):
         self.false_negatives[name] = self._rates(batches)
 
     def _show_fixed(self) -> None:
-        """Draw the batches of the other samplers, of the present size."""
+        """Draw the batches of the other samplers, of the current size."""
         samples = self._menu.batches(self.batch_size.value)
         self.hardness, self.false_negatives = {}, {}
         for name, batches in samples.items():

@@ -85,7 +85,7 @@ class MapExplorer(Selecting, DataExplorer):
         restart, size = self._batches()
         starts = np.random.default_rng(self._samples.seed).permutation(self._samples.n)[: self._samples.n // size]
         batches, _ = walk_batches(self.graph, starts, size, restart=restart, seed=self._samples.seed)
-        title = f"batches of {size} in an epoch that hold it, restart {restart:g}"
+        title = f"batches of {size} in an epoch that contain it, restart {restart:g}"
         return batch_coverage(batches, self._samples.n).visits, title, "{:.0f}".format
 
     def _pictured(self) -> np.ndarray:
@@ -119,7 +119,7 @@ class MapExplorer(Selecting, DataExplorer):
         write_whole(Path(path), lambda file: file.write(text.encode("utf-8", "replace")))
 
     def png(self) -> bytes:
-        """Return the present state, in 256 colours: it is stored in notebooks."""
+        """Return the current state, in 256 colours: it is stored in notebooks."""
         with style():
             figure = Figure(figsize=(9, 6.4), dpi=100, layout="none")
             canvas = FigureCanvasAgg(figure)

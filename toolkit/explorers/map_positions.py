@@ -54,7 +54,7 @@ class MapPositions:
             options=options,
             value="UMAP" if enough and projection == "umap" else options[0],
             description="map",
-            tooltip="PCA is there at once. UMAP keeps neighbours together; the first time it takes a while.",
+            tooltip="PCA is available at once. UMAP keeps neighbours together, but takes a while the first time.",
             **control_layout(),
         )
         self.control.observe(lambda _change: attempt(self._show), "value")

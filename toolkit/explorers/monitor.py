@@ -160,7 +160,7 @@ class TrainingMonitor(Explorer):
         self._picture.forget()
 
     def _move_curves(self) -> bool:
-        """Give the curves the present window, and return whether the panels are still right for them."""
+        """Give the curves the current window, and return whether the panels are still right for them."""
         for ax, column in zip(self._axes, shown_columns(), strict=False):  # the last row may have empty places
             if len(ax.lines) != len(self.histories):
                 return False

@@ -36,7 +36,7 @@ class PairExplorer(DataExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         Embeddings of the queries, N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the queries, as `toolkit.plots.Thumbnails` takes them.
     targets : array or tensor, shape (N, d)
@@ -49,7 +49,7 @@ class PairExplorer(DataExplorer):
     Attributes
     ----------
     query : widget
-        Which query is shown; set its ``value`` from code as well.
+        Which query is shown; its ``value`` can also be set from code.
     samplers : SelectMultiple
         Labels of the samplers to show besides the random walk and the uniform one.
     batches : dict of name to int64 array, shape (B,)

@@ -47,7 +47,7 @@ class ProximityGraphExplorer(MapExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     columns : DataFrame or mapping of name to sequence, optional
@@ -60,7 +60,7 @@ class ProximityGraphExplorer(MapExplorer):
     Attributes
     ----------
     instance, n_neighbors, n_candidates, color_by, restart, batch_size : widgets
-        The controls; set their ``value`` from code as well. The last two, not shown, are those of the exposure.
+        The controls; their ``value`` can also be set from code. The last two, not shown, are those of the exposure.
     graph : ProximityGraph
     degrees : InDegrees
     same_label : SameLabelEdges or None

@@ -43,7 +43,7 @@ class SamplerMenu(widgets.VBox):
         self._newest = Newest()
         self._asking = False
         self._size = 0
-        self._known: dict[str, list | Exception] = {}  # by label, of the present batch size
+        self._known: dict[str, list | Exception] = {}  # by label, of the current batch size
         options = [label for label in labels() if label not in ALWAYS]
         if chosen is None:
             chosen = [kind.label for kind in defaults().values() if kind.label in options]

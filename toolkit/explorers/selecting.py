@@ -51,7 +51,7 @@ class Selecting(ItemExplorer):
             description="search",
             placeholder="text, label or number",
             continuous_update=False,
-            tooltip="Select the instances whose text, label or class holds these words",
+            tooltip="Select the instances whose text, label or class contains these words",
             **control_layout(),
         )
         self._shown_colors = None
@@ -121,7 +121,7 @@ class Selecting(ItemExplorer):
             number = words.removeprefix("#")
             if number.isdecimal() and int(number) < len(found):
                 found[int(number)] = True
-        self._maps[0].status = "" if found.any() or not words else f"nothing holds {words!r}"
+        self._maps[0].status = "" if found.any() or not words else f"nothing contains {words!r}"
         self.selection = np.flatnonzero(found)
 
     @cached_property

@@ -33,7 +33,7 @@ class SelectionExplorer(DataExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none. Without labels, pairs in one
+        Labels of one type, shown as they are; None, NaN or -1 mean no label. Without labels, pairs in one
         cluster of the embeddings pass for false negatives.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.

@@ -26,7 +26,7 @@ class SentenceExplorer(SliderExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : sequence of str, or data set
         The sentence of each instance.
     **settings
@@ -35,7 +35,7 @@ class SentenceExplorer(SliderExplorer):
     Attributes
     ----------
     restart, n_neighbors, n_candidates, batch_size, batch : widgets
-        The sliders; set their ``value`` from code as well. `batch` chooses the batch that is shown.
+        The sliders; their ``value`` can also be set from code. `batch` chooses the batch that is shown.
     batches : dict of name to int array
         The batch of each sampler that is shown now.
     hardness, false_negatives : Hardness, FalseNegatives or None
@@ -74,7 +74,7 @@ class SentenceExplorer(SliderExplorer):
         return box([box(controls, "tk-controls"), box([self.numbers, self.message])], "tk-parts", "tk-across")
 
     def _show_setting(self) -> None:
-        """Fill the random walk's batches at the present setting, and show one of each sampler."""
+        """Fill the random walk's batches at the current setting, and show one of each sampler."""
         began = time.perf_counter()
         walks, stats = self._samples.walks(**self.controls.settings)
         seconds = time.perf_counter() - began

@@ -20,7 +20,7 @@ from toolkit.proximity.false_negatives import RATIO, ByPositives
 
 ESTIMATED = {
     "clusters": "No labels given: false negatives are estimated by clusters of the embeddings.",
-    "positives": f"No labels given: a negative passes for false if it is at least {RATIO:.0%} as similar to a query as "
+    "positives": f"No labels given: a negative counts as false if it is at least {RATIO:.0%} as similar to a query as "
     "the query's own target.",
 }
 

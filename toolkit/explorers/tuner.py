@@ -52,7 +52,7 @@ class TunerExplorer(ItemExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32. They should come from a model that has trained a little.
     labels : array, shape (N,), optional
-        Labels of one kind to count false negatives by; None, NaN or -1 where there is none. Without labels they are
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without labels they are
         estimated.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
@@ -72,9 +72,9 @@ class TunerExplorer(ItemExplorer):
     Attributes
     ----------
     budget, batch_size, pin : widgets
-        The sliders, whose ``value`` can be set from code as well, and the button.
+        The sliders, whose ``value`` can also be set from code, and the button.
     tuned, pinned : Tuned or None
-        What is shown: the suggestion for the present position of the sliders, None while it is being measured; and
+        What is shown: the suggestion for the current position of the sliders, None while it is being measured; and
         the one that was pinned.
 
     Raises
@@ -201,7 +201,7 @@ class TunerExplorer(ItemExplorer):
         self._show_numbers([words])
 
     def _pin(self) -> None:
-        """Keep the present suggestion for comparison."""
+        """Keep the current suggestion for comparison."""
         self.pinned = self.tuned
         if self.tuned is not None:
             self._show(self.tuned)

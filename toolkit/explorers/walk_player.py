@@ -49,7 +49,7 @@ class WalkPlayer(MapExplorer):
     embeddings : array or tensor, shape (N, d), or SideBySide
         N >= 32.
     labels : array, shape (N,), optional
-        Labels of one kind, shown as they are; None, NaN or -1 where there is none.
+        Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
     columns : DataFrame or mapping of name to sequence, optional
@@ -62,7 +62,7 @@ class WalkPlayer(MapExplorer):
     Attributes
     ----------
     restart, n_neighbors, n_candidates, batch_size, instance, region : widgets
-        The controls; set their ``value`` from code as well.
+        The controls; their ``value`` can also be set from code.
     step : int
         Steps that are shown. Set it to step from code.
     trace : WalkTrace

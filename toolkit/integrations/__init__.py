@@ -1,1 +1,1 @@
-"""What other training frameworks need to take batches from the samplers; each module imports its own."""
+"""Adapters that let other training frameworks use the samplers; each module imports its own framework."""

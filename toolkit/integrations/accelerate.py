@@ -18,9 +18,9 @@ class ResumableBatches(Sampler):
 
     Give it to the loader, call its `update` in each training step, and register it:
     ``accelerator.register_for_checkpointing(batches)``. After ``accelerator.load_state``, its epoch begins with the
-    batches that were trained, for ``accelerator.skip_first_batches`` to skip; whoever saves after an epoch's last
-    batch, goes on with the next epoch. Its epochs follow each other whatever epoch accelerate's loaders are in, which
-    count from 0 in each run.
+    batches that were trained, for ``accelerator.skip_first_batches`` to skip; if you save after an epoch's last
+    batch, the run continues with the next epoch. Epochs are counted independently of those of accelerate's loaders,
+    which count from 0 in each run.
 
     With several processes, pass ``DistributedBatches(sampler, sliced=False)`` (`toolkit.samplers`), made after the
     Accelerator, and let accelerate slice its batches:
@@ -35,12 +35,12 @@ class ResumableBatches(Sampler):
     Attributes
     ----------
     epoch, trained : int
-        Present epoch, and how many of its batches were trained.
+        Current epoch, and how many of its batches were used.
 
     Raises
     ------
     TypeError, ValueError
-        For a sampler that is none of the toolkit's, and for one, or a loader, that does not suit the processes.
+        For a sampler that is not from the toolkit, and for a sampler or loader that does not suit the processes.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class ResumableBatches(Sampler):
     >>> batches.planner.graph
     ProximityGraph(n_nodes=100, n_neighbors=5, n_candidates=50)
 
-    In a run that goes on, after ``accelerator.load_state(folder)``:
+    In a resumed run, after ``accelerator.load_state(folder)``:
 
     >>> rest = accelerator.skip_first_batches(loader, batches.trained)
     """
@@ -132,11 +132,11 @@ class ResumableBatches(Sampler):
             self.epoch, self.trained = self.epoch + 1, 0
 
     def state_dict(self) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches."""
+        """Return the state needed to resume in mid-epoch with the same batches."""
         return {"epoch": self.epoch, "trained": self.trained, "sampler": self.planner.state_dict(trained=0)}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken: the next epoch is that one, from its first batch."""
+        """Resume where `state_dict` was taken: the next epoch is that one, from its first batch."""
         self.planner.load_state_dict(state["sampler"])
         self.planner.set_epoch(state["epoch"])
         self.epoch, self.trained, self._loaded = state["epoch"], state["trained"], True

@@ -12,7 +12,7 @@ _DDP = "pass DistributedBatches(sampler) (toolkit.samplers) to this callback and
 
 
 class BatchSamplerCallback(Callback):
-    """Hand the embeddings of each training step to a batch sampler, and keep its state in checkpoints.
+    """Pass the embeddings of each training step to a batch sampler, and save its state in checkpoints.
 
     `training_step` returns a dict with "loss", "index" (the instances of the batch) and "embeddings"; of pairs also
     "targets". A resumed training continues with the batches that the interrupted one would have had, also with
@@ -31,7 +31,7 @@ class BatchSamplerCallback(Callback):
     Raises
     ------
     TypeError, ValueError
-        For a sampler that is none of the toolkit's or not that of the training loader, for a Trainer that would
+        For a sampler that is not from the toolkit or not that of the training loader, for a Trainer that would
         replace it, and if `training_step` does not return the dict.
 
     Examples
@@ -167,7 +167,7 @@ class BatchSamplerCallback(Callback):
         self._ended = trainer.max_steps == -1 and progress["ready"] == progress["processed"]
 
     def load_state_dict(self, state_dict) -> None:
-        """Go on where the checkpoint was saved."""
+        """Resume where the checkpoint was saved."""
         self.sampler.load_state_dict(state_dict)
         self._epoch, self._trained, self._loaded = self.sampler.epoch, self.sampler._position, True
         if self._trained and self._ended:

@@ -119,7 +119,7 @@ class SentenceBatches(SamplerStates):
         return sampler
 
     def track(self, loss: nn.Module, name: str = "") -> nn.Module:
-        """Return the loss itself, and from now on hand its embeddings in each training step to a sampler.
+        """Return the loss itself, and from now on pass its embeddings in each training step to a sampler.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Graphs that carry their index through the `DataLoader` of torch_geometric.
 
-That loader joins the graphs of a batch into one large graph. On the way it adds the number of nodes before a graph to
-each of its attributes whose name contains "index", as ``edge_index`` needs it: an attribute ``index`` would come out
-as another number, and the sampler would be given the embeddings of other graphs, without an error.
+That loader joins the graphs of a batch into one large graph. In doing so, it adds the number of preceding nodes to
+each attribute whose name contains "index", as ``edge_index`` requires. An attribute ``index`` would be changed as
+well, and the sampler would silently receive embeddings of the wrong graphs.
 """
 
 import copy

@@ -66,7 +66,7 @@ class SamplerStates(TrainerCallback):
                 raise ValueError("sliced must be False, got True: accelerate slices the batches itself")
 
     def update(self, name: str, index, *sides) -> None:
-        """Hand the embeddings of a training step, or those of queries and of targets, to a sampler."""
+        """Pass the embeddings of a training step, or those of queries and of targets, to a sampler."""
         self.samplers[name].update(index, *sides)
         self.updated = True
 

@@ -92,7 +92,7 @@ class SamplerTrainer(Trainer):
         return self.accelerator.prepare(loader)
 
     def compute_loss(self, model, inputs, return_outputs: bool = False, num_items_in_batch=None):
-        """Return the loss, and of a training step hand the embeddings to the sampler."""
+        """Return the loss; in a training step, pass the embeddings to the sampler."""
         inputs = dict(inputs)
         index = inputs.pop("index", None)
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)

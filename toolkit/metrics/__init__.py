@@ -1,4 +1,4 @@
-"""What is in batches: hardness, variety, false negatives, coverage and their trade-off; what a graph is like."""
+"""Measures of batches (hardness, variety, false negatives, coverage and their trade-off) and of graphs."""
 
 from toolkit.metrics.audits import Audit, audit
 from toolkit.metrics.change import NeighborsKept, neighbors_kept

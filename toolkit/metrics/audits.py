@@ -1,4 +1,4 @@
-"""An audit: what any loader's batches are like, beside a shuffle of the same data."""
+"""Audits: the batches of any loader compared with a shuffle of the same data."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ _PARTS = ("mean", "std", "min", "25%", "50%", "75%", "max")
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What batches are like, beside a shuffle of the same data into batches of the same sizes.
+    """Measures of batches, compared with a shuffle of the same data into batches of the same sizes.
 
     Attributes
     ----------
@@ -35,13 +35,13 @@ class Audit:
         0.99 or more), variety (effective number of different members), loss gap (nats), instances covered (share),
         most batches with one instance.
     similarities : DataFrame
-        Distribution of the similarities of negatives, and of queries to their own targets where there are any.
+        Distribution of the similarities of negatives, and of queries to their own targets if there are any.
     pairs : DataFrame
         The most similar pairs that share a batch: first, second, similarity, and with labels same_label.
     hardness : dict of name to Hardness
     false_negatives : dict of name to FalseNegatives or EstimatedFalseNegatives
     method : {"labels", "positives", "clusters"}
-        What false negatives were counted by; all but labels give an estimate.
+        How false negatives were counted; all methods except labels give an estimate.
     """
 
     table: "pd.DataFrame" = field(repr=False)
@@ -68,7 +68,7 @@ class Audit:
 
     @property
     def summary(self) -> str:
-        """What stands out, in a sentence or two."""
+        """The main findings, in a sentence or two."""
         hard, rate = (self.table.loc[name] for name in ("hardness", self.rate_name))
         gain = hard.batches - hard.shuffle
         spread = self.hardness["shuffle"].values.std() / max(len(self.hardness["shuffle"].values), 1) ** 0.5
@@ -80,7 +80,7 @@ class Audit:
 
     @property
     def rate_name(self) -> str:
-        """How the table names the share of false negatives."""
+        """Name of the share of false negatives in the table."""
         return "false negatives" if self.method == "labels" else "estimated false negatives"
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ class Audit:
 
 
 def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, seed: int = 0) -> Audit:
-    """Return what batches are like, of any sampler or loader, beside a shuffle.
+    """Compare the batches of any sampler or loader with a shuffle.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.
     labels : array, shape (N,), optional
-        Labels of one kind to count false negatives by; None, NaN or -1 where there is none. Without labels they are
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without labels they are
         estimated (`estimate_false_negatives`).
     n_pairs : int
         Most similar pairs to list.

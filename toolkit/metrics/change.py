@@ -1,4 +1,4 @@
-"""Change: how far two embeddings of the same instances agree on who is near whom."""
+"""Change: how far two embeddings of the same instances agree on nearest neighbours."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True, eq=False)
 class NeighborsKept(Result):
-    """Share of the nearest neighbours in one embedding that are nearest neighbours in another one as well.
+    """Share of the nearest neighbours in one embedding that are also nearest neighbours in another.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class NeighborsKept(Result):
 def neighbors_kept(first, second, *, n_neighbors: int = 10) -> NeighborsKept:
     """Return the share of each instance's nearest neighbours that two embeddings have in common.
 
-    1: the same neighbours; what chance gives is ``n_neighbors / (N - 1)``. The neighbours are exact, which takes some
+    1: the same neighbours; by chance, the share is ``n_neighbors / (N - 1)``. The search is exact, which takes about
     10 seconds for 60,000 instances.
 
     Parameters
     ----------
     first, second : array or tensor, shapes (N, d) and (N, e)
-        Of the same instances in the same order; d and e may differ.
+        Embeddings of the same instances in the same order; d and e may differ.
     n_neighbors : int
         Nearest neighbours of each instance, by cosine similarity.
 

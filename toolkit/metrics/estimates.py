@@ -16,9 +16,9 @@ class EstimatedFalseNegatives(Result):
     values : float64 array, shape (n,)
         Share in each batch.
     prior : float
-        Estimated share among all pairs of the data set: the mean to expect of uniform batches.
+        Estimated share among all pairs of the data set: the expected mean for uniform batches.
     method : {"positives", "clusters"}
-        What the estimate was made from.
+        How the estimate was made.
     """
 
     prior: float
@@ -44,11 +44,11 @@ def estimate_false_negatives(
 ) -> EstimatedFalseNegatives:
     """Return an estimate of the share of false negatives within each batch, for data without labels.
 
-    With positives, j is a false negative of i if it is nearly as similar to i as i's own positive: the rule by which
-    retrieval trainers filter mined negatives (NV-Retriever: arXiv 2407.15831). Without, the data are clustered four
-    times, into 10 to 300 clusters by k-means; the chance that a pair is false is the share of the clusterings that
-    put both into one cluster. That ranks batches and settings, but the level depends on how many classes there are:
-    `benchmarks/README.md` has both for data with labels.
+    With positives, j is a false negative of i if it is nearly as similar to i as i's own positive, the rule by which
+    retrieval trainers filter mined negatives (NV-Retriever: arXiv 2407.15831). Without positives, k-means clusters the
+    data four times, into 10 to 300 clusters, and the probability that a pair is false is the share of clusterings that
+    put both into one cluster. This ranks batches and settings, but its level depends on the number of classes:
+    `benchmarks/README.md` compares both with labels.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def estimate_false_negatives(
     positives : array or tensor, shape (N, d), optional
         Embeddings of each one's positive: the target of a query, or another view.
     ratio : float
-        Share of the similarity to the own positive from which on a negative counts as false; only with positives.
+        Fraction of the similarity to its own positive at which a negative counts as false; only with positives.
     seed : int
         Random seed of the clusters, or of the pairs that `prior` is estimated from.
 

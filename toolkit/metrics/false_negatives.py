@@ -16,9 +16,9 @@ class FalseNegatives(Result):
     Attributes
     ----------
     values : float64 array, shape (n,)
-        Share in each batch, of the pairs whose labels are known; NaN where there is none.
+        Share in each batch among the pairs whose labels are known; NaN without any.
     prior : float
-        Share among all pairs of the data set: the mean to expect of uniform batches.
+        Share among all pairs of the data set: the expected mean for uniform batches.
     n_unlabelled : int
         Instances of the data set without a label. Their pairs count as neither true nor false.
     """
@@ -47,12 +47,12 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
     batches : sequence of int sequences
         Two or more distinct indices each.
     labels : array, shape (N,)
-        Labels of one kind; None, NaN or -1 where there is none. Only a diagnostic: samplers never see it.
+        Labels of one type; None, NaN or -1 mean no label. Only a diagnostic: samplers never see it.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        For batches with fewer than two members or with indices outside [0, N), labels of several kinds, and fewer than
+        For batches with fewer than two members or with indices outside [0, N), labels of several types, and fewer than
         two known labels.
 
     Examples

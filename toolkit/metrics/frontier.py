@@ -31,7 +31,7 @@ class Frontier:
     points : DataFrame
         One row per setting: sampler (its label), n_candidates, n_neighbors, restart, hardness, false_negative_rate,
         false_negative_half (half the 95 % interval), prior, variety and loss_gap (both of some of the batches).
-        Samplers other than the walk come without settings.
+        Samplers other than the walk have no settings.
     estimated : bool
         Whether false negatives were estimated.
     """
@@ -89,7 +89,7 @@ def hardness_frontier(
 ) -> Frontier:
     """Return hardness and false-negative rate of the random walk over its settings, and of the other samplers.
 
-    Without labels, false negatives are estimated, by clusters or of pairs by their targets
+    Without labels, false negatives are estimated from clusters or, for pairs, from their targets
     (`estimate_false_negatives`).
 
     Parameters
@@ -97,7 +97,7 @@ def hardness_frontier(
     embeddings : array or tensor, shape (N, d)
         Embeddings of the instances, or with `targets` of their queries.
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none.
+        Labels of one type; None, NaN or -1 mean no label.
     batch_size : int
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.
@@ -107,7 +107,7 @@ def hardness_frontier(
         Batches per setting, at most N // B. All settings use the same seeds.
     seed : int
     loss_gaps : bool
-        Measure variety and loss gap as well, which takes time in proportion to N for each setting.
+        Whether to measure variety and loss gap, too; for each setting this takes time proportional to N.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a batch cannot see of the contrastive loss."""
+"""The loss gap: the part of the contrastive loss that a batch does not see."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _SCORES = 2**24  # held at once
 
 @dataclass(frozen=True, eq=False)
 class LossGap(Result):
-    """InfoNCE against the whole data set minus InfoNCE against the batch, in nats.
+    """InfoNCE over the whole data set minus InfoNCE over the batch, in nats.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class LossGap(Result):
 
 
 def loss_gap(batches, queries, targets=None, temperature: float = 0.1) -> LossGap:
-    """Return by how much the loss of each batch falls short of the loss against the whole data set.
+    """Return how much lower the loss over each batch is than the loss over the whole data set.
 
     For pairs, the loss is the symmetric InfoNCE. Without targets, it is that of an instance against all others, and the
     pull of its other view, which is the same in both losses, is left out. The smaller the gap, the more of

@@ -1,4 +1,4 @@
-"""What a proximity graph is like: how often each instance is a neighbour, how many edges stay within a label."""
+"""Statistics of a proximity graph: how often each instance is a neighbour, and how many edges join equal labels."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ class SameLabelEdges(Result):
     Attributes
     ----------
     values : float64 array, shape (N,)
-        Share of each instance's own edges, of those whose labels are known; NaN where there is none.
+        Share among each instance's own edges between known labels; NaN without any.
     prior : float
         Share among all pairs of the data set.
     """
@@ -92,12 +92,12 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     ----------
     graph : ProximityGraph
     labels : array, shape (N,)
-        Labels of one kind; None, NaN or -1 where there is none.
+        Labels of one type; None, NaN or -1 mean no label.
 
     Raises
     ------
     TypeError, ValueError
-        For labels that are not one per instance, labels of several kinds, and fewer than two known labels.
+        For labels that are not one per instance, labels of several types, and fewer than two known labels.
 
     Examples
     --------

@@ -76,10 +76,10 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
     batches : sequence of int sequences
     embeddings : array or tensor, shape (N, d)
     n_pairs : int
-        At most; a pair that is in several batches counts once.
+        Maximum number of pairs; a pair that is in several batches counts once.
     labels : array, shape (N,), optional
     only_false : bool
-        Leave out pairs with different labels.
+        Whether to leave out pairs with different labels.
     targets : array or tensor, shape (N, d), optional
         As for `batch_hardness`.
 
@@ -104,7 +104,9 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
 
     n_pairs = _checks.integer("n_pairs", n_pairs, 1)
     if _checks.flag("only_false", only_false) and labels is None:
-        raise ValueError("labels must be given with only_false=True, got None: they tell which negatives are false")
+        raise ValueError(
+            "labels must be given with only_false=True, got None: they determine which negatives are false"
+        )
     vectors = _checks.vectors("embeddings", embeddings)
     codes = None if labels is None else _checks.labels("labels", labels, len(vectors))
     found: dict[tuple[int, int], float] = {}

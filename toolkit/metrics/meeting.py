@@ -10,7 +10,7 @@ from toolkit._result import Result
 
 @dataclass(frozen=True, eq=False)
 class Meetings(Result):
-    """How often chosen instances share a batch; `value` is their mean number in a batch.
+    """How often chosen instances share a batch; `value` is their mean number per batch.
 
     Attributes
     ----------
@@ -19,9 +19,9 @@ class Meetings(Result):
     chosen, n : int
         Number of chosen instances, and of all.
     pairs : int
-        Pairs of them that met, a pair as often as it did.
+        Number of meetings of their pairs.
     times : float
-        How often a pair of them meets in these batches, on average.
+        Mean number of meetings per pair in these batches.
     over_chance : float
         The same as a multiple of what random batches of these sizes would give.
     same_label : float
@@ -40,7 +40,7 @@ class Meetings(Result):
 
     @property
     def holding(self) -> int:
-        """Batches that hold at least one of them."""
+        """Batches with at least one of them."""
         return int((self.values > 0).sum())
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class Meetings(Result):
 
 
 def meetings(batches, chosen, n: int, labels=None) -> Meetings:
-    """Count how often chosen instances share a batch, and as what.
+    """Count how often chosen instances share a batch, and how many of these pairs are false negatives.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def meetings(batches, chosen, n: int, labels=None) -> Meetings:
     n : int
         Number of all instances (N).
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none, which equals no other.
+        Labels of one type; None, NaN or -1 mean no label, which equals no other.
 
     Raises
     ------

@@ -20,15 +20,15 @@ def hardest_negatives(
     batch : index sequence
         Distinct pairs; `query` is one of them.
     query : int
-        The pair whose query is looked at.
+        The pair whose query is examined.
     embeddings, targets : arrays or tensors, shape (N, d)
         Embeddings of the queries and of their targets.
     n_negatives : int
-        At most.
+        Maximum number of negatives.
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none.
+        Labels of one type; None, NaN or -1 mean no label.
     ratio : float
-        Share of the similarity to the own target from which on a negative is suspected.
+        Fraction of the similarity to its own target at which a negative is suspected.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True, eq=False)
 class Staleness(Result):
-    """Share of a graph's neighbours that present embeddings would replace.
+    """Share of a graph's neighbours that a rebuild with the current embeddings would replace.
 
     Attributes
     ----------
@@ -29,21 +29,21 @@ class Staleness(Result):
 def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Staleness:
     """Return the share of a graph's neighbours that a rebuild from the same candidates would replace.
 
-    The candidates of some random instances are ranked by the present embeddings. 0: their neighbours are the same;
-    1 - K / M: the old ones are no better than random candidates.
+    The candidates of some random instances are ranked by the current embeddings. 0: their neighbours are the same;
+    1 - K / M: the old neighbours are no better than random candidates.
 
     Parameters
     ----------
     graph : ProximityGraph
     embeddings : array or tensor, shape (N, d)
     n_rows : int
-        Least number of instances to look at.
+        Minimum number of instances to look at.
 
     Raises
     ------
     ValueError
         For a number of embeddings other than the graph's, a graph with neighbours of earlier ones (`rebuilt`), whose
-        candidates are not known any more, and NaN, Inf or zero rows among those looked at.
+        candidates are no longer known, and NaN, Inf or zero rows among those looked at.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     if graph.fresh < 1:
         raise ValueError(
             f"graph must have been built at once, got one with fresh={graph.fresh}, whose candidates come from several "
-            "rebuilds and are not known any more: measure the staleness with fresh=1"
+            "rebuilds and are no longer known: measure the staleness with fresh=1"
         )
     n_rows = _checks.integer("n_rows", n_rows, 1)
     rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows, graph.rules)

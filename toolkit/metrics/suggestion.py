@@ -157,7 +157,7 @@ def suggest_settings(
     targets : array or tensor, shape (N, d), optional
         Embeddings of the queries' targets.
     labels : array, shape (N,), optional
-        Labels of one kind to count false negatives by; None, NaN or -1 where there is none. Without labels they are
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without labels they are
         estimated (`estimate_false_negatives`).
     max_false_negatives : float, optional
         Largest share of in-batch pairs that may be false negatives, in (0, 1]. By default, a tenth of the true

@@ -1,4 +1,4 @@
-"""Variety: how many different things a batch holds."""
+"""Variety: how many different things a batch contains."""
 
 from dataclasses import dataclass
 

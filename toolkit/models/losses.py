@@ -1,8 +1,8 @@
 """Contrastive losses over the views of one batch.
 
 All return a scalar, `dcl` and `hcl` in float32 or more. Models call these two or `nt_xent` with the projections of two
-views, the temperature and ``within``; a partial has other settings: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
-Views that differ in shape or are fewer than two, and settings out of range, raise a ValueError.
+views, the temperature and ``within``; a partial sets the others: ``SimCLR(loss=partial(dcl, tau_plus=0.05))``.
+Views of different shapes or of fewer than two instances, and settings out of range, raise a ValueError.
 """
 
 import math
@@ -51,7 +51,7 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool
 def dcl(
     view1: Tensor, view2: Tensor, temperature: float = 0.5, within: bool = True, *, tau_plus: float = 0.1
 ) -> Tensor:
-    """Debiased contrastive loss (Chuang et al. 2020, arXiv 2007.00224): NT-Xent less the false negatives expected.
+    """Debiased contrastive loss (Chuang et al. 2020, arXiv 2007.00224): NT-Xent minus the expected false negatives.
 
     With ``s = exp(cos / t)`` and n negatives, an anchor's loss is ``-log(s_pos / (s_pos + g))``, where
     ``g = max((sum(s_neg) - tau_plus n s_pos) / (1 - tau_plus), n exp(-1 / t))``.
@@ -123,11 +123,11 @@ def hcl(
 
 
 def gathered(loss):
-    """Return a loss over the embeddings of all processes of a training, with gradient; itself in a single one.
+    """Return a loss over the embeddings of all training processes, with gradient; with one process, the loss itself.
 
     In every process it is the loss of the whole batch, the first process's rows first. The gradient of the gathering
-    sums over the processes and `DistributedDataParallel` takes their mean, so that a step is that of one process with
-    the whole batch. All processes give the same number of rows. Batches have to be shared too
+    sums over the processes and `DistributedDataParallel` takes their mean, so a step equals that of a single process
+    with the whole batch. All processes give the same number of rows. Batches must be shared, too
     (`toolkit.samplers.DistributedBatches`).
 
     Parameters
@@ -140,7 +140,7 @@ def gathered(loss):
     Raises
     ------
     TypeError
-        For what can't be called.
+        For anything that can't be called.
 
     Examples
     --------
@@ -183,9 +183,9 @@ def jsd(nodes: Tensor, graphs: Tensor, batch: Tensor) -> Tensor:
     """Jensen-Shannon bound on the information between nodes and graphs, negated: the loss of MVGRL (arXiv 2006.05582).
 
     The score of a node and a graph is their inner product s. The loss is the mean of ``softplus(s)`` over pairs of a
-    node and another graph of the batch, plus the mean of ``softplus(-s)`` over nodes with their own graph, less
-    ``2 log 2``, as in the authors' code. There graphs are padded to one size and the padding is masked; here nothing is
-    padded, so that no mask can go wrong, and every node counts the same.
+    node and another graph of the batch, plus the mean of ``softplus(-s)`` over nodes with their own graph, minus
+    ``2 log 2``, as in the authors' code. There, graphs are padded to one size and the padding is masked; here nothing
+    is padded, so no mask can go wrong, and every node counts the same.
 
     Parameters
     ----------

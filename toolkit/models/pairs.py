@@ -10,7 +10,7 @@ from toolkit.models.views import Loss
 
 
 class PairModel(nn.Module):
-    """Two encoders, or one for both sides, trained to tell the target of a query from the others of its batch.
+    """Two encoders, or one for both sides, trained to pick the target of a query among the others in its batch.
 
     The loss is symmetric InfoNCE: the mean of the cross-entropy of each query over the batch's targets and of each
     target over its queries.

@@ -1,4 +1,4 @@
-"""Text encoders: given models, the first layers of them, a small BERT with random weights, bags of word pieces."""
+"""Text encoders: pretrained models or their first layers, a small BERT with random weights, bags of word pieces."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ def pretrained(name: str | Path, n_layers: int | None = None) -> nn.Module:
     name : str or path
         A folder with a model, or a name on the hub.
     n_layers : int, optional
-        Number of first layers to keep: fewer are cheaper, and of a sentence-tuned model less tuned.
+        Number of first layers to keep: fewer are cheaper; those of a sentence-tuned model are less tuned.
 
     Raises
     ------
@@ -65,9 +65,9 @@ def small_bert(
     dropout : float
         Dropout rate in [0, 1), which makes the two passes of SimCSE differ.
     max_length : int
-        Largest number of tokens of a text.
+        Maximum number of tokens per text.
     positions : bool
-        Whether tokens have positions; without them a text is the set of its tokens. With them, and from random
+        Whether tokens have positions; without them a text is the set of its tokens. With positions and random
         weights, SimCSE learns to recognise a sentence by the tokens at a few positions, which says little about its
         meaning.
     pad_token_id : int
@@ -124,9 +124,9 @@ def static(tokenizer, width: int = 128, sparse: bool = True) -> nn.Module:
     width : int
         Width d of the embeddings.
     sparse : bool
-        Whether gradients are sparse, so that a training step costs the tokens of its batch, not the whole vocabulary
-        (at 16,000 pieces that is eight times as fast). Sparse gradients need `torch.optim.SparseAdam`, `SGD` or
-        `Adagrad`; dense ones go with any optimizer.
+        Whether gradients are sparse: the cost of a training step then depends on the tokens of its batch, not on the
+        whole vocabulary (with 16,000 pieces it is eight times as fast). Sparse gradients need `torch.optim.SparseAdam`,
+        `SGD` or `Adagrad`; dense ones go with any optimizer.
 
     Examples
     --------
@@ -180,7 +180,7 @@ class BagOfTokens(nn.Module):
 def sentence_encoder(
     model: str | Path | nn.Module, n_layers: int | None = None, pooling: str | None = None
 ) -> nn.Module:
-    """Return an encoder of sentences with a given model's weights, which takes the batches of `Sentences`.
+    """Return a sentence encoder with the weights of a given model, which takes the batches of `Sentences`.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Figures: functions that take results and return the `Axes` they draw on, `ax` or by default those of a new figure.
+"""Figures: functions that draw results and return the `Axes`, which are `ax` or, by default, those of a new figure.
 
-Arguments that do not fit raise a TypeError or ValueError that says what is allowed.
+Invalid arguments raise a TypeError or ValueError that says what is allowed.
 """
 
 from toolkit.plots.advice import suggestion

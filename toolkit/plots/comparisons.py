@@ -1,4 +1,4 @@
-"""Samplers side by side: differences to a baseline."""
+"""Samplers side by side: differences from a baseline."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ LOSS_NAMES = {"infonce": "InfoNCE", "dcl": "DCL", "hcl": "HCL"}
 
 @styled
 def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = None) -> Axes:
-    """Draw each sampler's difference to a baseline, by loss: seeds as dots, their mean with its 95 % interval.
+    """Draw each sampler's difference from a baseline, by loss: seeds as dots, their mean with its 95 % interval.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     ax.set_yticks([i * (len(samplers) + 0.6) + middle for i in range(len(losses))], names)
     ax.set_ylim((len(losses) - 1) * (len(samplers) + 0.6) + 2 * middle + 0.6, -0.5)
     ax.tick_params("y", length=0)
-    ax.set_xlabel(f"{table.metric.iloc[0]}: difference to {base.lower()} batches (points)")
+    ax.set_xlabel(f"{table.metric.iloc[0]}: difference from {base.lower()} batches (points)")
     side_labels(ax, {label: color_of(label, i) for i, label in enumerate(map(sampler_label, samplers))})
     ax.set_title(_finding(table, base), pad=20)
     return ax

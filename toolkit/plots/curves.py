@@ -1,4 +1,4 @@
-"""A metric over the steps or the time of training, and where it pays to choose batches."""
+"""A metric over training steps or time, and a map of where choosing batches pays."""
 
 import matplotlib as mpl
 import numpy as np
@@ -25,7 +25,7 @@ def learning_curves(result: Comparison, over: str = "step", baseline: str = "uni
     result : Comparison
         Results of one data set, model and settings, with curves.
     over : {"step", "seconds"}
-        What the horizontal axis counts.
+        Quantity on the horizontal axis.
     baseline : str
         Name of a sampler.
 
@@ -82,7 +82,7 @@ def _findings(table, over: str, base: str) -> list[str]:
 
 @styled
 def gain_map(cells, rows: str, columns: str, ax: Axes | None = None, full: float | None = None) -> Axes:
-    """Draw relative differences to a baseline as a map: two settings across, the gain by colour and in figures.
+    """Draw relative differences from a baseline as a map: two settings across, the gain by colour and in figures.
 
     Gains are blue and losses vermillion; a cell whose 95 % interval holds zero is pale, its figures grey.
 
@@ -99,7 +99,7 @@ def gain_map(cells, rows: str, columns: str, ax: Axes | None = None, full: float
     Raises
     ------
     ValueError
-        If a cell is there twice.
+        If a cell appears twice.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a proximity graph is like: in-degrees, candidates and neighbours, edges within a label."""
+"""Statistics of a proximity graph: in-degrees, candidates and neighbours, edges between equal labels."""
 
 from collections.abc import Mapping
 
@@ -80,7 +80,7 @@ def candidates(similarities, *, n_neighbors: int, ax: Axes | None = None) -> Axe
 
 @styled
 def same_label(results: Mapping[str, SameLabelEdges], ax: Axes | None = None) -> Axes:
-    """Draw the share of edges within a label for some graphs, by name.
+    """Draw the share of edges that join equal labels, for several named graphs.
 
     Parameters
     ----------

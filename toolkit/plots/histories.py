@@ -37,7 +37,7 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
 
 @styled
 def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.ndarray:
-    """Draw all that training histories hold, one panel per column: running means, staleness of the graph, probes.
+    """Draw all columns of training histories, one panel each: running means, staleness of the graph, probes.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     window : int
         Steps to average over.
     figure : Figure, optional
-        To draw on, emptied before.
+        Figure to draw on; it is cleared first.
 
     Returns
     -------

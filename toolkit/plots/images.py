@@ -117,7 +117,7 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
         Result of `toolkit.metrics.hardest_pairs`.
     thumbnails : Thumbnails
     labels : array, shape (N,), optional
-        Labels of any kind, written below the pictures.
+        Labels of any type, written below the pictures.
     columns : int
         Pairs in a row.
 

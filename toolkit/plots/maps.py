@@ -28,7 +28,7 @@ def embedding_map(
     positions : array, shape (N, 2)
         Result of `toolkit.plots.projection`, or any other coordinates.
     labels : array, shape (N,), optional
-        Labels of any kind; up to 20 of them are written where the instances are. None, NaN or -1 where there is none:
+        Labels of any type; up to 20 of them are written where the instances are. None, NaN or -1 mean no label:
         pale grey.
     values : array, shape (N,), optional
         Numbers to colour by instead, with a scale next to the map.

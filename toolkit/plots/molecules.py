@@ -1,4 +1,4 @@
-"""Small graphs, molecules above all, and what an augmentation changed in them."""
+"""Small graphs, mainly molecules, and what an augmentation changed in them."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ DROPPED = "#CFCFCF"
 
 @styled
 def molecule(graph, elements: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
-    """Draw a graph of up to some fifty nodes, as chemists draw molecules.
+    """Draw a graph of up to about fifty nodes, as chemists draw molecules.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Projections of embeddings to two dimensions: PCA at once, UMAP in the background and kept on disk."""
+"""Projections of embeddings to two dimensions: PCA immediately, UMAP in the background and cached on disk."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def pca(embeddings) -> np.ndarray:
     Returns
     -------
     float32 array, shape (N, 2)
-        Centred coordinates. The largest loading of each component is positive, so that they are the same on all
+        Centred coordinates. The largest loading of each component is positive, so the coordinates are the same on all
         machines up to rounding.
 
     Examples
@@ -68,7 +68,7 @@ def umap(embeddings, *, n_neighbors: int = 15, min_dist: float = 0.1, seed: int 
     n_neighbors : int
         Neighbours considered per instance, including itself; at least 2 and less than N.
     min_dist : float
-        Least distance between points of the projection, in [0, 1).
+        Minimum distance between points of the projection, in [0, 1).
     seed : int
         Random seed.
     progress : callable, optional
@@ -81,7 +81,7 @@ def umap(embeddings, *, n_neighbors: int = 15, min_dist: float = 0.1, seed: int 
     Raises
     ------
     RuntimeError
-        If UMAP fails, with its last words.
+        If UMAP fails, with its last message.
     """
     task = UMAPTask(embeddings, n_neighbors=n_neighbors, min_dist=min_dist, seed=seed, progress=progress)
     try:
@@ -164,7 +164,7 @@ class UMAPTask(Future):
 
 
 def cache_folder() -> Path:
-    """Return where projections are kept: ``maps`` in the folder ``TOOLKIT_CACHE``, or in ``~/.cache/toolkit``."""
+    """Return the folder of cached projections: ``maps`` in the folder ``TOOLKIT_CACHE``, or in ``~/.cache/toolkit``."""
     return user_folder("TOOLKIT_CACHE") / "maps"
 
 

@@ -25,7 +25,7 @@ def batch_sentences(
     texts : sequence of str
         Sentences of all instances; cut to two lines.
     labels : array, shape (N,), optional
-        Labels of any kind, written below each sentence; None, NaN or -1 where there is none. Without them nothing is
+        Labels of any type, written below each sentence; None, NaN or -1 mean no label. Without them nothing is
         marked.
     n_shown : int
         Members per column.

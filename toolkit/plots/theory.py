@@ -1,4 +1,4 @@
-"""Walks and graphs next to what theory says about them."""
+"""Walks and graphs compared with theory."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The method: the proximity graph, batches by walking on it, and what theory says of both."""
+"""The method: the proximity graph, batches by walks on it, and theory about both."""
 
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.rules import join_pairs

@@ -32,8 +32,9 @@ def check_similarities(similarities: np.ndarray) -> None:
     """Raise if a graph was built without similarities."""
     if not similarities.shape[1]:
         raise ValueError(
-            "similarities must have been kept, got a graph without them, as of a sampler with a given restart "
-            "probability: build one of its embeddings, ProximityGraph.build(sampler.bank.vectors, seed=graph.seed, ...)"
+            "similarities must have been stored, got a graph without them, like that of a sampler with a fixed "
+            "restart probability: build one from its embeddings, "
+            "ProximityGraph.build(sampler.bank.vectors, seed=graph.seed, ...)"
         )
 
 

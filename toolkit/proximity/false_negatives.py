@@ -1,4 +1,4 @@
-"""Three ways to tell which in-batch pairs are false negatives: by labels, or without them by positives or clusters."""
+"""Three ways to find false negatives among in-batch pairs: by labels, or without labels by positives or clusters."""
 
 from functools import cached_property
 from typing import Protocol
@@ -99,7 +99,7 @@ class ByClusters:
 def class_prior(codes: np.ndarray) -> float:
     """Return the share of pairs with the same label among all instances, or raise if fewer than two have one."""
     if (codes >= 0).sum() < 2:
-        raise ValueError(f"labels must be known of 2 instances or more, got {(codes >= 0).sum()} of {len(codes)}")
+        raise ValueError(f"labels must be known for 2 instances or more, got {(codes >= 0).sum()} of {len(codes)}")
     return same_label_share(codes)
 
 

@@ -19,21 +19,21 @@ from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_
 class ProximityGraph:
     """A directed graph in which each instance points to its `n_neighbors` most similar random candidates.
 
-    Paper section 3.1: M candidates are drawn for each instance and the K most similar of them are kept, so that
-    the neighbours are the top K / M of the whole data set in similarity, whatever its size.
+    Paper section 3.1: M candidates are drawn for each instance and the K most similar of them are kept, so
+    the neighbours are about the top K / M of the whole data set in similarity, whatever its size.
 
     Attributes
     ----------
     neighbors : int32 array, shape (N, K)
         Out-neighbours of each instance, in no particular order.
     similarities : float32 array, shape (N, K)
-        Cosine similarity to each of them; shape (N, 0) if they were not kept, as by samplers with a given `restart`.
+        Cosine similarity to each of them; shape (N, 0) if they were not stored, as in samplers with a fixed `restart`.
     n_candidates : int
-        Candidates looked at per instance (M), after the cap at N - 1.
+        Candidates per instance (M), after the cap at N - 1.
     recall : float
         Share of the K most similar candidates that are neighbours: 1.0 unless the search was approximate (`nearest`).
     seed : int
-        The candidates follow from it, N and M.
+        Random seed; the candidates follow from it, N and M.
     rules : Rules
         Which candidates were left out, and what counts as similar: `paired`, `groups`, `skip` and `margin` of `build`.
     fresh : float
@@ -41,13 +41,13 @@ class ProximityGraph:
     skipped : int32 array, shape (N, skip)
         Candidates left out by `skip`, -1 where there were fewer.
     lacking : int
-        Number of instances that have fewer than K neighbours by the rules. Theirs are repeated; an instance without
-        any is its own neighbour, so that its walks go on from fresh seeds.
+        Number of instances with fewer than K allowed neighbours. Their neighbours are repeated; an instance without
+        any is its own neighbour, so its walks continue from fresh seeds.
 
     Raises
     ------
     ValueError, IndexError
-        For arrays made by hand that are no integers, have other shapes, or name neighbours outside [0, N).
+        For arrays made by hand that are not integers, have other shapes, or contain neighbours outside [0, N).
 
     Examples
     --------
@@ -94,14 +94,14 @@ class ProximityGraph:
     ) -> "ProximityGraph":
         """Link each instance to its most similar random candidates.
 
-        Each instance's candidates are uniform, without itself and without replacement, and all instances are
-        candidates equally often. Blocks of at most M / 2 random instances share theirs, so that the work is a few
-        matrix products. On top of the embeddings and the graph, this takes little memory.
+        Each instance's candidates are drawn uniformly without replacement and never include the instance itself; all
+        instances are candidates equally often. Blocks of at most M / 2 random instances share their candidates, so the
+        work is a few matrix products. On top of the embeddings and the graph, this takes little memory.
 
         Parameters
         ----------
         embeddings : array or tensor, shape (N, d)
-            Any real dtype, also a memory-mapped array; rows need not be normalised.
+            Array of any real dtype, which may be memory-mapped; rows need not be normalised.
         n_candidates : int, optional
             Random candidates per instance (M), by default 1,000. Capped at N - 1, which gives the exact nearest
             neighbours.
@@ -112,18 +112,19 @@ class ProximityGraph:
             The similarity of two instances is then what a symmetric loss over the pairs of a batch sees: the mean of
             the cosines of each one's query with the other's target.
         groups : array, shape (N,), optional
-            Group of each instance; two of one group are never neighbours. None, NaN and -1 stand for no group.
+            Group of each instance; two of one group are never neighbours. None, NaN and -1 mean no group.
         skip : int
             Number of most similar candidates to leave out: the likeliest false negatives. At most M - K.
         margin : float, optional
             Leave out candidates whose similarity is at least `margin` times that of the instance's own query and
             target, a positive number; only for pairs.
         with_similarities : bool
-            Whether to keep the neighbours' similarities (4 N K bytes), which walks do not read, but `narrow` does.
+            Whether to store the neighbours' similarities (4 N K bytes), which `narrow` needs, but walks do not.
         seed : int
             Random seed of the candidates. The graph follows from it, with any number of threads.
         n_threads : int, optional
-            Number of threads, by default as many as torch uses. Embeddings on another device are linked there.
+            Number of threads, by default as many as torch uses. For embeddings on another device, the work is done
+            there.
 
         Raises
         ------
@@ -159,17 +160,17 @@ class ProximityGraph:
     def rebuilt(
         self, embeddings, *, fresh: float = 0.25, seed: int = 0, n_threads: int | None = None
     ) -> "ProximityGraph":
-        """Return a graph of the same settings for embeddings that have changed, for less than `build` takes.
+        """Return a graph with the same settings for changed embeddings, at a lower cost than `build`.
 
-        Only a share `fresh` of the M candidates is drawn. Each of the present neighbours (and skipped candidates) stays
-        a candidate with probability ``1 - fresh``, and is compared again by the present embeddings. After some rebuilds
-        an instance has thus chosen among about M candidates, and its neighbours are nearly as similar and as varied as
-        those that `build` would find.
+        Only a share `fresh` of the M candidates is drawn. Each of the current neighbours (and skipped candidates) stays
+        a candidate with probability ``1 - fresh``, and is compared again with the current embeddings. After some
+        rebuilds an instance has thus chosen among about M candidates, and its neighbours are nearly as similar and as
+        varied as those that `build` would find.
 
-        Limits: a neighbour that is compared again takes the time of some 25 drawn candidates, since its row is fetched
-        from a random place. So this pays for few neighbours among many candidates, K below M / 50. There are at most
-        ``fresh * M`` neighbours. Embeddings that change so much between two rebuilds that old neighbours are no better
-        than random ones leave an instance with only the fresh candidates to choose from.
+        Limits: comparing a neighbour again takes as long as about 25 drawn candidates, since its row is fetched
+        from a random address. So this pays off for few neighbours of many candidates, K below M / 50. There are at most
+        ``fresh * M`` neighbours. If embeddings change so much between two rebuilds that old neighbours are no better
+        than random ones, an instance effectively chooses among the fresh candidates only.
 
         Parameters
         ----------
@@ -231,11 +232,11 @@ class ProximityGraph:
 
     @classmethod
     def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
-        """Link each instance to its nearest neighbours of all: the limit M = N - 1, through faiss.
+        """Link each instance to its nearest neighbours in the whole data set (the limit M = N - 1), found by faiss.
 
         A walk on this graph gives the hardest batches, full of false negatives, and can get trapped: it is a baseline.
-        Up to 50,000 instances the search is exact and takes time in proportion to the square of N. Above, it is
-        approximate, by inverted lists, and `recall` is the share of the true neighbours found, over 1,000 random
+        For up to 50,000 instances, the search is exact and takes time proportional to the square of N. For more, it is
+        approximate, with inverted lists, and `recall` is the share of the true neighbours found, over 1,000 random
         instances.
 
         Parameters
@@ -272,20 +273,20 @@ class ProximityGraph:
         return cls(neighbors.astype(np.int32), similarities.clip(-1, 1), n_candidates=n - 1, recall=recall)
 
     def narrow(self, n_neighbors: int) -> "ProximityGraph":
-        """Return the graph with fewer neighbours of each instance, which `build` would make of the same candidates.
+        """Return the graph with fewer neighbours per instance that `build` would make from the same candidates.
 
-        Nothing is searched again: the most similar of the present neighbours stay, in their order. `recall` stays that
+        There is no new search: the most similar of the current neighbours stay, in their order. `recall` remains that
         of the wider graph.
 
         Parameters
         ----------
         n_neighbors : int
-            At most the present number.
+            At most the current number.
 
         Raises
         ------
         ValueError
-            For less than one neighbour, or more than the graph has, and a graph without similarities.
+            For less than one neighbour, for more than the graph has, and for a graph without similarities.
 
         Examples
         --------

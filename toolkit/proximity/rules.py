@@ -57,7 +57,7 @@ def check_halves(width: int, paired: bool) -> None:
     """Raise unless rows of pairs have two halves."""
     if paired and width % 2:
         raise ValueError(
-            f"embeddings of pairs must have an even width, a query and a target of one size, got {width}: make "
+            f"embeddings of pairs must have an even width, a query and a target of equal size, got {width}: make "
             "them with toolkit.proximity.join_pairs(queries, targets)"
         )
 

@@ -1,4 +1,4 @@
-"""What the paper's two propositions say, in forms that hold: similar neighbours, and walks that stay in a region.
+"""Corrected forms of the paper's two propositions: similar neighbours, and walks that stay in a region.
 
 Proposition 1 is about the graph: how surely all K neighbours are among an instance's S most similar ones. Proposition
 2 is about the walk: how much of its time it spends outside a region. Both are recalled forms, checked by experiment in
@@ -21,8 +21,8 @@ def all_neighbors_similar(n: int, n_similar: int, *, n_candidates: int, n_neighb
     """Return the probability that all neighbours of an instance are among its `n_similar` most similar others.
 
     They are if at least K of the M random candidates are. This is the exact form of Proposition 1: P[Hypergeometric(N
-    - 1, S, M) >= K] for candidates drawn without replacement, as `ProximityGraph.build` draws them. It turns from 0 to
-    1 sharply where S / N = K / M.
+    - 1, S, M) >= K] for candidates drawn without replacement, as `ProximityGraph.build` draws them. It rises
+    sharply from 0 to 1 at S / N = K / M.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def all_neighbors_similar(n: int, n_similar: int, *, n_candidates: int, n_neighb
 def all_neighbors_similar_bound(n: int, n_similar: int, *, n_candidates: int, n_neighbors: int) -> float:
     """Return a lower bound of `all_neighbors_similar` in closed form: (1 - p^floor(M / K))^K with p = (N - S) / N.
 
-    Cut the M candidates into K groups: if each holds a similar instance, K of them are similar. That needs independent
-    draws, with repetition: without, a few similar instances can't be in all groups, and for S < K the exact value is 0.
-    With p^M in place of p^floor(M / K) it would not be a bound for K > 1.
+    Cut the M candidates into K groups: if each contains a similar instance, K of them are similar. This requires
+    independent draws, with replacement: without, a few similar instances can't be in all groups, and for S < K the
+    exact value is 0. With p^M in place of p^floor(M / K), it would not be a bound for K > 1.
 
     Examples
     --------
@@ -69,14 +69,14 @@ def pagerank(
     ----------
     graph : ProximityGraph
     start : int or array, shape (N,)
-        Where the walk restarts, or with what weight at each node.
+        Node where the walk restarts, or the weight of each node.
     restart : float
-        In [0, 1). At 0 nothing ties the walk to its start.
+        Restart probability, in [0, 1). At 0, nothing ties the walk to its start.
     undirected : bool
-        False: the walk that fills batches. True: the one of Proposition 2, which takes edges in both directions and
-        stays where it is every other step.
+        False: the walk that fills batches. True: the walk of Proposition 2, which takes edges in both directions and
+        stays in place every other step.
     tolerance : float
-        Iterations end when one changes no more than this in sum.
+        Iterations end when the total change is at most this.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def conductance(graph: ProximityGraph, members) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Escape(Result):
-    """Share of its steps that a long walk spends outside a region, and what Proposition 2 says about it.
+    """Share of steps that a long walk spends outside a region, with the bound of Proposition 2.
 
     Attributes
     ----------
@@ -149,14 +149,14 @@ class Escape(Result):
     members : bool array, shape (N,)
         Instances in the region.
     walk : float64 array, shape (N,)
-        Share for the walk that fills batches, by start. Nothing bounds it.
+        Share for the walk that fills batches, by start. It has no bound.
     undirected : float64 array, shape (N,)
         Share for the proposition's walk (`pagerank` with ``undirected=True``), by start. Single starts may exceed the
         bound.
     average : float
         Share for the proposition's walk, over all starts in the region, weighted by degree. It never exceeds the bound.
     bound : float
-        (1 - restart) / (2 restart) times the conductance. At 1 and more it is vacuous.
+        (1 - restart) / (2 restart) times the conductance. At 1 or more it is vacuous.
     """
 
     members: np.ndarray = field(repr=False)
@@ -182,7 +182,7 @@ class Escape(Result):
 
 
 def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: float = 1e-9) -> Escape:
-    """Return how much of its time a walk spends outside of a region, next to the conductance bound (Proposition 2).
+    """Return the share of time a walk spends outside a region, with the conductance bound (Proposition 2).
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
     restart : float
         In [0, 1).
     tolerance : float
-        Iterations end when one changes no share by more than this.
+        Iterations end when no share changes by more than this.
 
     Raises
     ------

@@ -11,18 +11,18 @@ from toolkit.proximity.graph import ProximityGraph
 
 @dataclass(frozen=True)
 class WalkStats:
-    """What it took to fill some batches.
+    """Statistics of the walks that filled some batches.
 
     Attributes
     ----------
     batches : int
         Batches filled.
     steps : int
-        Steps walked, restarts included.
+        Steps taken, including restarts.
     reseeds : int
-        Fresh seeds taken because a walk found no new member in some thousand steps.
+        Fresh seeds taken because a walk found no new member in about a thousand steps.
     left_out : int
-        Instances that a partition could not place, for reasons of groups.
+        Instances that a partition could not place because of groups.
     """
 
     batches: int = 0
@@ -43,7 +43,7 @@ class WalkTrace:
     start : int
         The seed.
     nodes : int64 array
-        Where the walk stood after each step.
+        Position of the walk after each step.
     restarted, new_member, reseeded : bool arrays
         Whether the step jumped back to the seed, added its node to the batch, took a fresh seed.
     batch : int64 array, shape (B,)
@@ -102,11 +102,11 @@ class WalkTrace:
 def walk_batches(
     graph: ProximityGraph, starts, batch_size: int, *, restart=0.2, seed: int = 0
 ) -> tuple[np.ndarray, WalkStats]:
-    """Fill one batch from each start, every walk on its own.
+    """Fill one batch from each start by independent walks.
 
-    A step goes back to the start with probability `restart`, else to a uniformly chosen out-neighbour; the batch
-    is the set of nodes touched, or with groups (`ProximityGraph.build`) the first of each. Batches may overlap. A walk
-    that finds no new member in some thousand steps goes on from a fresh seed.
+    A step returns to the start with probability `restart`, and otherwise goes to a uniformly chosen out-neighbour. The
+    batch is the set of nodes visited, or with groups (`ProximityGraph.build`) the first node of each group. Batches may
+    overlap. A walk that finds no new member in about a thousand steps continues from a fresh seed.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def walk_batches(
     restart : float or array, shape (n,)
         Restart probability, in [0, 1).
     seed : int
-        Random seed; each walk has random numbers of its own.
+        Random seed; each walk has its own random numbers.
 
     Returns
     -------
@@ -156,9 +156,9 @@ def partition_batches(
 ) -> tuple[np.ndarray, WalkStats]:
     """Cut the instances of `order` into batches by walks, so that each is in exactly one batch.
 
-    All walks go on in turn, each until it finds one more member, on the graph of the instances that no other batch
-    has taken. Batches cut one after the other would live on what the earlier ones left, and get easier and easier;
-    these share it evenly. Time is linear in N K.
+    All walks take turns, each until it finds one more member, on the graph of the instances that no other batch
+    has taken. If batches were cut one after the other, the later ones would have to use what is left, and get easier
+    and easier; these share it evenly. The time is linear in N K.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def partition_batches(
     Returns
     -------
     queue : int64 array, shape of `order`
-        The batches one after the other; the last may be shorter. -1 stands where no instance could be placed, which
+        The batches one after the other; the last may be shorter. -1 marks places where no instance fits, which
         happens only if a group has about as many instances as there are batches.
     stats : WalkStats
         A batch's first seed is not counted as a reseed.

@@ -1,4 +1,4 @@
-"""Reports: what batches are like and which settings to use, as a page in one file."""
+"""Reports on batches and on suggested settings, each as a single HTML file."""
 
 from toolkit.reports.page import write_audit, write_suggestion
 

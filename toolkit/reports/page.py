@@ -80,7 +80,7 @@ def write_audit(audit: Audit, path: str | Path, items: Sequence[str] | None = No
 
 
 def write_suggestion(suggestion: Suggestion, path: str | Path) -> None:
-    """Write a suggestion as a page: the sentence, the code, the picture, all settings tried."""
+    """Write a suggestion as a page: the summary, the code, the figure, and all settings tried."""
     points = suggestion.to_frame().sort_values("hardness", ascending=False)
     parts = [
         _paragraph(suggestion.reason),

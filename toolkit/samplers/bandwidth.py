@@ -13,10 +13,10 @@ _SAMPLE = 1024, 4096  # rows and columns whose similarities the quantile is take
 
 
 class BandwidthBatchSampler(PlannedBatchSampler):
-    """Batches of neighbours in an order in which similar instances are near each other (GCBS: arXiv 2210.12874).
+    """Batches of consecutive instances in an order that puts similar instances close together (GCBS: arXiv 2210.12874).
 
-    Of all similarities only the largest are kept, from a quantile on; the reverse Cuthill-McKee algorithm sorts the
-    instances so that those kept lie near the diagonal, and batches are read off along it. Every similarity is computed,
+    Only the largest similarities, above a quantile, are kept. The reverse Cuthill-McKee algorithm sorts the
+    instances so that these lie near the diagonal, and batches are read off along it. All similarities are computed,
     in O(N^2) time, but memory grows only with N K.
 
     Parameters
@@ -29,23 +29,23 @@ class BandwidthBatchSampler(PlannedBatchSampler):
         Mean number of similarities kept per instance (K): the quantile is 1 - K / (N - 1). At most N - 1; by default
         100.
     refresh_every : int
-        Batches after which those that are left of an epoch are planned again.
+        Batches between plans; each plan covers the rest of the epoch.
     refresh : {"blocking", "background"}
-        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        ``"blocking"``: a plan delays the next batch. ``"background"``: training continues with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
         when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     drop_last : bool
-        Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
-        the other samplers'.
+        Whether to leave out random instances instead of making a smaller last batch. An epoch then has N // B batches,
+        like that of the other samplers.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     skip : int
-        Number of largest similarities of each instance that are not kept, those of the likeliest false negatives.
+        Number of largest similarities of each instance to leave out: those of the likeliest false negatives.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

@@ -54,8 +54,7 @@ class EmbeddingBank:
         if self.vectors.shape[1] and paired != self.paired:
             kinds = "one embedding", "a query and a target"
             raise ValueError(
-                f"update must be given the same as the first time, {kinds[self.paired]} of each instance, got "
-                f"{kinds[paired]}"
+                f"update must get the same as in its first call, {kinds[self.paired]} per instance, got {kinds[paired]}"
             )
         dim = self.vectors.shape[1] // len(sides) or width
         if width != dim:

@@ -83,14 +83,14 @@ class BatchSampler(_Refusing):
         return cls(n, batch_size, **settings)
 
     def update(self, indices, embeddings, targets=None) -> None:
-        """Take note of the embeddings that a training step computed; a sampler that uses none ignores them.
+        """Receive the embeddings that a training step computed; a sampler that needs none ignores them.
 
-        Of pairs, `embeddings` are those of the queries, and `targets` those of their targets.
+        For pairs, `embeddings` are those of the queries, and `targets` those of their targets.
         """
 
     @property
     def settings(self) -> dict:
-        """Arguments by name with which the constructor makes such a sampler, `n` left out."""
+        """Constructor arguments by name, without `n`."""
         return {name: getattr(self, name) for name in _setting_names(type(self))}
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class BatchSampler(_Refusing):
             if mine != self._iterators:
                 raise RuntimeError(
                     "this iterator of the sampler was replaced by a newer one, and both would share one epoch: iterate "
-                    "to the end first, or make a sampler for each"
+                    "to the end first, or make one sampler for each"
                 )
             if self._position == self._drawn.count:
                 self._draw()
@@ -179,10 +179,10 @@ class BatchSampler(_Refusing):
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of an epoch; batches follow from (seed, epoch).
+        """Move to the start of an epoch; batches follow from (seed, epoch).
 
-        The epoch that is being iterated, and after `load_state_dict` the loaded one, keep their place: frameworks call
-        this before every epoch, some when a loader has begun to draw. A new iterator begins at the first batch.
+        An epoch that is being iterated, or was loaded by `load_state_dict`, keeps its position: frameworks call this
+        before every epoch, some of them after a loader has begun to draw. A new iterator begins at the first batch.
         """
         epoch = _checks.integer("epoch", epoch, 0)
         if self._resumed and epoch in (self.epoch, self._drawn.epoch):
@@ -194,16 +194,16 @@ class BatchSampler(_Refusing):
         self._resumed = False
 
     def state_dict(self, trained: int | None = None) -> dict:
-        """Return what is needed to go on in mid-epoch with the same batches (numbers and tensors only).
+        """Return the state needed to resume in mid-epoch with the same batches (numbers and tensors only).
 
-        The state shares memory with the sampler, as those of modules do: save it at once, or `copy.deepcopy` it.
+        Like a module's state, it shares memory with the sampler: save it at once, or `copy.deepcopy` it.
 
         Parameters
         ----------
         trained : int, optional
-            Number of batches of the present epoch that the training has seen, after which a resume goes on. A loader
-            with workers draws more. By default all that were drawn. 0 for a framework that itself skips what it has
-            trained.
+            Number of batches of the current epoch that were used for training; a resume continues after them. By
+            default all that were drawn, but a loader with workers draws more than it uses. 0 for a framework that
+            skips the used batches itself.
 
         Raises
         ------
@@ -239,23 +239,23 @@ class BatchSampler(_Refusing):
         return {"epoch": self.epoch, "drawn": self._drawn.state_dict(), "queue": torch.from_numpy(self._queue)}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken: the next iteration continues that epoch.
+        """Resume where `state_dict` was taken: the next iteration continues that epoch.
 
-        Settings must be those of the state. Functions are compared by their names: two lambdas written at the same
-        place are not told apart.
+        Settings must be those of the state. Functions are compared by their names: two lambdas written in the same
+        place count as equal.
 
         Raises
         ------
         ValueError
-            If the state is of another kind of sampler or of other settings (the first that differs is named), is
-            damaged, or shares memory with a sampler that has gone on to a later epoch. The sampler is then as before.
+            If the state belongs to another kind of sampler or other settings (the first difference is named), is
+            damaged, or shares memory with a sampler that is already in a later epoch. The sampler is then unchanged.
         """
         state = self._own(state)
         theirs = state.get("config", {})
         for name, value in self._config().items():
             if theirs.get(name) != value:
                 raise ValueError(
-                    f"state is of another sampler: its {name} is {theirs.get(name)!r}, this one's {value!r}; "
+                    f"state belongs to another sampler: its {name} is {theirs.get(name)!r}, this one's {value!r}; "
                     "build the sampler with the settings of the run to resume"
                 )
         try:
@@ -267,13 +267,11 @@ class BatchSampler(_Refusing):
         ended = drawn.count == len(self)
         if epoch not in (parts["epoch"], drawn.epoch, drawn.epoch + ended):
             raise ValueError(
-                f"state is of epoch {epoch}, but what it shares with its sampler has gone on to epoch "
-                f"{parts['epoch']}: save it, or copy.deepcopy it, when it is taken"
+                f"state was taken in epoch {epoch}, but the sampler that shares its arrays has gone on to epoch "
+                f"{parts['epoch']}: save it, or copy.deepcopy it, as soon as it is taken"
             )
         if position > (drawn.count if drawn.epoch == epoch else 0):
-            raise ValueError(
-                f"state is damaged: it lacks batches before the {position} trained; start again without it"
-            )
+            raise ValueError(f"state is damaged: it lacks some of the first {position} batches; start again without it")
         vars(self).update(parts, epoch=epoch, _position=position, _resumed=True, _shared={})
 
     def _own(self, state: dict) -> dict:

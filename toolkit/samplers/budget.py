@@ -15,7 +15,7 @@ LOST = 0.1  # share of a shuffle's true negatives that a batch may lose, by defa
 
 @dataclass(frozen=True, eq=False)
 class Budget:
-    """What the batches of a random walk may cost: the hardest batches within it are chosen, again at each rebuild.
+    """Limits for a random walk's batches: the hardest batches within them are chosen again at each rebuild.
 
     Pass it as ``RandomWalkBatchSampler(..., restart=Budget(...))``; ``restart="auto"`` is ``Budget()``. False negatives
     are counted by `labels` if given, or else estimated: for pairs by their targets, otherwise by clusters
@@ -29,12 +29,12 @@ class Budget:
     hardness : float, optional
         Mean cosine similarity of in-batch pairs to stay below, in (-1, 1].
     labels : array, shape (N,), optional
-        Labels of one kind; None, NaN or -1 where there is none. They choose settings, never instances.
+        Labels of one type; None, NaN or -1 mean no label. They choose settings, never instances.
 
     Raises
     ------
     ValueError, TypeError
-        For numbers out of their ranges, labels of several kinds, and fewer than two known labels.
+        For numbers out of their ranges, labels of several types, and fewer than two known labels.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Settings of the walk, with what their batches were found to be like.
+    """Settings of the walk, with the measured hardness and false negatives of their batches.
 
     Attributes
     ----------

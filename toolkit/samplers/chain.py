@@ -17,8 +17,8 @@ class ChainBatchSampler(PlannedBatchSampler):
     """Batches cut from chains in which each instance is followed by the most similar one (GRIT-VLP: arXiv 2208.04060).
 
     The data set is shuffled and cut into search spaces of `n_candidates`. In each, a chain begins at a random instance
-    and goes on to the most similar one that is not in it yet; of pairs by turns from a query to the most similar target
-    and from a target to the most similar query. Takes time in proportion to N M.
+    and continues to the most similar one that is not in it yet; for pairs, in turn from a query to the most similar
+    target and from a target to the most similar query. The time is proportional to N M.
 
     Parameters
     ----------
@@ -28,26 +28,26 @@ class ChainBatchSampler(PlannedBatchSampler):
         Instances per batch (B), at most N.
     n_candidates : int
         Instances of a search space (M), rounded up to whole batches and capped at N. More give harder batches with more
-        false negatives. The paper has 1,920.
+        false negatives. The paper uses 1,920.
     refresh_every : int
-        Batches after which those that are left of an epoch are planned again.
+        Batches between plans; each plan covers the rest of the epoch.
     refresh : {"blocking", "background"}
-        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        ``"blocking"``: a plan delays the next batch. ``"background"``: training continues with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
         when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     drop_last : bool
-        Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
-        the other samplers'.
+        Whether to leave out random instances instead of making a smaller last batch. An epoch then has N // B batches,
+        like that of the other samplers.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     skip : int
         Number of most similar candidates that do not follow an instance, the likeliest false negatives, unless no
         others are left; below M.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

@@ -19,7 +19,7 @@ _ROUNDS, _TOLERANCE = 20, 1e-4  # of 2-means: at most so many, as long as the me
 class DoublingSize:
     """A cluster size that begins with `start` and doubles every `every` batches, up to `most`.
 
-    NGAME doubles its clusters' size as the training goes on.
+    NGAME doubles the size of its clusters as training proceeds.
 
     Examples
     --------
@@ -44,12 +44,12 @@ class DoublingSize:
 
 
 class ClusterBatchSampler(PlannedBatchSampler):
-    """Batches of clusters of the present embeddings, all of the same size (NGAME: arXiv 2207.04452).
+    """Batches of equal-sized clusters of the current embeddings (NGAME: arXiv 2207.04452).
 
-    The instances are split in two halves by spherical 2-means with halves of equal size, each half again, and so on
-    down to `cluster_size` instances. With as many as a batch has members, each batch is a cluster, as in CDE
-    (arXiv 2410.02525); with fewer, a batch holds several random clusters, as in B3; with more, a random part of one, as
-    in TAS-B (arXiv 2104.06967). Of pairs, sums of query and target are clustered. Takes O(N d log N) time.
+    Spherical 2-means with equal sizes splits the instances into halves, each half again, and so on down to
+    `cluster_size` instances. If that is the batch size, each batch is a cluster, as in CDE (arXiv 2410.02525); if it is
+    smaller, a batch holds several random clusters, as in B3; if it is larger, a random part of one, as in TAS-B
+    (arXiv 2104.06967). For pairs, sums of query and target are clustered. The time is O(N d log N).
 
     Parameters
     ----------
@@ -61,21 +61,21 @@ class ClusterBatchSampler(PlannedBatchSampler):
         Instances per cluster, at most N; by default B. Or a function of the batch number, counted over all epochs,
         such as `DoublingSize`.
     refresh_every : int
-        Batches after which those that are left of an epoch are planned again.
+        Batches between plans; each plan covers the rest of the epoch.
     refresh : {"blocking", "background"}
-        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        ``"blocking"``: a plan delays the next batch. ``"background"``: training continues with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
         when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     drop_last : bool
-        Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
-        the other samplers'.
+        Whether to leave out random instances instead of making a smaller last batch. An epoch then has N // B batches,
+        like that of the other samplers.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

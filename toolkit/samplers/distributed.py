@@ -15,29 +15,29 @@ from toolkit.samplers.sharded import ShardedBank
 
 
 class DistributedBatches(BatchSampler):
-    """The batches of a sampler, shared by the processes of a training (torch.distributed).
+    """The batches of a sampler, shared by the processes of a training run (torch.distributed).
 
-    A loss over embeddings gathered from all processes (`toolkit.models.losses.gathered`) has the whole batch of the
-    sampler as its negatives, so that batch is planned once: in the first process, from the embeddings of all. It sends
-    each batch to the others and receives their embeddings, on a gloo group of its own. Without torch.distributed all is
-    as with the sampler alone.
+    If the loss gathers the embeddings of all processes (`toolkit.models.losses.gathered`), its negatives are the whole
+    batch, so that batch is planned once: in the first process, from the embeddings of all. That process sends each
+    batch to the others and receives their embeddings, in a separate gloo group. Without torch.distributed, it behaves
+    like the sampler itself.
 
-    Every process makes it from a sampler of the same settings, iterates and calls `update` in step. States hold whole
-    batches: any number of processes may go on with them.
+    Every process creates it from a sampler with the same settings, and all iterate and call `update` in step. States
+    hold whole batches: any number of processes can resume from them.
 
     Parameters
     ----------
     sampler : BatchSampler
-        Sampler of the whole batches, whose size is a multiple of the number of processes and which leaves out a last,
-        smaller batch. Only the first process's is used, unless `everywhere` or `sharded`.
+        Sampler of the whole batches, whose size is a multiple of the number of processes and which leaves out a smaller
+        last batch. Only that of the first process is used, unless `everywhere` or `sharded`.
     everywhere : bool
-        Whether every process keeps embeddings and graph and plans for itself, where each must hold a whole state. That
-        they plan the same is checked at each batch.
+        Whether every process keeps embeddings and a graph and plans for itself, if each must hold a whole state. Each
+        batch is checked to be the same in all of them.
     sharded : bool
-        Whether the embeddings are spread over the processes, for banks that outgrow one: each keeps those of N / R
-        instances and links a share of the graph, which the first process keeps and walks on (4 N K bytes, twice during
-        a rebuild). Batches are the same. For random walks with a given `restart`, blocking refresh and ``fresh=1``.
-        Each process saves a state of its own, and as many processes go on with them.
+        Whether the embeddings are spread over the processes, for banks that do not fit into one: each keeps those of N
+        / R instances and builds a share of the graph, which the first process keeps and walks on (4 N K bytes, twice
+        during a rebuild). Batches are the same. For random walks with a fixed `restart`, blocking refresh and
+        ``fresh=1``. Each process saves its own state, and the same number of processes must resume from them.
 
         A build sends 12 N d (R - 1) / R bytes of embeddings between the processes (half of that in float16) and 4 N K
         (R - 1) / R of neighbours to the first; an update sends the embeddings of the batch to all.
@@ -47,7 +47,7 @@ class DistributedBatches(BatchSampler):
     Raises
     ------
     TypeError, ValueError
-        For a sampler that is none of the toolkit's, a batch size that is no multiple, batches that are not full, and
+        For a sampler from elsewhere, a batch size that is not a multiple, batches that are not full, and
         processes whose samplers differ. With `sharded`, for samplers that it is not for, and any that have embeddings.
 
     Examples
@@ -98,7 +98,7 @@ class DistributedBatches(BatchSampler):
 
     @property
     def settings(self) -> dict:
-        """Arguments of the sampler's constructor by name, `n` left out."""
+        """Arguments of the sampler's constructor by name, without `n`."""
         return self.planner.settings
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -129,8 +129,8 @@ class DistributedBatches(BatchSampler):
         sent = self.peers.sent(torch.from_numpy(batch.copy())).numpy()
         if self._plans and not np.array_equal(sent, batch):
             raise RuntimeError(
-                f"process {self.peers.rank} has planned another batch than the first one: with everywhere=True all "
-                "must be given the same embeddings and compute alike; leave it out, and the first plans for all"
+                f"process {self.peers.rank} planned another batch than the first process: with everywhere=True, all "
+                "must get the same embeddings and compute alike; leave it out, and the first process plans for all"
             )
         self._queue = sent
 
@@ -139,7 +139,7 @@ class DistributedBatches(BatchSampler):
             self.planner._note(batch)
 
     def update(self, indices, embeddings, targets=None) -> None:
-        """Hand the embeddings of all processes' slices to the sampler.
+        """Pass the embeddings of all processes' slices to the sampler.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class DistributedBatches(BatchSampler):
     def exchange(self, indices, embeddings, targets=None, *, everywhere: bool = False) -> tuple:
         """Return the arguments of `update` of all processes together, in the order of the batch.
 
-        In a process that does not plan, and without `everywhere`, there is nothing in it.
+        In a process that does not plan, and without `everywhere`, it is empty.
         """
         self._connect()
         sides = {"embeddings": embeddings} if targets is None else {"embeddings": embeddings, "targets": targets}
@@ -178,16 +178,18 @@ class DistributedBatches(BatchSampler):
         code = zlib.crc32(description.encode())
         codes = self.peers.joined(torch.tensor([code]))
         if not (codes == code).all():
-            raise ValueError(f"{what} must be alike in all processes, got in process {self.peers.rank}: {description}")
+            raise ValueError(
+                f"{what} must be the same in all processes, got in process {self.peers.rank}: {description}"
+            )
 
     def _state(self) -> dict:
         return super()._state() | {"planner": self.planner.state_dict() if self._holds else None}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
+        """Resume where `state_dict` was taken, as `BatchSampler.load_state_dict` does; all processes do it.
 
-        A state of the sampler alone will do. Processes that do not plan read only the place; with `sharded`, each needs
-        the state that it has taken itself.
+        A state of the sampler itself is also accepted. Processes that do not plan only read the position; with
+        `sharded`, each needs its own state.
         """
         self._connect()
         state = self._own(state)
@@ -240,17 +242,20 @@ def _shardable(sampler: BatchSampler, everywhere: bool) -> RandomWalkBatchSample
         raise ValueError("sharded must be False with everywhere=True, got True: only the first process has a graph")
     allowed = {
         "restart": (sampler.budget is None, "a probability or a function: a budget is chosen from all embeddings"),
-        "refresh": (sampler.refresh == "blocking", '"blocking": processes link together while no one trains'),
-        "fresh": (sampler.fresh == 1, "1: only the first process knows the neighbours from before"),
+        "refresh": (
+            sampler.refresh == "blocking",
+            '"blocking": the processes build the graph together while none of them trains',
+        ),
+        "fresh": (sampler.fresh == 1, "1: only the first process knows the previous neighbours"),
     }
     for name, (fits, words) in allowed.items():
         if not fits:
             raise ValueError(
-                f"{name} of the sampler must, with sharded=True, be {words}; got {getattr(sampler, name)!r}"
+                f"with sharded=True, {name} of the sampler must be {words}; got {getattr(sampler, name)!r}"
             )
     if sampler.bank.known.any():
         raise ValueError(
-            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: hand them to "
-            "`update` of these batches, each process some"
+            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: pass them to "
+            "`update` of these batches instead, some in each process"
         )
     return sampler

@@ -1,4 +1,4 @@
-"""Whether batches of a walk are any harder than a shuffle's."""
+"""Check whether a walk's batches are any harder than a shuffle's."""
 
 import warnings
 

@@ -8,12 +8,12 @@ from toolkit.samplers.planned import PlannedBatchSampler
 
 
 class GraphPartitionBatchSampler(PlannedBatchSampler):
-    """Batches of parts between which a graph of mutual neighbours has few edges (B3: arXiv 2505.11293).
+    """Batches of the parts of a graph of mutual neighbours, cut where it has few edges (B3: arXiv 2505.11293).
 
     Two instances are linked if each is among the nearest of the other, from rank `skip` on to rank `skip` +
-    `n_neighbors`. METIS cuts this graph into parts of about `cluster_size` instances, what exceeds it fills the smaller
-    parts, and a batch holds random parts. Needs pymetis, from the extra `rivals`. Up to 50,000 instances the search for
-    neighbours is exact, above it is approximate, by inverted lists.
+    `n_neighbors`. METIS cuts this graph into parts of about `cluster_size` instances. Those in excess fill the smaller
+    parts, and a batch consists of random parts. Needs pymetis, from the extra `rivals`. For up to 50,000 instances, the
+    search for neighbours is exact; for more, it is approximate, with inverted lists.
 
     Parameters
     ----------
@@ -24,25 +24,25 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
     n_neighbors : int, optional
         Ranks that are linked, at most N - 1; by default 100, as in the paper.
     cluster_size : int, optional
-        Instances per part, at most N; by default B. The paper has 32, and batches of several parts.
+        Instances per part, at most N; by default B. The paper uses 32, and batches of several parts.
     refresh_every : int
-        Batches after which those that are left of an epoch are planned again.
+        Batches between plans; each plan covers the rest of the epoch.
     refresh : {"blocking", "background"}
-        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        ``"blocking"``: a plan delays the next batch. ``"background"``: training continues with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
         when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     drop_last : bool
-        Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
-        the other samplers'.
+        Whether to leave out random instances instead of making a smaller last batch. An epoch then has N // B batches,
+        like that of the other samplers.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     skip : int
-        Number of nearest neighbours that are not linked, the likeliest false negatives. The paper has 30 or 70.
+        Number of nearest neighbours that are not linked, as the likeliest false negatives. The paper uses 30 or 70.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 
@@ -147,6 +147,6 @@ def _metis():
     except ImportError as error:
         raise ModuleNotFoundError(
             "GraphPartitionBatchSampler needs pymetis, which is not installed: pip install "
-            "'batchsampler-toolkit[rivals]', or take ClusterBatchSampler, which needs nothing else"
+            "'batchsampler-toolkit[rivals]', or use ClusterBatchSampler, which needs nothing else"
         ) from error
     return pymetis

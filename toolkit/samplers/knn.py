@@ -10,8 +10,8 @@ from toolkit.samplers.online import OnlineBatchSampler
 class KNNBatchSampler(OnlineBatchSampler):
     """Batches of a random instance and its B - 1 nearest neighbours in cosine similarity, exact through faiss.
 
-    The paper's second reference sampler: very hard, and full of false negatives. An epoch is N // B batches, whose
-    first members are drawn without replacement; batches may overlap.
+    The paper's second reference sampler: its batches are very hard and full of false negatives. An epoch has N // B
+    batches, whose first members are drawn without replacement; batches may overlap.
 
     Parameters
     ----------
@@ -20,11 +20,11 @@ class KNNBatchSampler(OnlineBatchSampler):
     batch_size : int
         Instances per batch (B), at most N.
     refresh_every : int
-        Batches that are planned at once from the embeddings known then.
+        Number of batches that are planned at once, from the embeddings known at that time.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     skip : int
         Number of nearest neighbours to leave out, the likeliest false negatives; at most N - B.
@@ -32,7 +32,7 @@ class KNNBatchSampler(OnlineBatchSampler):
         Leave out neighbours whose similarity is at least `margin` times that of the first member's own query and
         target; only for pairs. If too few are left, the least similar of those left out fill the batch.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

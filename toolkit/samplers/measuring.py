@@ -1,4 +1,4 @@
-"""What batches of some settings are like: hardness and false negatives, in little time."""
+"""Quick measurements of the batches of given settings: hardness and false negatives."""
 
 from functools import lru_cache
 

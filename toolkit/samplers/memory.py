@@ -1,4 +1,4 @@
-"""A build that finds too little memory: what it takes, and what lowers it."""
+"""Builds that run out of memory: how much they need, and how to reduce it."""
 
 import torch
 
@@ -13,7 +13,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 def shortage(sampler, error: BaseException) -> str:
-    """Say what a build of a sampler's graph takes besides embeddings and the present graph, and what lowers it."""
+    """Return a message on how much memory a build of a sampler's graph needs, and how to reduce it."""
     entries = sampler.n * sampler.n_neighbors * (8 if sampler.budget else 4)
     copied = sampler.refresh == "background"
     copy = sampler.bank.vectors.numel() * sampler.bank.vectors.element_size() * copied
@@ -21,12 +21,12 @@ def shortage(sampler, error: BaseException) -> str:
     if copied:
         remedies.append(f'refresh="blocking" (no copy of the embeddings, {_gib(copy)})')
     if sampler.bank_dtype == "float32":
-        remedies.append('bank_dtype="float16" (embeddings of half the size)')
+        remedies.append('bank_dtype="float16" (embeddings in half the memory)')
     if sampler.budget:
-        remedies.append(f"a restart probability (no similarities of neighbours, {_gib(entries / 2)})")
+        remedies.append(f"a fixed restart probability (no similarities of neighbours, {_gib(entries / 2)})")
     return (
         f"{type(sampler).__name__} ran out of memory while building a graph, which takes about {_gib(entries + copy)} "
-        f"besides the embeddings and the present graph ({error}); what helps: {', '.join(remedies)}"
+        f"on top of the embeddings and the current graph ({error}); to save memory, use {', or '.join(remedies)}"
     )
 
 

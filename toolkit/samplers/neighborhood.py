@@ -8,11 +8,12 @@ from toolkit.samplers.planned import PlannedBatchSampler
 
 
 class NeighborhoodBatchSampler(PlannedBatchSampler):
-    """Batches of random instances with near ones of each, every instance once an epoch (Sample4Geo: arXiv 2303.11851).
+    """Batches of random instances with neighbours of each, every instance once an epoch (Sample4Geo: arXiv 2303.11851).
 
-    A seed is drawn from those that no batch has yet. The nearest `n_neighbors` / 2 others join it, and as many random
-    ones of the other `n_candidates` nearest, as far as they are free; then the next seed, until the batch is full. Up
-    to 50,000 instances the search for neighbours is exact, above it is approximate, by inverted lists.
+    A seed is drawn from the instances that are in no batch yet. Its `n_neighbors` / 2 nearest neighbours join it, and
+    as many random ones of its other `n_candidates` nearest, if they are free; then follows the next seed, until the
+    batch is full. For up to 50,000 instances, the search for neighbours is exact; for more, it is approximate, with
+    inverted lists.
 
     Parameters
     ----------
@@ -21,28 +22,28 @@ class NeighborhoodBatchSampler(PlannedBatchSampler):
     batch_size : int
         Instances per batch (B), at most N.
     n_candidates : int, optional
-        Nearest others that are looked at, at most N - 1; by default as many as the batch has members. The paper has 128
+        Number of nearest neighbours to choose from, at most N - 1; by default the batch size. The paper uses 128
         for a batch of 128.
     n_neighbors : int, optional
         Number of them that join a seed: half are the nearest, half random; by default half of the candidates.
     refresh_every : int
-        Batches after which those that are left of an epoch are planned again.
+        Batches between plans; each plan covers the rest of the epoch.
     refresh : {"blocking", "background"}
-        ``"blocking"``: a plan holds up the batch that is due. ``"background"``: training goes on with the old plan
+        ``"blocking"``: a plan delays the next batch. ``"background"``: training continues with the old plan
         while a thread makes the new one from a copy of the embeddings; it takes over `refresh_every` batches later, or
         when the next epoch begins. An epoch that begins without one waits for it.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     drop_last : bool
-        Leave out random instances instead of making a last, smaller batch. An epoch is then N // B batches, as many as
-        the other samplers'.
+        Whether to leave out random instances instead of making a smaller last batch. An epoch then has N // B batches,
+        like that of the other samplers.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     skip : int
         Number of nearest neighbours to leave out, the likeliest false negatives.
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, and updates take some three times as long.
+        Storage of the embeddings: float16 halves their memory, but updates take about three times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
 

@@ -13,16 +13,16 @@ from toolkit.samplers.base import BatchSampler
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _CHUNK = 65_536
 _CUTS = 2
-_WRAP = "wrap the outermost data set in toolkit.datasets.Indexed, and hand the indices of each batch to `update`"
+_WRAP = "wrap the outermost data set in toolkit.datasets.Indexed, and pass the indices of each batch to `update`"
 _NO_INDEX = f"the data set's items must begin with their index: {_WRAP}"
 
 
 class OnlineBatchSampler(BatchSampler):
-    """Uniform batches until every embedding is known, then batches from an index that is rebuilt now and then.
+    """Uniform batches until every embedding is known, then batches from an index that is rebuilt regularly.
 
     The index is rebuilt when it is `refresh_every` batches old, counted as they are yielded, and embeddings have
-    changed since. DataLoader workers draw a few batches ahead, so that a rebuild then uses embeddings that
-    are as many batches older. A subclass writes `_plan_batches`, and `_build` if it has an index.
+    changed since. DataLoader workers draw a few batches ahead, so a rebuild then uses embeddings that
+    are a few batches older. A subclass implements `_plan_batches`, and `_build` if it has an index.
 
     Raises
     ------
@@ -94,8 +94,8 @@ class OnlineBatchSampler(BatchSampler):
         if self._cuts == _CUTS:
             warnings.warn(
                 f"{type(self).__name__}: epoch {self.epoch} was left after {self._drawn.count} of {len(self)} batches "
-                "and begun again, not for the first time: it has the same first batches each time, and refresh_every "
-                "and warmup_epochs count from its start. Iterate to its end, keep one iterator, or call "
+                "and restarted, not for the first time: each time it has the same first batches, and refresh_every "
+                "and warmup_epochs count from its start. Iterate to the end, keep one iterator, or call "
                 "sampler.set_epoch with another number before each round",
                 stacklevel=3,
             )
@@ -107,7 +107,7 @@ class OnlineBatchSampler(BatchSampler):
         self._awaiting = True
 
     def update(self, indices, embeddings, targets=None) -> None:
-        """Store the embeddings that a training step computed, or those of any instances, encoded again.
+        """Store the embeddings that a training step computed, or newly encoded embeddings of any instances.
 
         Warns once if the indices of a step are not those that the sampler yielded.
 
@@ -137,8 +137,8 @@ class OnlineBatchSampler(BatchSampler):
             strange = rows[~self._yielded[rows]]
             self._yielded = None
             warnings.warn(
-                f"{type(self).__name__}.update got {len(strange)} of {len(rows)} indices that it did not yield, as "
-                f"{strange[:3].tolist()}: a Subset or ConcatDataset of sets that return their own indices? {_WRAP}",
+                f"{type(self).__name__}.update got {len(strange)} of {len(rows)} indices that it did not yield, "
+                f"such as {strange[:3].tolist()}: is this a Subset or ConcatDataset of indexed sets? If so, {_WRAP}",
                 stacklevel=2,
             )
         self._awaiting = False
@@ -186,9 +186,9 @@ class OnlineBatchSampler(BatchSampler):
             return
         warnings.warn(
             f"{type(self).__name__} has no embedding of {len(missing)} of {self.n} instances, such as "
-            f"{missing[:3].tolist()}, so batches stay uniform in epoch {self.epoch}. Usual causes: no call of "
-            "sampler.update(indices, embeddings) in each training step; a data set that returns other indices (Subset, "
-            f"ConcatDataset) or a collate_fn that drops items; epochs that end early. {_WRAP}",
+            f"{missing[:3].tolist()}, so batches stay uniform in epoch {self.epoch}. Usual causes: "
+            "sampler.update(indices, embeddings) is not called in each training step; the data set returns other "
+            f"indices (Subset, ConcatDataset); a collate_fn drops items; epochs end early. Remedy: {_WRAP}",
             stacklevel=6,
         )
 

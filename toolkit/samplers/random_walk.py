@@ -46,22 +46,22 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         Random candidates per instance (M), capped at N - 1; by default 1,000.
     n_neighbors : int, optional
         Candidates kept as neighbours (K), at most M; by default a tenth of them. If `restart` is a budget, the walk
-        uses only the most similar of them, as many as suit the budget.
+        uses only as many of the most similar ones as suit the budget.
     restart : "auto", Budget, float or callable
-        ``"auto"``: after each rebuild, the restart probability and the number of neighbours are chosen again, for the
-        hardest batches that are estimated to lose at most a tenth of a shuffle's true negatives. A
-        `toolkit.samplers.Budget` sets other limits, or counts by labels; `chosen` tells what was chosen. Otherwise the
+        ``"auto"``: after each rebuild, the restart probability and the number of neighbours are chosen again to get the
+        hardest batches that, by estimate, lose at most a tenth of a shuffle's true negatives. A
+        `toolkit.samplers.Budget` sets other limits or counts by labels; `chosen` holds the choice. Otherwise, the
         probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
         epochs) such as `toolkit.proximity.LinearRestart`.
     refresh_every : int
         Batches between rebuilds of the graph (t).
     refresh : {"blocking", "background"}
-        ``"blocking"``: a rebuild holds up the batch that is due. ``"background"``: training goes on with the old graph
-        while a thread builds the new one from a copy of the embeddings; it takes over `refresh_every` batches
-        later, always at that batch, which waits if it must. The first build blocks. An error in the thread is raised
-        at the hand-over.
+        ``"blocking"``: a rebuild delays the next batch. ``"background"``: training continues with the old graph
+        while a thread builds the new one from a copy of the embeddings. The new graph takes over exactly
+        `refresh_every` batches later; if it is not ready, that batch waits. The first build blocks. An error in the
+        thread is raised when the new graph takes over.
     warmup_epochs : int
-        Epochs of uniform batches at the start; they go on until every embedding is known.
+        Epochs of uniform batches at the start; they continue until every embedding is known.
     coverage : {"independent", "partition"}
         ``"independent"``, the published rule: N // B batches, each its own walk; seeds do not repeat within an
         epoch, other members may. ``"partition"``: every instance exactly once per epoch, as with
@@ -69,20 +69,20 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
     drop_last : bool
         With ``coverage="partition"``, leave out the last, smaller batch. Independent batches are always full.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch, such as duplicates or passages of one document.
-        None, NaN and -1 stand for no group; a group has at most N / B instances. A partition planned again in
-        mid-epoch may have to leave an instance out, which `stats` counts.
+        Group of each instance, such as duplicates or the passages of a document: two of a group never share a batch.
+        None, NaN and -1 mean no group; a group has at most N / B instances. A partition that is planned again in
+        mid-epoch may have to leave out an instance, which `stats` counts.
     skip : int
-        Number of most similar candidates that do not become neighbours: the likeliest false negatives. At most M - K.
+        Number of most similar candidates to leave out, as the likeliest false negatives; at most M - K.
     margin : float, optional
         Leave out candidates whose similarity is at least `margin` times that of the instance's own query and target;
         only for pairs (``update(index, queries, targets)``).
     fresh : float
         Share of the candidates that a rebuild draws, in (0, 1]. Below 1, neighbours stay candidates with probability
-        ``1 - fresh``, so that an instance chooses among those of the last ``1 / fresh`` rebuilds. Saves time for few
-        neighbours among many candidates (`toolkit.ProximityGraph.rebuilt` has the limits).
+        ``1 - fresh``, so an instance chooses among the candidates of the last ``1 / fresh`` rebuilds. This saves time
+        with few neighbours of many candidates (`toolkit.ProximityGraph.rebuilt` has the limits).
     bank_dtype : {"float32", "float16"}
-        How embeddings are kept: float16 halves their memory, 4 N d bytes, and updates take some three
+        Storage of the embeddings: float16 halves their memory, 4 N d bytes, but updates take about three
         times as long.
     seed : int
         Random seed. Batches follow from (seed, epoch) and the embeddings.
@@ -209,7 +209,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             if self.graph is None:
                 raise MemoryError(shortage(self, error)) from error
             self._built_at = self._batch_number  # the next try is as far away as after a build
-            warnings.warn(f"{shortage(self, error)}. Training goes on with the graph from before", stacklevel=5)
+            warnings.warn(f"{shortage(self, error)}. Training continues with the previous graph", stacklevel=5)
 
     @property
     def _rules(self) -> Rules:
@@ -224,8 +224,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         warnings.warn(
             f"{type(self).__name__} found fewer than n_neighbors={self.n_neighbors} candidates that its rules allow "
             f"for {graph.lacking} of {self.n} instances (groups={self.groups}, skip={self.skip}, "
-            f"margin={self.margin}), so their walks go on from random seeds and their batches are easier: use a larger "
-            "margin, fewer neighbours or more candidates",
+            f"margin={self.margin}), so their walks continue from random seeds and their batches are easier: use a "
+            "larger margin, fewer neighbours or more candidates",
             stacklevel=6,
         )
 
@@ -259,7 +259,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             return
         self._warned_of_budget = True
         warnings.warn(
-            f"{type(self).__name__}: no settings of the walk keep to restart={self.restart!r}, which allows "
+            f"{type(self).__name__}: no settings of the walk stay within restart={self.restart!r}, which allows "
             f"{limits[0]:.1%} false negatives and a hardness of {limits[1]:.3f}; the easiest have "
             f"{chosen.false_negative_rate:.1%} and {chosen.hardness:.3f}: use more than n_neighbors={self.n_neighbors} "
             f"of n_candidates={self.n_candidates}, or higher limits",

@@ -1,4 +1,4 @@
-"""The samplers by name: the one place to add one, which explorers, comparisons, benchmarks and plots follow."""
+"""The registry of samplers, which explorers, comparisons, benchmarks and plots read."""
 
 import inspect
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from toolkit.samplers.uniform import UniformBatchSampler
 
 @dataclass(frozen=True)
 class SamplerKind:
-    """A sampler as it is available everywhere.
+    """A registered sampler.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class SamplerKind:
     settings : dict
         Arguments that replace the class's own defaults.
     default : bool
-        Whether comparisons, explorers and frontiers have it if no samplers are named.
+        Whether comparisons, explorers and frontiers use it by default.
     """
 
     name: str
@@ -57,9 +57,9 @@ SAMPLERS: dict[str, SamplerKind] = {}
 
 
 def register(name: str, label: str, color: str, cls: type[BatchSampler], *, default: bool = True, **settings) -> None:
-    """Make a sampler available as `name`, with default settings other than the class's own if given.
+    """Make a sampler available as `name`; `settings` replace defaults of its class.
 
-    With ``default=False``, comparisons, explorers and frontiers have it only if it is named.
+    With ``default=False``, comparisons, explorers and frontiers use it only if it is named.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def labels() -> dict[str, SamplerKind]:
 
 
 def defaults() -> dict[str, SamplerKind]:
-    """Return the samplers by name that comparisons, explorers and frontiers have if none are named."""
+    """Return the samplers that comparisons, explorers and frontiers use by default, by name."""
     return {name: kind for name, kind in SAMPLERS.items() if kind.default}
 
 

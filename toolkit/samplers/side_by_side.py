@@ -21,8 +21,8 @@ class SideBySide:
     """Batches of each default sampler from some embeddings, for comparing samplers and the walk's settings.
 
     Whatever the settings, walks begin at the same instances with the same random numbers. The last batches of the other
-    samplers are kept, and the graphs of the last two numbers of candidates, so that another restart probability or
-    batch size costs a few walks, and fewer neighbours no search.
+    samplers and the graphs of the last two numbers of candidates are kept, so another restart probability or
+    batch size only costs a few walks, and fewer neighbours need no new search.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class SideBySide:
 
     @classmethod
     def of(cls, embeddings, seed: int = 0, *, targets=None) -> "SideBySide":
-        """Return `embeddings` themselves if they are such an object already, which explorers then share.
+        """Return `embeddings` if they already are such an object, which explorers then share; otherwise make one.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class SideBySide:
     def walks(
         self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
     ) -> tuple[np.ndarray, WalkStats]:
-        """Return batches of random walks, shape (n, B), and what they took."""
+        """Return batches of random walks, shape (n, B), and their statistics."""
         graph = self.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
         return walk_batches(graph, self.starts(batch_size), batch_size, restart=restart, seed=self.seed)
 

@@ -13,10 +13,10 @@ class UniformBatchSampler(BatchSampler):
     batch_size : int
         Instances per batch (B), at most N.
     drop_last : bool
-        Leave out the last, smaller batch, whose contrastive loss has fewer negatives. An epoch is then N // B
-        batches, as many as the other samplers'.
+        Whether to leave out the smaller last batch, whose contrastive loss has fewer negatives. An epoch then has
+        N // B batches, like that of the other samplers.
     groups : array, shape (N,), optional
-        Group of each instance: two of one group never share a batch. None, NaN and -1 stand for no group; a group has
+        Group of each instance: two of one group never share a batch. None, NaN and -1 mean no group; a group has
         at most N / B instances.
     seed : int
         Random seed. Batches follow from (seed, epoch).

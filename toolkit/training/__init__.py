@@ -1,4 +1,4 @@
-"""One training loop for all models, comparisons of samplers made with it, and a monitor for loops of one's own."""
+"""One training loop for all models, comparisons of samplers that use it, and a monitor for your own loops."""
 
 from toolkit.training.comparison import Comparison, compare
 from toolkit.training.history import History

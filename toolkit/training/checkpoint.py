@@ -63,7 +63,7 @@ def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> di
         if not version.startswith(MAKER) or (version == FORMAT and not state.keys() >= PARTS):
             raise KeyError("format")
     except Exception as error:  # unpickling damaged bytes raises all kinds of errors
-        raise ValueError(f"checkpoint is damaged or not of this toolkit: {remedy(path)}") from error
+        raise ValueError(f"checkpoint is damaged or was not written by this toolkit: {remedy(path)}") from error
     fault = _difference(state, model, optimizer, scheduler)
     if fault:
         raise ValueError(f"checkpoint {fault}; {remedy(path)}")

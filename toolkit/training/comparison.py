@@ -24,7 +24,7 @@ SAME = [*GROUP, "steps", "metric"]  # what compared runs have in common
 
 
 class Comparison:
-    """Results of runs. A run that is there twice counts once.
+    """Results of runs; a run that appears twice counts once.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class Comparison:
         return table.reset_index()
 
     def differences(self, baseline: str = "uniform") -> "pd.DataFrame":
-        """Return the difference of each sampler to a baseline over common seeds, with its 95 % interval (Student's t).
+        """Return each sampler's difference from a baseline over common seeds, with its 95 % interval (Student's t).
 
-        The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single one. ``percent``,
+        The column ``runs`` counts pairs; the interval, ``low`` to ``high``, is NaN for a single pair. ``percent``,
         ``percent_low`` and ``percent_high`` are relative to the baseline's mean, whose own spread the interval
         includes.
 
@@ -86,19 +86,19 @@ class Comparison:
     def curves(self) -> "pd.DataFrame":
         """Return the curves of all runs, one row for each point.
 
-        Its columns are those that identify a run, then ``step``, ``seconds`` (of training so far) and ``value``. There
-        are no rows of tasks without a curve.
+        Its columns are those that identify a run, then ``step``, ``seconds`` (of training so far) and ``value``. Tasks
+        without a curve have no rows.
         """
         return curves.tidy(self._runs[self._runs.sampler != UNTRAINED], [*SAME, "sampler", "seed"])
 
     def steps_to_best(self, baseline: str = "uniform") -> "pd.DataFrame":
-        """Return how soon each sampler's curve reaches the best value of a baseline's, over common seeds.
+        """Return how soon each sampler's curve reaches the best value of a baseline's curve, over common seeds.
 
-        ``steps_ratio`` is the step at which a sampler first reaches the value, over the step at which the baseline
-        has it: the mean over seeds, with its 95 % interval (Student's t), ``steps_low`` to ``steps_high``, NaN for a
-        single seed. ``seconds_ratio`` and its interval are the same over training time, the sampler's included.
-        ``reached`` of ``runs`` runs reached the value. The others count with their last step, so that ratio and
-        interval are lower bounds where ``reached`` is less than ``runs``.
+        ``steps_ratio`` is the step at which a sampler first reaches the value, divided by the step at which the
+        baseline reaches it: the mean over seeds, with its 95 % interval (Student's t), ``steps_low`` to ``steps_high``,
+        NaN for a single seed. ``seconds_ratio`` and its interval are the same for training time, including the
+        sampler's. ``reached`` of ``runs`` runs reached the value. The others count with their last step, so ratio and
+        interval are lower bounds if ``reached`` is less than ``runs``.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Comparison:
 
     @property
     def value(self) -> float:
-        """Mean difference to uniform batches; ValueError unless the results hold one sampler besides them."""
+        """Mean difference from uniform batches; ValueError unless the results hold one sampler besides them."""
         return float(self._difference().difference)
 
     def interval(self) -> tuple[float, float]:
@@ -161,36 +161,37 @@ def compare(
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Train and test a model with each sampler, loss and seed at equal steps; return the results.
+    """Train and test a model with each sampler, loss and seed for the same number of steps; return the results.
 
-    The runs of one seed start from the same weights. Seeds are the outer loop, so that what is there after an interrupt
-    is paired.
+    Runs with the same seed start from the same weights. Seeds are the outer loop, so the results after an interrupt
+    are paired.
 
     Parameters
     ----------
     task : Task or sequence of Task
         Data, model and test. Several tasks are run seed by seed, with the results of all in one table.
     samplers : iterable of str, optional
-        Names in ``task.samplers``, by default those that are not ``default=False`` there, or ``"untrained"`` for the
-        model as it is before training.
+        Names in ``task.samplers``, by default those without ``default=False``, or ``"untrained"`` for the
+        model before training.
     losses : sequence of str
         Names that ``task.make_model`` knows.
     seeds : iterable of int
         Random seeds; each sampler and loss runs once with each.
     out : path, optional
-        CSV file to which each run adds its row. Runs that are there are not repeated, and a run that was killed goes on
-        from its last checkpoint, a file next to it that is deleted once the row is on disk. Several processes may
-        share the file: each run is made by one of them, and one that others are making is left for the end.
+        CSV file to which each run adds its row. Runs that it contains are not repeated, and a run that was killed
+        continues from its last checkpoint, a file next to it that is deleted once the row is on disk. Several processes
+        may share the file: each run is done by one of them, and a run that another process is doing is left for the
+        end.
     progress : bool
         Show a progress bar.
 
     Raises
     ------
     ValueError
-        For an unknown sampler and an `out` that is not a file of results or has another curve, before any training, and
+        Before any training, for an unknown sampler and an `out` that is not a results file or has another curve; later,
         if `out` has other columns than `evaluate` returns.
     KeyboardInterrupt
-        If a training was stopped; the next call goes on from there.
+        If training was stopped; the next call continues from there.
 
     Examples
     --------

@@ -78,12 +78,12 @@ class History:
         ``coverage``: share of the data set seen in the last N // B steps; ``sampler_seconds``: time spent drawing
         the batch and updating the sampler; ``seconds``: time of the whole step.
     measured : dict of lists of (step, value)
-        What is measured now and then: ``probes``; ``staleness`` of the sampler's graph where somebody measures it, as
-        `TrainingMonitor` does; ``estimated_false_negatives`` where there are no labels, of pairs by their targets, else
-        of the batches that the sampler has chosen its settings by; ``n_neighbors`` and ``restart`` as the sampler
-        has chosen them (`toolkit.samplers.Budget`).
+        Occasional measurements: ``probes``; ``staleness`` of the sampler's graph, if something such as
+        `TrainingMonitor` measures it; ``estimated_false_negatives`` without labels, from targets for pairs, otherwise
+        for the batches by which the sampler chose its settings; ``n_neighbors`` and ``restart`` as chosen by the
+        sampler (`toolkit.samplers.Budget`).
     steps : int
-        Steps asked for; 0 if unknown.
+        Requested number of steps; 0 if unknown.
     interrupted : bool
         Whether the user stopped the training before its last step.
     """
@@ -122,7 +122,7 @@ class History:
         return steps, values
 
     def save(self, path: str | Path) -> None:
-        """Write the history to a JSON file, whole or not at all; NaN becomes null, and infinity a text.
+        """Write the history to a JSON file, completely or not at all; NaN becomes null, and infinity a string.
 
         The file holds a checksum, so that `load` refuses one that is damaged.
 
@@ -145,12 +145,12 @@ class History:
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
-        """Read a history from a file of `save` or from a checkpoint of `toolkit.training.train`.
+        """Read a history from a file written by `save` or from a checkpoint of `toolkit.training.train`.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            If there is no such file, or it is neither.
+            If the file is missing, or is neither of these.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"path must be a history or a checkpoint, got {str(path)!r}, which is not a file")
@@ -162,7 +162,7 @@ class History:
             state = json.loads(Path(path).read_text())
             expected = state.pop("crc32", None)  # files of earlier versions have none
             if expected is not None and expected != _checksum(state):
-                raise ValueError("its checksum is not that of what it holds")
+                raise ValueError("its checksum does not match its contents")
             return cls.from_state(state)
         except Exception as error:  # unpickling damaged bytes raises all kinds of errors
             raise ValueError(

@@ -44,29 +44,29 @@ def train(
 ) -> History:
     """Train a contrastive model with batches from a sampler.
 
-    A loss or weights that are not finite end the training before they are kept: the error says at which step, and the
-    checkpoint is that of a step before. A checkpoint that can't be written, as on a full disk, is warned about, and
-    training goes on.
+    If the loss or the weights are not finite, training stops before they are saved: the error names the step, and the
+    checkpoint is that of an earlier step. If a checkpoint cannot be written, for example on a full disk, there is a
+    warning, and training continues.
 
-    Ctrl-C, or the stop button of a notebook, ends the training after the current step: the model keeps what it
-    learned and the history is returned. A second one raises `KeyboardInterrupt` at once.
+    Ctrl-C, or the stop button of a notebook, ends training after the current step: the model keeps what it
+    learned, and the history is returned. A second Ctrl-C raises `KeyboardInterrupt` immediately.
 
     Under ``torchrun``, after ``torch.distributed.init_process_group()``, every process calls this with the same
-    arguments and trains on its slice of each batch of the sampler, whose size is that of the whole batch; the models'
-    losses are those of the whole batch (`toolkit.models.losses.gathered`), the history is the same in all processes,
-    and the first one shows the progress and writes the checkpoint.
+    arguments and trains on its slice of each batch. The sampler's batch size is that of the whole batch, and the
+    loss is computed over the whole batch (`toolkit.models.losses.gathered`). The history is the same in all processes,
+    and the first process shows the progress and writes the checkpoint.
 
     Parameters
     ----------
     model : nn.Module
-        Model to train in place, on its device. Called with the views of a batch, returns (loss, embeddings), or
-        (loss, queries, targets) of pairs.
+        Model to train in place, on its device. When called with the views of a batch, it returns (loss, embeddings), or
+        (loss, queries, targets) for pairs.
     dataset : Dataset
-        Items are (index, view, ...). A method `collate` makes a batch of them where they are not plain tensors.
+        Data set with items (index, view, ...). If these are not plain tensors, its `collate` makes batches of them.
     sampler : BatchSampler
-        Source of the batches; it is given the embeddings of each step.
+        Source of the batches; it receives the embeddings of each step.
     steps : int
-        Number of batches to train on in all, those before a resume included.
+        Total number of training steps, including those before a resume.
     optimizer : Optimizer, optional
         By default Adam with learning rate 1e-3, or SparseAdam for a model of embeddings with sparse gradients.
     scheduler : LRScheduler, optional
@@ -74,13 +74,13 @@ def train(
     precision : {"float32", "bfloat16"}
         Precision of the model's operations where it is safe (autocast).
     augmentation : callable, optional
-        Turns a batch of what follows the index in the items into a random view, on the model's device; called twice.
-        By default the data set makes the views.
+        Turns a batch of items (without their index) into a random view, on the model's device; called twice.
+        By default, the data set makes the views.
     labels : array, shape (N,), optional
-        Classes for the false-negative rate in the history; training does not see them.
+        Classes for measuring the false-negative rate in the history; training does not see them.
     checkpoint : path, optional
-        File to write every `checkpoint_every` steps and at the end. If it is there, training goes on from it. A write
-        replaces the file in one move, so that a kill leaves the old one or the new one whole.
+        File to write every `checkpoint_every` steps and at the end. If it exists, training resumes from it. A write
+        replaces the file in one move, so that a kill leaves either the old or the new one.
     checkpoint_every : int
         Number of steps between checkpoints.
     probe : callable, optional
@@ -88,19 +88,19 @@ def train(
     probe_every : int
         Number of steps between probes.
     on_step : callable, optional
-        Called with the history after each step. If it returns true, training ends there as after Ctrl-C.
+        Called with the history after each step. If it returns true, training ends as after Ctrl-C.
     num_workers : int
         Number of processes that load data. With 0, a resumed run repeats the uninterrupted one exactly on a CPU; with
-        more, its batches, while random views that the processes make are others.
+        more, it repeats the batches, but the random views that the processes make differ.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     ValueError
-        If the data set and the sampler differ in size, the data set's items do not begin with their index, the model
-        has parameters with sparse gradients and others but no optimizer is given, or the checkpoint is damaged, of
-        another run or of another version.
+        If the data set and the sampler differ in size, the items do not begin with their index, the model has both
+        sparse and dense gradients and no optimizer is given, or the checkpoint is damaged or was written by
+        another run or another version.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def train(
 
 
 class DivergedError(FloatingPointError):
-    """A training that ended with a loss or weights that are not finite.
+    """Raised when training stops because the loss or the weights are not finite.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class DivergedError(FloatingPointError):
     def __init__(self, reason: Exception, history: History) -> None:
         super().__init__(
             f"training stopped after step {len(history)}: {reason}; try a lower learning rate, a warm-up, a higher "
-            "temperature or precision='float32', and look for NaN in the data. The steps before are in the attribute "
+            "temperature or precision='float32', and look for NaN in the data. The earlier steps are in the attribute "
             "`history` of this error"
         )
         self.history = history

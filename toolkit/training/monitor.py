@@ -1,4 +1,4 @@
-"""The measurements of `toolkit.training.train`, for a training loop of one's own."""
+"""The measurements of `toolkit.training.train` for your own training loop."""
 
 import time
 
@@ -19,28 +19,28 @@ _EACH_STEP = "hardness", "false_negative_rate", "coverage"
 
 
 class BatchMonitor:
-    """What the batches of a training loop are like, step by step.
+    """Measurements of the batches of a training loop, step by step.
 
     Call `log` after each step. It returns a flat dictionary for a logger and adds the step to `history`, which
-    `toolkit.plots` and `toolkit.explorers.TrainingMonitor` show. Nothing is drawn from torch's random numbers, and the
-    sampler is left as it is.
+    `toolkit.plots` and `toolkit.explorers.TrainingMonitor` show. It does not use torch's random numbers and does not
+    change the sampler.
 
     Parameters
     ----------
     sampler : BatchSampler
         Sampler of the loop's batches.
     labels : array, shape (N,), optional
-        Labels by which to count false negatives; None, NaN or -1 where there is none. Without them the rate is
-        estimated: from `targets`, from what the sampler chose its settings by, or else from clusters of the sampler's
-        embeddings, of which there must be 200 or more. A sampler without embeddings gives no estimate.
+        Labels for counting false negatives; None, NaN or -1 mean no label. Without them, the rate is estimated: from
+        `targets`, with the estimate that the sampler chose its settings by, or else from clusters of the sampler's
+        embeddings, of which there must be 200 or more. For a sampler without embeddings there is no estimate.
     every : int
-        Steps between the measurements that take longer, the graph's staleness and the estimates. With B = 256 and
-        d = 128, a step without them takes 0.3 ms and one with them some 10 to 200 ms.
+        Number of steps between the slower measurements, the graph's staleness and the estimates. With B = 256 and
+        d = 128, a step without them takes 0.3 ms, and one with them about 10 to 200 ms.
 
     Attributes
     ----------
     history : History
-        All steps. ``seconds`` is the time between two calls, ``sampler_seconds`` is unknown (NaN).
+        All steps. ``seconds`` is the time between two calls; ``sampler_seconds`` is unknown (NaN).
 
     Raises
     ------
@@ -75,7 +75,7 @@ class BatchMonitor:
 
     @property
     def history(self) -> History:
-        """What was measured so far."""
+        """Measurements so far."""
         return self._recorder.history
 
     def log(self, index, embeddings, targets=None, loss=None) -> dict[str, float]:
@@ -89,8 +89,8 @@ class BatchMonitor:
         embeddings : array or tensor, shape (B, d)
             Embeddings that the step computed, the same as for the sampler's ``update``.
         targets : array or tensor, shape (B, d), optional
-            Of pairs, the embeddings of the targets; of two views, those of the second. Hardness is then that between
-            the two sides.
+            For pairs, the embeddings of the targets; for two views, those of the second view. Hardness is then measured
+            between the two sides.
         loss : float or tensor, optional
             Loss of the step. It goes into the history only.
 
@@ -141,16 +141,16 @@ class BatchMonitor:
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
     def state_dict(self) -> dict:
-        """Return what is needed to go on after a restart (numbers and tensors only; memory is shared)."""
+        """Return the state needed to resume after a restart (numbers and tensors only; memory is shared)."""
         return self._recorder.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken.
+        """Resume where `state_dict` was taken.
 
         Raises
         ------
         ValueError
-            If the state is damaged or of another number of instances. The monitor is then as before.
+            If the state is damaged or belongs to another number of instances. The monitor is then unchanged.
         """
         try:
             self._recorder.load_state_dict(state)

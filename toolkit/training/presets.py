@@ -1,4 +1,4 @@
-"""Trainings by name, on the bundled data: what the command line starts."""
+"""Named training runs on the bundled data, for the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from toolkit.models.text_encoders import static
 
 @dataclass(frozen=True)
 class Preset:
-    """What a training needs.
+    """Everything that a training run needs.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Preset:
     dataset : Dataset
     batch_size, steps : int
     metric : str
-        Name of what `evaluate` returns.
+        Name of the number that `evaluate` returns.
     evaluate : callable
         Called with the model, returns its result on test data.
     labels : array or None
@@ -45,12 +45,12 @@ class Preset:
 
 
 def preset(name: str) -> Preset:
-    """Return a training on bundled data, its model as torch's random state makes it.
+    """Return a training run on bundled data; its model is initialised from torch's random state.
 
     Parameters
     ----------
     name : {"images", "pairs"}
-        ``"images"``: SimCLR on a part of Fashion-MNIST, three epochs, kNN accuracy. ``"pairs"``: a reverse dictionary
+        ``"images"``: SimCLR on part of Fashion-MNIST, three epochs, kNN accuracy. ``"pairs"``: a reverse dictionary
         of WordNet's nouns, mean reciprocal rank.
 
     Examples

@@ -17,8 +17,8 @@ def whole_losses(model: nn.Module) -> Generator[None]:
     if world_size() == 1 or not callable(loss):
         if world_size() > 1:
             warnings.warn(
-                f"{type(model).__name__} has no attribute `loss` to call with two views, so that unless it gathers "
-                "embeddings itself (toolkit.models.losses.gathered) its negatives are those of each process's slice",
+                f"{type(model).__name__} has no attribute `loss` to call with two views: unless it gathers embeddings "
+                "itself (toolkit.models.losses.gathered), its negatives are only those of each process's slice",
                 stacklevel=4,
             )
         yield

@@ -87,7 +87,7 @@ def add_staleness(history: History, sampler: BatchSampler) -> None:
     """Measure the staleness of a sampler's graph into a history, if it has one whose candidates are known."""
     planner = getattr(sampler, "planner", sampler)  # the sampler inside `DistributedBatches`
     graph, bank = (getattr(planner, name, None) for name in ("graph", "bank"))
-    # The candidates of a graph with fresh < 1 are not known any more, and other processes may hold their embeddings.
+    # The candidates of a graph with fresh < 1 are no longer known, and other processes may hold their embeddings.
     if graph is not None and bank is not None and graph.fresh == 1 and bank.whole:
         history.staleness.append((len(history), graph_staleness(graph, bank.vectors).value))
 

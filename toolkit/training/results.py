@@ -48,7 +48,7 @@ def read(path: Path) -> list[dict]:
             if line.strip():
                 rows.append(_parse(header, line))
         except ValueError as error:
-            _warn(f"line {number} of {str(path)!r} is damaged ({error}) and does not count: delete it")
+            _warn(f"line {number} of {str(path)!r} is damaged ({error}) and is ignored: delete it")
     return rows
 
 
@@ -92,8 +92,8 @@ def append(path: Path, row: dict) -> None:
             odd = sorted(set(header) ^ set(row))
             raise ValueError(
                 f"evaluate must return the results that out has columns for, got a difference in {odd[:5]}: rename "
-                f"the file {str(path)!r} or change evaluate; the training is kept, the next call goes on from its "
-                "checkpoint"
+                f"the file {str(path)!r} or change evaluate; the training is kept, and the next call continues from "
+                "its checkpoint"
             )
         lines = [] if header else [_line(row)]
         lines.append(_line(row[name] for name in header or row))
@@ -117,7 +117,7 @@ def _split(path: Path) -> tuple[list[str], list[bytes], int]:
                 "give another path"
             )
     if torn:
-        _warn(f"the last line of {str(path)!r} was cut short while it was written: its run is made again")
+        _warn(f"the last line of {str(path)!r} is incomplete, so its run is repeated")
     return header, lines[1:], sum(len(line) + 1 for line in lines)
 
 

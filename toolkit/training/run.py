@@ -127,8 +127,8 @@ class Run:
             checkpoints.write(path, state)
         except OSError as error:
             warnings.warn(
-                f"checkpoint {str(path)!r} could not be written at step {len(self.history)} ({error}): training goes "
-                "on, and what was there before stays; make room, or give another path",
+                f"checkpoint {str(path)!r} could not be written at step {len(self.history)} ({error}): training "
+                "continues, and the previous checkpoint is kept; free some space, or give another path",
                 stacklevel=3,
             )
 
@@ -204,8 +204,8 @@ def _fetched(loader: DataLoader) -> Iterator:
             if not loader.num_workers:
                 raise
             raise RuntimeError(
-                f"a DataLoader worker could not be reached ({type(error).__name__}: {error}), as when it was killed: "
-                "look for a lack of memory, or use fewer workers (num_workers)"
+                f"a DataLoader worker could not be reached ({type(error).__name__}: {error}) and may have been killed: "
+                "check whether memory ran out, or use fewer workers (num_workers)"
             ) from error
         if batch is end:
             return

@@ -20,7 +20,7 @@ UNTRAINED = "untrained"  # in place of a sampler: the model as it is before trai
 
 @dataclass(frozen=True)
 class Task:
-    """What samplers are compared on: data, a model, a test.
+    """A task to compare samplers on: data, a model and a test.
 
     Attributes
     ----------
@@ -33,24 +33,24 @@ class Task:
     batch_size : int
         Instances per batch.
     make_model : callable
-        Called with the name of a loss, returns a new model. Random numbers are seeded before.
+        Called with the name of a loss; returns a new model. Random seeds are set beforehand.
     evaluate : callable
-        Called with the trained model, returns numbers by name, the one to compare first. Larger is better.
+        Called with the trained model; returns named numbers, the one to compare first. Larger is better.
     make_optimizer : callable, optional
-        Called with the model, returns ``(optimizer, scheduler)``. By default those of `train`.
+        Called with the model; returns ``(optimizer, scheduler)``. By default those of `train`.
     labels : array, shape (N,), optional
         Classes for false-negative rates; training does not see them.
     training : dict
         Further arguments of `train`.
     settings : str
-        Whatever else distinguishes one set of runs from another, such as the name of a preset.
+        Anything else that distinguishes one set of runs from another, such as the name of a preset.
     sampler_settings : mapping of str to mapping
         Further arguments of samplers, by the sampler's name.
     samplers : mapping of str to SamplerKind
         Samplers by name, by default those of `toolkit.samplers.registry.SAMPLERS`.
     curve : callable, optional
-        Called with the model every `curve_every` steps and at the end of the training, returns a number, such as a
-        metric on development data. Larger is better. Its time does not count.
+        Called with the model every `curve_every` steps and at the end of training; returns a number, such as a
+        metric on development data. Larger is better. Its time is not counted.
     curve_every : int
         Number of steps between points of the curve.
 
