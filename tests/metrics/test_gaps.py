@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from toolkit import RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.metrics import loss_gap
+from toolkit.metrics.gaps import contrast, seen
 
 RNG = np.random.default_rng(0)
 QUERIES, TARGETS = RNG.normal(size=(2, 60, 8))
@@ -59,6 +60,31 @@ def test_blocks_do_not_matter(monkeypatch):
     whole = loss_gap([range(60), [5, 2]], QUERIES, TARGETS).values
     monkeypatch.setitem(loss_gap.__globals__, "_SCORES", 130)
     np.testing.assert_allclose(loss_gap([range(60), [5, 2]], QUERIES, TARGETS).values, whole, atol=1e-6)
+
+
+def log_sum(anchors, others, i, among):
+    return np.log(np.exp(anchors[i] @ others[among].T / 0.2).sum())
+
+
+def test_contrast_with_all_and_within_a_batch():
+    queries, targets = (normalize(torch.from_numpy(side)) for side in (QUERIES, TARGETS))
+    q, t = queries.numpy(), targets.numpy()
+    alone = [log_sum(q, q, i, [j for j in range(60) if j != i]) for i in (4, 9)]
+    np.testing.assert_allclose(contrast(torch.tensor([4, 9]), queries, None, 0.2), alone)
+    paired = [(log_sum(q, t, i, range(60)) + log_sum(t, q, i, range(60))) / 2 for i in (4, 9)]
+    np.testing.assert_allclose(contrast(torch.tensor([4, 9]), queries, targets, 0.2), paired)
+    batch = [3, 7, 11]
+    alone = np.mean([log_sum(q, q, i, [j for j in batch if j != i]) for i in batch])
+    paired = np.mean([log_sum(q, t, i, batch) + log_sum(t, q, i, batch) for i in batch]) / 2
+    assert seen([torch.tensor(batch)], queries, None, 0.2) == pytest.approx(alone)
+    assert seen([torch.tensor(batch)], queries, targets, 0.2) == pytest.approx(paired)
+
+
+def test_plans_with_each_instance_once_differ_in_gap_as_in_what_they_show():
+    queries, plans = normalize(torch.from_numpy(QUERIES)), [RNG.permutation(60).reshape(6, 10) for _ in range(2)]
+    gaps = [loss_gap(plan, QUERIES).value for plan in plans]
+    shown = [seen([*map(torch.from_numpy, plan)], queries, None).mean() for plan in plans]
+    assert gaps[0] - gaps[1] == pytest.approx(shown[1] - shown[0], abs=1e-5)
 
 
 def test_walks_see_more_than_a_shuffle(clusters):

@@ -9,7 +9,7 @@ from sampler_kinds import CLUSTERED, flat, normal, of_clusters, training, unit
 
 from toolkit.metrics import batch_hardness
 from toolkit.samplers import ClusterBatchSampler, DoublingSize
-from toolkit.samplers.cluster import _balanced_clusters
+from toolkit.samplers.cluster import _balanced_clusters, some_clusters
 
 
 def halves(points, members: list[int], n_first: int, start: int, seed: int) -> tuple[list[int], list[int]]:
@@ -47,6 +47,21 @@ def test_clusters_are_those_of_plain_two_means(n, size):
     found = [frozenset(order[start : start + size].tolist()) for start in range(0, n, size)]
     seed = int(np.random.default_rng(3).integers(2**63))
     assert found == slow_clusters(points.astype(np.float64), list(range(n)), size, 0, seed)
+
+
+def test_some_clusters_are_those_of_all():
+    points = unit(normal(300, 6))
+    every = set(slow_clusters(points.astype(np.float64), list(range(300)), 16, 0, 3))
+    (size, whole, _), *_ = some_clusters(points, 16, 400, 3)
+    assert size == 16
+    assert {frozenset(members) for members in whole.tolist()} == {members for members in every if len(members) == 16}
+    (_, some, seconds), (_, halves_of_some, more), *rest = some_clusters(points, 16, 64, 3)
+    assert some.shape == (4, 16)
+    assert {frozenset(members) for members in some.tolist()} < every
+    assert all(sum(set(half) <= set(members) for members in some.tolist()) == 1 for half in halves_of_some.tolist())
+    assert halves_of_some.shape == (8, 8)
+    assert [size for size, *_ in rest] == [4, 2]
+    assert 0 < seconds <= more
 
 
 @pytest.mark.parametrize(("size", "most"), [(16, 2), (None, 2), (8, 2), (4, 4)])

@@ -1,5 +1,6 @@
 """The loss gap: the part of the contrastive loss that a batch does not see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from toolkit import _checks
 from toolkit._result import Result
 
+TEMPERATURE = 0.1
 _SCORES = 2**24  # held at once
 
 
@@ -29,7 +31,7 @@ class LossGap(Result):
         return f"LossGap(value={self.value:.3f}, batches={len(self.values)})"
 
 
-def loss_gap(batches, queries, targets=None, temperature: float = 0.1) -> LossGap:
+def loss_gap(batches, queries, targets=None, temperature: float = TEMPERATURE) -> LossGap:
     """Return how much lower the loss over each batch is than the loss over the whole data set.
 
     For pairs, the loss is the symmetric InfoNCE. Without targets, it is that of an instance against all others, and the
@@ -60,26 +62,53 @@ def loss_gap(batches, queries, targets=None, temperature: float = 0.1) -> LossGa
     >>> loss_gap([[0, 1, 2, 3]], points)
     LossGap(value=0.000, batches=1)
     """
-    first, second = _checks.sides("queries", queries, "targets", targets)
-    batches = [torch.from_numpy(batch) for batch in _checks.batches("batches", batches, len(first))]
+    sides = _checks.sides("queries", queries, "targets", targets)
+    batches = [torch.from_numpy(batch) for batch in _checks.batches("batches", batches, len(sides[0]))]
     temperature = _checks.number("temperature", temperature, "(0, inf)")
-    sides = [(first, first)] if second is None else [(first, second), (second, first)]
-    return LossGap(np.mean([_gaps(batches, *side, temperature, second is not None) for side in sides], 0))
+    members, places = torch.unique(torch.cat(batches), return_inverse=True)
+    whole = contrast(members, *sides, temperature)[places].split([len(batch) for batch in batches])
+    return LossGap(np.array([each.mean().item() for each in whole]) - seen(batches, *sides, temperature))
 
 
-def _gaps(
-    batches: list[torch.Tensor], anchors: torch.Tensor, others: torch.Tensor, temperature: float, paired: bool
+def contrast(
+    rows: torch.Tensor, first: torch.Tensor, second: torch.Tensor | None, temperature: float = TEMPERATURE
+) -> torch.Tensor:
+    """Return the logarithm of the sum of exponentials over all instances, as some of them (n,) see it.
+
+    Rows are unit rows, of pairs those of both sides, whose mean is returned.
+    """
+    parts, paired = rows.split(max(1, _SCORES // len(first))), second is not None
+    sums = [
+        torch.cat([_log_sums(anchors[some], others, temperature, None if paired else some) for some in parts])
+        for anchors, others in _directions(first, second)
+    ]
+    return torch.stack(sums).mean(0)
+
+
+def seen(
+    batches: Sequence[torch.Tensor], first: torch.Tensor, second: torch.Tensor | None, temperature: float = TEMPERATURE
 ) -> np.ndarray:
-    """Return the mean gap of each batch's anchors, which without pairs are not compared with themselves."""
-    members = torch.unique(torch.cat(batches))
-    whole = torch.empty(len(anchors), dtype=torch.float64)
-    for rows in members.split(max(1, _SCORES // len(others))):
-        whole[rows] = _log_sums(anchors[rows], others, temperature, None if paired else rows)
-    gaps = []
-    for batch in batches:
-        own = None if paired else torch.arange(len(batch))
-        gaps.append((whole[batch] - _log_sums(anchors[batch], others[batch], temperature, own)).mean().item())
-    return np.array(gaps)
+    """Return the mean over the members of each batch of their `contrast` with its other members alone.
+
+    Plans that hold each instance once have the order of their loss gaps by this figure, which is cheap: the contrast
+    with all instances is the same for each of them.
+    """
+    sides = _directions(first, second)
+    return np.array(
+        [np.mean([_seen_by(batch, *side, temperature, second is not None) for side in sides]) for batch in batches]
+    )
+
+
+def _seen_by(
+    batch: torch.Tensor, anchors: torch.Tensor, others: torch.Tensor, temperature: float, paired: bool
+) -> float:
+    own = None if paired else torch.arange(len(batch))
+    return _log_sums(anchors[batch], others[batch], temperature, own).mean().item()
+
+
+def _directions(first: torch.Tensor, second: torch.Tensor | None) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return anchors and what they are compared with, one way or for pairs both ways."""
+    return [(first, first)] if second is None else [(first, second), (second, first)]
 
 
 def _log_sums(

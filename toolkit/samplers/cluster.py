@@ -1,5 +1,6 @@
 """Batches of clusters of equal size, as NGAME makes them."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -122,11 +123,35 @@ class ClusterBatchSampler(PlannedBatchSampler):
         return self._checked_size(size(self._batch_number)) if callable(size) else size
 
     def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
-        if rules.paired:
-            queries, targets = np.split(unit, 2, axis=1)
-            unit = queries + targets
-            unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-        return _balanced_clusters(unit, block_size, rng)
+        return _balanced_clusters(cluster_points(unit, rules.paired), block_size, rng)
+
+
+def cluster_points(unit: np.ndarray, paired: bool) -> np.ndarray:
+    """Return the unit rows that are clustered: those given, or of pairs the sums of both sides."""
+    if not paired:
+        return unit
+    queries, targets = np.split(unit, 2, axis=1)
+    sums = queries + targets
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+
+def some_clusters(unit: np.ndarray, size: int, members: int, seed: int) -> Iterator[tuple[int, np.ndarray, float]]:
+    """Yield some clusters of unit rows (N, d), first of `size` instances, then of half as many, and so on.
+
+    Each time these are the size, an int array (n, size) of clusters drawn at random, about `members` instances in all,
+    and the seconds that it would take to find every cluster. On each level of the tree only as many parts are split.
+    """
+    points, order, rng = torch.from_numpy(unit.copy()), np.arange(len(unit)), np.random.default_rng(seed)
+    parts, seconds = [(0, len(unit))], 0.0
+    while size > 1:
+        while larger := _larger(parts, size):
+            began, share = time.perf_counter(), sum(stop - start for start, stop in parts) / len(unit)
+            parts = sorted({*parts} - {*larger} | {*_halves(points, order, larger, size, seed)})
+            seconds += (time.perf_counter() - began) / share
+            parts = [parts[i] for i in rng.permutation(len(parts))[: max(members // size, 1)]]
+        starts = np.array([start for start, stop in parts if stop - start == size])
+        yield size, order[starts[:, None] + np.arange(size)], seconds
+        size //= 2
 
 
 def _balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -134,13 +159,25 @@ def _balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) ->
     points, order = torch.from_numpy(unit.copy()), np.arange(len(unit))
     parts, seed = [(0, len(unit))], int(rng.integers(2**63))
     while parts:
-        halves: list[tuple[int, int]] = []
-        threads.run(partial(_split_each, points, order, iter(parts), size, seed, halves), threads.n_cores())
-        parts = [(start, stop) for start, stop in halves if stop - start > size]
+        parts = _larger(_halves(points, order, parts, size, seed), size)
     whole = len(order) // size * size
     # Any part of a cluster is then a random one.
     rng.permuted(order[:whole].reshape(-1, size), axis=1, out=order[:whole].reshape(-1, size))
     return order
+
+
+def _halves(
+    points: torch.Tensor, order: np.ndarray, parts: list[tuple[int, int]], size: int, seed: int
+) -> list[tuple[int, int]]:
+    """Sort each part of the points, and of the order, into two halves, and return them; one cluster has none."""
+    halves: list[tuple[int, int]] = []
+    threads.run(partial(_split_each, points, order, iter(parts), size, seed, halves), threads.n_cores())
+    return sorted(halves)
+
+
+def _larger(parts: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """Return the parts that are larger than a cluster."""
+    return [(start, stop) for start, stop in parts if stop - start > size]
 
 
 def _split_each(
