@@ -48,14 +48,23 @@ def test_train_refuses_wrong_numbers_and_devices(option, value, said, capsys):
 def test_suggest_prints_the_sentence_and_the_code(files, capsys):
     assert run(files, "suggest", "points.npy", "--batch-size", "30", "--labels", "labels.npy", "--out", "s.html") == 0
     out = capsys.readouterr().out
-    assert "most similar of" in out
-    assert "RandomWalkBatchSampler(len(dataset), batch_size=30" in out
+    assert "Of the best settings of each sampler" in out
+    assert "BatchSampler(len(dataset), batch_size=30" in out
     assert (files / "s.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("random_walk", "RandomWalk"), ("chain", "Chain"), ("cluster", "Cluster")],
+)
+def test_suggest_chooses_among_the_samplers_named(files, capsys, name, made):
+    assert run(files, "suggest", "points.npy", "--batch-size", "30", "--samplers", name) == 0
+    assert f"{made}BatchSampler(len(dataset), batch_size=30" in capsys.readouterr().out
 
 
 def test_labels_may_be_lines_of_text(files, capsys):
     for labels in ("labels.npy", "names.txt"):
-        run(files, "suggest", "points.npy", "--batch-size", "30", "--labels", labels, "--max-false-negatives", "0.2")
+        run(files, "suggest", "points.npy", "--batch-size", "30", "--labels", labels, "--samplers", "random_walk")
     first, second = capsys.readouterr().out.split("Walks")[1:]
     assert first.split("A rebuild")[0] == second.split("A rebuild")[0]
 
@@ -93,7 +102,7 @@ def test_what_does_not_fit_is_named_in_one_line(files, capsys, words, message):
 
 def test_python_dash_m(files):
     command = [sys.executable, "-m", "toolkit", "suggest", str(files / "points.npy"), "--batch-size", "30"]
-    assert "RandomWalkBatchSampler" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "BatchSampler(len(dataset)" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_demo_copies_the_notebooks_once_and_opens_the_first(tmp_path, monkeypatch, capsys):

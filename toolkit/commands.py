@@ -14,6 +14,7 @@ import torch.distributed as dist
 
 from toolkit._files import demo_files
 from toolkit.metrics import audit, suggest_settings
+from toolkit.metrics.suggestion import TRIALS
 from toolkit.reports.page import write_audit, write_suggestion
 from toolkit.samplers import SAMPLERS
 from toolkit.training import train
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolkit", description="Batches for contrastive training.")
     commands = parser.add_subparsers(dest="command", required=True)
-    suggest = commands.add_parser("suggest", help="find the sampler's settings for some embeddings")
+    suggest = commands.add_parser("suggest", help="find a sampler and its settings for some embeddings")
     check = commands.add_parser("audit", help="report on the quality of batches")
     for command in (suggest, check):
         command.add_argument("embeddings", type=Path, help=".npy file, shape (N, d); for pairs, of the queries")
@@ -44,7 +45,10 @@ def _parser() -> argparse.ArgumentParser:
             "--targets", type=Path, metavar="FILE", help=".npy file, shape (N, d): embeddings of the targets"
         )
         command.add_argument("--labels", type=Path, metavar="FILE", help=f"for counting false negatives: {_LINES}")
-        command.add_argument("--max-false-negatives", type=float, metavar="SHARE", help="limit of the suggested walk")
+        command.add_argument("--max-false-negatives", type=float, metavar="SHARE", help="limit of the suggestion")
+        command.add_argument(
+            "--samplers", nargs="+", choices=tuple(TRIALS), default=tuple(TRIALS), help="to choose from (default: all)"
+        )
         command.add_argument("--seed", type=int, default=0)
     suggest.add_argument("--batch-size", type=int, required=True, metavar="B")
     suggest.add_argument("--out", type=Path, metavar="FILE", help="HTML page to write")
@@ -171,7 +175,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _suggestion(options: argparse.Namespace):
-    limits = {"max_false_negatives": options.max_false_negatives, "seed": options.seed}
+    limits = {"max_false_negatives": options.max_false_negatives, "samplers": options.samplers, "seed": options.seed}
     return suggest_settings(**_data(options), batch_size=options.batch_size, **limits)
 
 

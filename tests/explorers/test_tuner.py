@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 
-from toolkit import RandomWalkBatchSampler, UniformBatchSampler
+from toolkit import UniformBatchSampler
 from toolkit.explorers import Dashboard, TunerExplorer, tuner
 from toolkit.metrics import suggest_settings
+from toolkit.samplers import SAMPLERS
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -42,12 +44,28 @@ def test_settings_batch_and_code_are_those_of_the_suggestion(explorer, budget, b
     assert (found.hardness, found.false_negative_rate) == (expected.hardness, expected.false_negative_rate)
     assert found.false_negative_rate <= budget
     assert all(f"text &lt;{index}&gt;" in explorer.cards.value for index in expected.batch[: tuner.N_SHOWN])
-    made = eval(found.code, {"RandomWalkBatchSampler": RandomWalkBatchSampler, "len": len, "dataset": POINTS})
-    assert (made.batch_size, made.restart) == (batch_size, expected.settings["restart"])
+    kind = SAMPLERS[found.sampler]
+    made = eval(found.code, {kind.cls.__name__: kind.cls, "len": len, "dataset": POINTS})
+    assert (made.batch_size, made.settings | found.settings) == (batch_size, made.settings)
+    assert f"Suggested ★: {kind.label.lower()}, batches of {batch_size}" in explorer.cards.value
+    assert f'style="border-color:{kind.color}"' in explorer.cards.value
     assert f"batch_size={batch_size}" in explorer.cards.value
     assert f"{1000 * found.seconds_per_batch:.1f} ms a batch" in explorer.cards.value
     assert f"<b>{expected.hardness:.3f}</b>" in explorer.numbers.value
     assert explorer.png().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["random_walk", "chain", "cluster"])
+def test_a_card_has_the_settings_of_the_sampler(monkeypatch, name):
+    monkeypatch.setattr(tuner, "suggest_settings", partial(suggest_settings, samplers=[name]))
+    explorer = TunerExplorer(POINTS, LABELS, batch_size=32, max_false_negatives=0.3)
+    found, rows = explorer.tuned.suggestion, explorer.cards.value
+    assert found.sampler == name
+    shown = {key: value for key, value in found.settings.items() if key in tuner.NAMES}
+    assert shown
+    assert all(f"<th>{tuner.NAMES[key]}</th><td>{value:,}</td>" in rows for key, value in shown.items())
+    assert rows.count("<tr>") == len(shown) + 5
+    explorer.close()
 
 
 def test_a_pinned_suggestion_stays_next_to_the_new_one(explorer):
@@ -55,7 +73,7 @@ def test_a_pinned_suggestion_stays_next_to_the_new_one(explorer):
     pinned, picture = explorer.tuned, explorer.png()
     explorer.budget.value = 0.3
     assert explorer.pinned is pinned
-    assert explorer.tuned.suggestion.hardness > pinned.suggestion.hardness
+    assert explorer.tuned.suggestion.false_negative_rate > pinned.suggestion.false_negative_rate
     for found in (explorer.tuned, pinned):
         assert f"{found.suggestion.false_negative_rate:.1%} of at most {found.budget:.1%}" in explorer.cards.value
     assert explorer.png() != picture

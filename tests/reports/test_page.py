@@ -9,6 +9,7 @@ import pytest
 from toolkit import KNNBatchSampler
 from toolkit.metrics import audit, suggest_settings
 from toolkit.reports import write_audit, write_suggestion
+from toolkit.samplers import SAMPLERS
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 20, 1500)
@@ -57,5 +58,7 @@ def test_a_suggestion_holds_the_sentence_the_code_and_all_settings(tmp_path):
     write_suggestion(found, tmp_path / "settings.html")
     text = read(tmp_path / "settings.html")
     assert found.reason in text
-    assert "RandomWalkBatchSampler(len(dataset), batch_size=30" in text
+    assert f"{SAMPLERS[found.sampler].cls.__name__}(len(dataset), batch_size=30" in text
     assert text.count("<tr") == len(found.points) + 1
+    assert "<td>cluster</td>" in text
+    assert "nan" not in text.lower().partition("settings tried</h2>")[2], "what a sampler does not have is left empty"

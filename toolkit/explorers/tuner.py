@@ -1,4 +1,4 @@
-"""Find the sampler's settings within a budget of false negatives, and compare them with others."""
+"""Find a sampler and its settings within a budget of false negatives, and compare them with others."""
 
 import html
 import threading
@@ -16,11 +16,17 @@ from toolkit.explorers.controls import BATCH_SIZES, DEFAULTS, BudgetSlider, Size
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
 from toolkit.metrics import Suggestion, class_prior, suggest_settings
-from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, style
-from toolkit.samplers import Budget
+from toolkit.plots.style import style
+from toolkit.samplers import SAMPLERS, Budget
 from toolkit.samplers.side_by_side import SideBySide
 
 N_SHOWN = 6
+NAMES = {
+    "restart": "restart",
+    "n_neighbors": "n_neighbors (K)",
+    "n_candidates": "n_candidates (M)",
+    "cluster_size": "cluster_size",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +48,7 @@ class Tuned:
 
 
 class TunerExplorer(ItemExplorer):
-    """The settings that `toolkit.metrics.suggest_settings` finds within a budget of false negatives, next to others.
+    """The sampler and settings that `toolkit.metrics.suggest_settings` finds within a budget of false negatives.
 
     In a notebook they are measured in the background, for the newest position of the sliders. `pin` keeps what is
     shown for comparison.
@@ -209,9 +215,8 @@ class TunerExplorer(ItemExplorer):
     def _card(self, title: str, found: Tuned) -> str:
         """Return settings, what they cost, their batch and their code as HTML."""
         best, size = found.suggestion, found.suggestion.batch_size
-        color = color_of(RANDOM_WALK if best.settings else UNIFORM)
-        names = {"restart": "restart", "n_neighbors": "n_neighbors (K)", "n_candidates": "n_candidates (M)"}
-        rows = {name: f"{best.settings[key]:,}" for key, name in names.items() if best.settings}
+        kind = SAMPLERS[best.sampler]
+        rows = {name: f"{best.settings[key]:,}" for key, name in NAMES.items() if key in best.settings}
         rows |= {
             "hardness": f"{best.hardness:.3f}",
             f"{self._estimated}false negatives": f"{best.false_negative_rate:.1%} of at most {best.limit:.1%}",
@@ -220,10 +225,10 @@ class TunerExplorer(ItemExplorer):
             "overhead": f"{1000 * best.seconds_per_batch:.1f} ms a batch" if best.settings else "none",
         }
         table = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
-        head = f"{title}: {'random walk' if best.settings else 'shuffle'}, batches of {size}"
+        head = f"{title}: {kind.label.lower() if best.settings else 'shuffle'}, batches of {size}"
         shown = best.batch[:N_SHOWN].tolist()
         return (
-            f'<div><div class="tk-name" style="border-color:{color}">{head}</div>'
+            f'<div><div class="tk-name" style="border-color:{kind.color}">{head}</div>'
             f'<table class="tk-table">{table}</table><pre class="tk-code">{html.escape(best.code)}</pre>'
             f"<div>{len(shown)} members of a batch of median hardness:</div>{self._members(shown)}</div>"
         )

@@ -1,14 +1,20 @@
 """Suggested settings among all that were tried."""
 
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from toolkit.metrics import Suggestion
-from toolkit.plots.style import INK, RANDOM_WALK, UNIFORM, color_of, mark, new_axes, note, percent, styled
+from toolkit.plots.style import INK, UNIFORM, color_of, mark, new_axes, note, percent, styled
+from toolkit.samplers.registry import SAMPLERS
+
+_OUTLINE = [withStroke(linewidth=2.5, foreground="white")]  # what is written over dots and lines stays readable
 
 
 @styled
 def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion | None = None) -> Axes:
     """Draw false-negative rate against hardness of all settings tried, the limit, and the suggestion as a star.
+
+    Each sampler has its colour, and its name at the best of its settings.
 
     Parameters
     ----------
@@ -25,31 +31,34 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     'hardness (mean cosine similarity of in-batch pairs)'
     """
     ax = new_axes(ax, figsize=(6.4, 4.2))
-    shuffle, tried = result.points.iloc[0], result.points.iloc[1:]
-    color = color_of(RANDOM_WALK)
-    for n_candidates, shade in zip(tried.n_candidates.unique(), (0.35, 0.8), strict=False):
-        some = tried[tried.n_candidates == n_candidates]
-        ax.scatter(some.hardness, some.false_negative_rate, s=22, color=color, alpha=shade, linewidths=0)
-    ax.plot(shuffle.hardness, shuffle.false_negative_rate, "s", markersize=8, color=color_of(UNIFORM))
-    note(
-        ax,
-        "shuffle",
-        (shuffle.hardness, shuffle.false_negative_rate),
-        (0, 9),
-        ha="center",
-        va="bottom",
-        color=color_of(UNIFORM),
-    )
+    shuffle = result.points.iloc[0]
+    for name, tried in result.points.iloc[1:].groupby("sampler", sort=False):
+        _dots(ax, tried, SAMPLERS[name].color)
+    at = shuffle.hardness, shuffle.false_negative_rate
+    ax.plot(*at, "s", markersize=8, color=color_of(UNIFORM))
+    note(ax, "shuffle", at, (0, 9), ha="center", va="bottom", color=color_of(UNIFORM))
+    for row in result.compared.iloc[1:].itertuples():
+        if row.sampler != result.sampler:
+            at, color = (row.hardness, row.false_negative_rate), SAMPLERS[row.sampler].color
+            note(ax, SAMPLERS[row.sampler].label.lower(), at, (6, -4), va="top", color=color, path_effects=_OUTLINE)
     if pinned is not None:
         at = pinned.hardness, pinned.false_negative_rate
         ax.plot(*at, "D", markersize=11, color="white", markeredgecolor=INK, markeredgewidth=1.6)
         note(ax, "pinned", at, (0, -9), ha="center", va="top")
     if result.settings:
-        at = result.hardness, result.false_negative_rate
+        at, color = (result.hardness, result.false_negative_rate), SAMPLERS[result.sampler].color
         ax.plot(*at, "*", markersize=17, color=color, markeredgecolor=INK, markeredgewidth=1.2)
-        k, m = (result.settings[name] for name in ("n_neighbors", "n_candidates"))
-        name = f"K / M = {k} / {m:,}, restart {result.settings['restart']:g}"
-        note(ax, name, at, (4, 12), ha="right", va="bottom", weight="bold", color=color)
+        note(
+            ax,
+            _settings(result),
+            at,
+            (4, 12),
+            ha="right",
+            va="bottom",
+            weight="bold",
+            color=color,
+            path_effects=_OUTLINE,
+        )
     mark(ax, result.limit, f"limit {result.limit:.1%}", vertical=False)
     ax.margins(0.1)
     ax.set_ylim(bottom=0)
@@ -58,8 +67,38 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     estimated = "" if result.method == "labels" else "estimated "
     ax.set_ylabel(f"{estimated}false negatives (share of pairs)")
-    gain = result.hardness - shuffle.hardness
-    ax.set_title(
-        f"Hardest within the limit: {gain:+.2f} over a shuffle" if result.settings else "Shuffle: nothing harder"
-    )
+    ax.set_title(_title(result))
     return ax
+
+
+def _dots(ax: Axes, tried, color: str) -> None:
+    """Draw the settings of a sampler, those of fewer candidates for walks paler; others are joined by a line."""
+    walks = tried.restart.notna()
+    for n_candidates, shade in zip(tried.n_candidates[walks].unique(), (0.35, 0.8), strict=False):
+        some = tried[tried.n_candidates == n_candidates]
+        ax.scatter(some.hardness, some.false_negative_rate, s=22, color=color, alpha=shade, linewidths=0)
+    others = tried[~walks].sort_values("hardness")
+    if len(others):
+        ax.scatter(others.hardness, others.false_negative_rate, s=22, color=color, linewidths=0)
+        ax.plot(others.hardness, others.false_negative_rate, color=color, linewidth=1, alpha=0.5)
+
+
+def _settings(result: Suggestion) -> str:
+    """Return the settings as they are written next to the star."""
+    settings = result.settings
+    if result.sampler == "cluster":
+        return f"clusters of {settings['cluster_size']}"
+    if result.sampler == "chain":
+        return f"chain, M = {settings['n_candidates']:,}"
+    return f"K / M = {settings['n_neighbors']} / {settings['n_candidates']:,}, restart {settings['restart']:g}"
+
+
+def _title(result: Suggestion) -> str:
+    """Return the finding: by loss gaps where samplers are compared, or else by hardness."""
+    shuffle = result.compared.iloc[0]
+    if not result.settings:
+        return "Shuffle: nothing harder"
+    if len(result.compared) > 2:
+        name = SAMPLERS[result.sampler].label
+        return f"{name}: misses {result.loss_gap:.1f} nats of the loss, a shuffle {shuffle.loss_gap:.1f}"
+    return f"Hardest within the limit: {result.hardness - shuffle.hardness:+.2f} over a shuffle"

@@ -88,7 +88,7 @@ def write_suggestion(suggestion: Suggestion, path: str | Path) -> None:
         f"<p><code>{html.escape(suggestion.code)}</code></p>",
         _picture(lambda ax: plots.suggestion(suggestion, ax)),
         "<h2>Settings tried</h2>",
-        _table(points.map("{:.4g}".format), index=False),
+        _table(points.map(_written, na_action="ignore"), index=False),
     ]
     _write("Suggested settings", parts, path)
 
@@ -100,6 +100,11 @@ def _write(title: str, parts: Sequence[str], path: str | Path) -> None:
 
 def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
+
+
+def _written(value) -> str:
+    """Return a name as it is, and a number with four digits."""
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _figures(audit: Audit):
@@ -118,7 +123,7 @@ def _with_items(pairs, items: Sequence[str] | None):
 
 
 def _table(frame, index: bool = True) -> str:
-    return frame.to_html(border=0, index=index, escape=True)
+    return frame.to_html(border=0, index=index, escape=True, na_rep="")
 
 
 def _picture(draw) -> str:

@@ -1,0 +1,67 @@
+"""Settings of chains and of clusters, tried."""
+
+import time
+from itertools import islice
+
+import numpy as np
+
+from toolkit.metrics.trials import Found, Setup
+from toolkit.samplers.chain import ChainBatchSampler
+from toolkit.samplers.cluster import cluster_points, some_clusters
+from toolkit.samplers.ease import LEAST
+
+_SPACES = (60, 120, 240, 480, 960, 1920, 3840, 7680)  # numbers of candidates: the published one, parts and multiples
+_LINKED = 8192  # instances of a trial of chains, at least two search spaces
+_SIZES = 5  # of clusters: a batch, half of one, ...
+_CLUSTERED, _BATCHES = 4096, 32  # instances and batches of a trial of clusters, at least
+
+
+def chains(setup: Setup) -> tuple[list[dict], Found | None]:
+    """Return all settings tried, and the one with the hardest batches within the limit.
+
+    Search spaces are made of random instances, so that a few of them tell what all are like.
+    """
+    data, tried = setup.whole, []
+    whole = [max(-(-size // data.batch_size), 2) * data.batch_size for size in _SPACES]  # one batch is a shuffle
+    for size in sorted({min(size, len(data)) for size in whole}):
+        part = data.order[: size * max(_LINKED // size, 2)]
+        targets = None if data.targets is None else data.targets[part]
+        settings = {"n_candidates": size, "seed": data.seed}
+        sampler = ChainBatchSampler.from_embeddings(data.queries[part], data.batch_size, targets=targets, **settings)
+        began = time.perf_counter()
+        queue = part[np.concatenate(list(sampler))]
+        seconds = (time.perf_counter() - began) * len(data) / len(part)
+        tried.append(({"n_candidates": size}, queue, seconds))
+    return _hardest(setup, "chain", tried)
+
+
+def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
+    """Return all settings tried, and the one with the hardest batches within the limit.
+
+    The more instances there are, the closer are those of a cluster, so that some of the clusters of all are made.
+    """
+    data = setup.whole
+    unit = cluster_points(data.vectors.numpy(), data.paired)
+    members = max(_CLUSTERED, _BATCHES * data.batch_size)
+    found = some_clusters(unit, data.batch_size, members, data.seed)
+    tried = [({"cluster_size": size}, some.ravel(), seconds) for size, some, seconds in islice(found, _SIZES)]
+    return _hardest(setup, "cluster", tried)
+
+
+def _hardest(
+    setup: Setup, sampler: str, tried: list[tuple[dict, np.ndarray, float]]
+) -> tuple[list[dict], Found | None]:
+    """Return the settings tried, each with its batches and the time of a plan, as points, and the best."""
+    figures = [setup.whole.measured(queue) for _, queue, _ in tried]
+    points = [{"sampler": sampler} | each[0] | measured for each, measured in zip(tried, figures, strict=True)]
+    fitting = [i for i, measured in enumerate(figures) if measured["false_negative_rate"] <= setup.limits[0]]
+    if not fitting:
+        return points, None
+    best = max(fitting, key=lambda i: figures[i]["hardness"])
+    settings, queue, seconds = tried[best]
+    # The most similar that an instance could meet: in its search space, or anywhere.
+    nearest = setup.some.nearest(settings.get("n_candidates", len(setup.some)))
+    if setup.gain(figures[best]["hardness"], nearest) < LEAST:
+        return points, None
+    settings = settings | {"refresh_every": setup.refresh_every}
+    return points, Found(sampler, settings, **figures[best], on=setup.whole, queue=queue, seconds=seconds)
