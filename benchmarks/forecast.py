@@ -21,7 +21,8 @@ from toolkit.evaluation import embed
 from toolkit.evaluation.embedding import encode_all
 from toolkit.metrics import batch_hardness, batch_variety, false_negative_rate, loss_gap
 from toolkit.proximity import join_pairs
-from toolkit.samplers import Budget
+from toolkit.proximity.false_negatives import Counter
+from toolkit.samplers import BatchSampler, Budget
 from toolkit.training import Task, train
 
 RESULTS = modality.RESULTS / "forecast.csv"
@@ -47,6 +48,21 @@ def embedded(task: Task, loss: str) -> tuple[torch.Tensor, torch.Tensor | None]:
     return embed(model, source, projected=hasattr(model, "project"))[0], None
 
 
+def figures(sampler: BatchSampler, queries, targets, counter: Counter, labels, gap_members: int = GAP_MEMBERS) -> dict:
+    """Return what the batches of a sampler of known embeddings are like; the loss gap is that of some of them."""
+    batches = [batch for batch in islice(sampler, max(MEMBERS // sampler.batch_size, 1)) if len(batch) > 1]
+    some = batches[: max(gap_members // sampler.batch_size, 1)]
+    return {
+        "batch_size": sampler.batch_size,
+        "n": len(queries),
+        "hardness": batch_hardness(batches, queries, targets).value,
+        "false_negatives": np.nan if labels is None else false_negative_rate(batches, labels).value,
+        "estimated_false_negatives": counter.rates([*map(np.asarray, batches)]).mean(),
+        "loss_gap": loss_gap(some, queries, targets, TEMPERATURE).value,
+        "variety": batch_variety(some, queries, targets).value,
+    }
+
+
 def measure(name: str, root: Path | None) -> list[dict]:
     """Return the figures of each dose of a training."""
     trial, task = study.TRIALS[name], study.task_of(name, root)
@@ -61,21 +77,7 @@ def measure(name: str, root: Path | None) -> list[dict]:
             continue
         extra = known if kinds[dose].takes("refresh_every") else {}
         sampler = kinds[dose].from_embeddings(queries, task.batch_size, seed=0, **extra, **rules)
-        batches = [batch for batch in islice(sampler, max(MEMBERS // task.batch_size, 1)) if len(batch) > 1]
-        some = batches[: max(GAP_MEMBERS // task.batch_size, 1)]
-        rows.append(
-            {
-                "trial": name,
-                "sampler": dose,
-                "batch_size": task.batch_size,
-                "n": len(queries),
-                "hardness": batch_hardness(batches, queries, targets).value,
-                "false_negatives": np.nan if task.labels is None else false_negative_rate(batches, task.labels).value,
-                "estimated_false_negatives": counter.rates([*map(np.asarray, batches)]).mean(),
-                "loss_gap": loss_gap(some, queries, targets, TEMPERATURE).value,
-                "variety": batch_variety(some, queries, targets).value,
-            }
-        )
+        rows.append({"trial": name, "sampler": dose} | figures(sampler, queries, targets, counter, task.labels))
         print(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 1), flush=True)
     return rows
 
