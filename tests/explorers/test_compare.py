@@ -50,9 +50,23 @@ def test_what_moved_most_is_listed_and_follows_the_selection(explorer):
     assert f"#{explorer.moved()[0]}" in explorer.moved_items.value
 
 
+def test_pairs_keep_neighbours_that_are_near_on_both_sides():
+    queries = {"targets": OTHER, "target_items": [f"answer {i}" for i in range(N)]}
+    explorer = CompareExplorer(POINTS, LABELS, other=OTHER, other_targets=POINTS, projection="pca", **queries)
+    both = [
+        np.hstack([points / np.linalg.norm(points, axis=1, keepdims=True) for points in sides])
+        for sides in ((POINTS, OTHER), (OTHER, POINTS))
+    ]
+    np.testing.assert_allclose(explorer.kept.values, neighbors_kept(*both).values)
+    assert explorer.kept.value > 0.99, "the sides change places"
+    explorer.selection = [7]
+    assert "answer 7" in explorer.moved_items.value
+
+
 @pytest.mark.parametrize(
     ("arguments", "exception", "message"),
     [
+        ({"targets": OTHER}, TypeError, "targets and other_targets must both be given, or neither"),
         ({"other": POINTS[1:]}, ValueError, "other must be of the same 300 instances as embeddings, got 299"),
         ({"names": ("a",)}, ValueError, "names must be two, one for each embedding, got 1"),
         ({"projection": "tsne"}, ValueError, "projection must be one of"),

@@ -81,4 +81,4 @@ def test_browser_is_told_of_an_instance():
     explorer.canvas.send = sent.append
     explorer.canvas._handle_custom_msg({"tip": 7}, [])
     address = explorer.thumbnails.address(7)
-    assert sent == [{"tip": {"index": 7, "lines": ["fold: 2"], "picture": address}}]
+    assert sent == [{"tip": {"index": 7, "lines": ["fold: 2"], "pictures": [address]}}]

@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import ipywidgets as widgets
 import numpy as np
+from matplotlib.figure import Figure
 
 from toolkit import _checks
 from toolkit.explorers.controls import DEFAULTS, SamplerControls
+from toolkit.explorers.picture import packed_png, svg
+from toolkit.plots.style import style
 from toolkit.plots.thumbnails import Thumbnails
+from toolkit.proximity.false_negatives import class_prior
+from toolkit.samplers import Budget
 from toolkit.samplers.side_by_side import SideBySide
 
 FEWEST = 32  # instances
@@ -19,7 +24,7 @@ FEWEST = 32  # instances
 class Explorer(widgets.VBox):
     """Controls on the left, a picture on the right, a line of live numbers and one for errors below it.
 
-    A subclass makes its controls, then calls `_start`; it writes `_respond` and `png`.
+    A subclass makes its controls, then calls `_start`; it writes `_respond` and `_to_figure`.
 
     Attributes
     ----------
@@ -52,9 +57,19 @@ class Explorer(widgets.VBox):
         """Show the current settings, after the control `moved`, or several (None), changed."""
         raise NotImplementedError
 
-    def png(self) -> bytes:
-        """Return the picture, as pages without JavaScript show it."""
+    def _to_figure(self) -> Figure:
+        """Return the picture as a figure; the toolkit's style is set."""
         raise NotImplementedError
+
+    def png(self) -> bytes:
+        """Return the picture as a PNG, as pages without JavaScript show it."""
+        with style():
+            return packed_png(self._to_figure())
+
+    def svg(self) -> bytes:
+        """Return the picture as an SVG, for papers and slides."""
+        with style():
+            return svg(self._to_figure())
 
     def _changed(self, moved: widgets.Widget | None = None) -> None:
         """Show the current settings; if that fails, the last good picture stays, and the error is shown."""
@@ -129,6 +144,11 @@ class ItemExplorer(Explorer):
         """Embeddings of the instances, or of queries and targets, as the metrics take them."""
         return self._samples.queries, self._samples.targets
 
+    def _usual_budget(self) -> float:
+        """Return the share of false negatives at which a tenth of a shuffle's true negatives are lost."""
+        prior = self._samples.counter.prior if self._codes is None else class_prior(self._codes)
+        return round(Budget().limits(prior)[0], 2)
+
     @property
     def _estimated(self) -> str:
         """What to write before false negatives."""
@@ -143,9 +163,9 @@ class ItemExplorer(Explorer):
         except (TypeError, ValueError) as error:  # which begins with "items"
             raise type(error)(f"target_{error}") from error
 
-    def _grid(self, members: Sequence[int]) -> str:
-        """Return instances with their labels as HTML, each query above its target."""
-        shown, captions = self.target_thumbnails, self._captions(members)
+    def _grid(self, members: Sequence[int], captions: Sequence[str] | None = None) -> str:
+        """Return instances with captions, by default their labels, as HTML; each query is above its target."""
+        shown, captions = self.target_thumbnails, self._captions(members) if captions is None else captions
         if shown is None:
             return self.thumbnails.grid(members, captions)
         both = [

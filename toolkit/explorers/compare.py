@@ -3,18 +3,15 @@
 import ipywidgets as widgets
 import numpy as np
 import traitlets
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
 from toolkit.explorers.base import box
 from toolkit.explorers.columns import Columns
 from toolkit.explorers.embedding import PlainMap
-from toolkit.explorers.map_base import packed_png
 from toolkit.explorers.map_positions import MapPositions, check_projection
 from toolkit.explorers.selecting import Selecting
 from toolkit.metrics import NeighborsKept, neighbors_kept
-from toolkit.plots.style import style
 from toolkit.samplers.side_by_side import SideBySide
 
 KEPT = "neighbours kept"
@@ -25,7 +22,8 @@ class CompareExplorer(Selecting):
     """Two embeddings of the same instances as maps with one selection: before and after training, or of two samplers.
 
     By default, colours tell how many of an instance's ten nearest neighbours the two have in common. Below are the
-    instances whose neighbours changed most.
+    instances whose neighbours changed most. Neighbours of a pair are those whose queries are similar to its own, and
+    whose targets are as well.
 
     Parameters
     ----------
@@ -35,10 +33,14 @@ class CompareExplorer(Selecting):
         Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
-    columns : DataFrame or mapping of name to sequence, optional
-        What else is known of the instances: the maps can be coloured by it and searched.
     other : array or tensor, shape (N, e), or SideBySide
         Embeddings of the same instances in the same order.
+    targets, other_targets : array or tensor, shapes (N, d) and (N, e), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` and `other` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
+    columns : DataFrame or mapping of name to sequence, optional
+        What else is known of the instances: the maps can be coloured by it and searched.
     names : pair of str
         What the two are called.
     projection : {"umap", "pca"}
@@ -82,21 +84,26 @@ class CompareExplorer(Selecting):
         items=None,
         *,
         other,
+        targets=None,
+        other_targets=None,
+        target_items=None,
         columns=None,
         names: tuple[str, str] = ("before", "after"),
         projection="umap",
         seed: int = 0,
     ) -> None:
-        both = [SideBySide.of(each, seed) for each in (embeddings, other)]
+        both = [SideBySide.of(embeddings, seed, targets=targets), SideBySide.of(other, seed, targets=other_targets)]
         check_projection(_checks.text("projection", projection), both[0].n)
         listed = _checks.listed("names", names, "a name for each embedding")
         self.names = [_checks.text("names", name) for name in listed]
         if len(self.names) != 2:
             raise ValueError(f"names must be two, one for each embedding, got {len(self.names)}")
         self.columns = Columns(columns, both[0].n)
-        self._take(both[0], labels, items)
+        self._take(both[0], labels, items, target_items)
         if both[1].n != both[0].n:
             raise ValueError(f"other must be of the same {both[0].n} instances as embeddings, got {both[1].n}")
+        if both[1].paired != both[0].paired:
+            raise TypeError("targets and other_targets must both be given, or neither, got only one of them")
         self.kept: NeighborsKept = neighbors_kept(*(one.vectors for one in both), n_neighbors=N_NEAREST)
         maps = [PlainMap(self.thumbnails, self._codes, self._names, self._tell) for _ in both]
         self._paused = True  # until all of it is there
@@ -136,8 +143,8 @@ class CompareExplorer(Selecting):
         self._listed = chosen
         shown = self.moved()[:N_MOVED]
         shares = [f"{share:.0%} kept" for share in self.kept.values[shown]]
-        captions = [f"{share} {name}" for share, name in zip(shares, self._captions(shown), strict=True)]
-        self.moved_items.value = f"<div>Neighbours changed most:</div>{self.thumbnails.grid(shown, captions)}"
+        captions = [f"{share}\n{name}" for share, name in zip(shares, self._captions(shown), strict=True)]
+        self.moved_items.value = f"<div>Neighbours changed most:</div>{self._grid(shown, captions)}"
 
     def _on_chosen(self, change) -> None:
         super()._on_chosen(change)
@@ -151,15 +158,12 @@ class CompareExplorer(Selecting):
         rows = self.selection if len(self.selection) else np.arange(self._samples.n)
         return rows[np.argsort(self.kept.values[rows], kind="stable")].tolist()
 
-    def png(self) -> bytes:
-        """Return both maps with the selection, as pages without JavaScript show them."""
-        with style():
-            figure = Figure(figsize=(9, 4.2), dpi=100)
-            canvas = FigureCanvasAgg(figure)
-            for ax, name, positions in zip(figure.subplots(1, 2), self.names, self._positions, strict=True):
-                plots.embedding_map(positions.shown, values=self.kept.values, title=f"{name}: {KEPT}", ax=ax)
-            canvas.draw()
-        return packed_png(canvas)
+    def _to_figure(self) -> Figure:
+        """Return both maps as a figure."""
+        figure = Figure(figsize=(9, 4.2), dpi=100)
+        for ax, name, positions in zip(figure.subplots(1, 2), self.names, self._positions, strict=True):
+            plots.embedding_map(positions.shown, values=self.kept.values, title=f"{name}: {KEPT}", ax=ax)
+        return figure
 
     def close(self) -> None:
         """End the widget; nothing stays in the kernel."""

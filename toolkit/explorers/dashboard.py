@@ -186,8 +186,12 @@ class Dashboard(Explorer):
         self._selected.resume()
 
     def png(self) -> bytes:
-        """Return the picture of the tab in sight, as pages without JavaScript show it."""
+        """Return the picture of the tab in sight as a PNG, as pages without JavaScript show it."""
         return self._selected.png()
+
+    def svg(self) -> bytes:
+        """Return the picture of the tab in sight as an SVG."""
+        return self._selected.svg()
 
     def close(self) -> None:
         """End all explorers; nothing stays in the kernel."""

@@ -4,21 +4,20 @@ import time
 
 import ipywidgets as widgets
 import numpy as np
+import torch
 import traitlets
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
 from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.columns import Columns
-from toolkit.explorers.map_base import packed_png
 from toolkit.explorers.map_positions import MapPositions, check_projection
 from toolkit.explorers.point_map import PointMap
 from toolkit.explorers.selecting import Selecting
-from toolkit.plots.style import style
+from toolkit.samplers.measuring import mean_similarity
 from toolkit.samplers.side_by_side import SideBySide
 
-N_SHOWN = 60
+N_SHOWN = 36
 _NEAREST = 24
 
 
@@ -33,7 +32,9 @@ class PlainMap(PointMap):
 class EmbeddingExplorer(Selecting):
     """A map of embeddings, which may be a million: look closer, select, search, colour by whatever is known.
 
-    Next to the map are the selected instances or, without a selection, those most similar to the current one.
+    Next to the map are the selected instances or, without a selection, those most similar to the current one. On a map
+    of pairs, those are near each other whose queries are similar and whose targets are as well; the most similar ones
+    are those whose query is similar to the other's target.
 
     Parameters
     ----------
@@ -43,6 +44,10 @@ class EmbeddingExplorer(Selecting):
         Labels of one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
         Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+    targets : array or tensor, shape (N, d), optional
+        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+    target_items : optional
+        Pictures or texts of the targets.
     columns : DataFrame or mapping of name to sequence, optional
         What else is known of the instances: the map can be coloured by it and searched.
     projection : {"umap", "pca"} or array, shape (N, 2)
@@ -74,11 +79,22 @@ class EmbeddingExplorer(Selecting):
     ['norm']
     """
 
-    def __init__(self, embeddings, labels=None, items=None, *, columns=None, projection="umap", seed: int = 0) -> None:
-        samples = SideBySide.of(embeddings, seed)
+    def __init__(
+        self,
+        embeddings,
+        labels=None,
+        items=None,
+        *,
+        targets=None,
+        target_items=None,
+        columns=None,
+        projection="umap",
+        seed: int = 0,
+    ) -> None:
+        samples = SideBySide.of(embeddings, seed, targets=targets)
         check_projection(projection, samples.n)
         self.columns = Columns(columns, samples.n)
-        self._take(samples, labels, items)
+        self._take(samples, labels, items, target_items)
         self.canvas = PlainMap(self.thumbnails, self._codes, self._names, self._tell)
         self._paused = True  # until all of it is there
         self.positions = MapPositions(samples.vectors, self.canvas, projection, self._attempt)
@@ -97,27 +113,23 @@ class EmbeddingExplorer(Selecting):
             shown, heading = chosen[:N_SHOWN], f"{len(chosen):,} selected"
         else:
             shown, heading = self.nearest(index), f"Most similar to #{index}"
-        self.shown.value = f"<div>{heading}</div>{self.thumbnails.grid(shown.tolist(), self._captions(shown))}"
+        self.shown.value = f"<div>{heading}</div>{self._grid(shown.tolist())}"
         words = [f"{self._samples.n:,} instances, {len(chosen):,} selected"]
         if len(chosen) > 1:
-            mean = self._samples.vectors[chosen].double().mean(0).square().sum().item()
-            n = len(chosen)
-            words.append(f"mean similarity of a selected pair <b>{(n * mean - 1) / (n - 1):.3f}</b>")
+            mean = mean_similarity(self._samples.vectors[chosen], self._samples.paired)
+            words.append(f"mean similarity of two selected <b>{mean:.3f}</b>")
         self._show_numbers([[*words, f"{1000 * (time.perf_counter() - began):.0f} ms"]])
 
     def nearest(self, index: int) -> np.ndarray:
         """Return an instance and those most similar to it; int64."""
         index = _checks.integer("index", index, 0, self._samples.n - 1)
-        similarities = self._samples.vectors @ self._samples.vectors[index]
+        similarities = self._samples.similarities(index)
+        similarities[index] = torch.inf  # a query may be more similar to other targets than to its own
         return similarities.topk(min(_NEAREST, len(similarities))).indices.numpy()
 
-    def png(self) -> bytes:
-        """Return the map with the selection, as pages without JavaScript show it."""
-        with style():
-            figure = Figure(figsize=(7, 5), dpi=100)
-            canvas = FigureCanvasAgg(figure)
-            shown = self.positions.shown
-            ax = plots.embedding_map(shown, self._labels, ax=figure.subplots(), faint=len(self.selection) > 0)
-            ax.plot(*shown[self.selection].T, "o", markersize=3, color="black")
-            canvas.draw()
-        return packed_png(canvas)
+    def _to_figure(self) -> Figure:
+        """Return the map with the selection as a figure."""
+        figure, shown = Figure(figsize=(7, 5), dpi=100), self.positions.shown
+        ax = plots.embedding_map(shown, self._labels, ax=figure.subplots(), faint=len(self.selection) > 0)
+        ax.plot(*shown[self.selection].T, "o", markersize=3, color="black", rasterized=True)
+        return figure

@@ -1,13 +1,10 @@
 """What the explorers of a graph share: a map, colours that follow the graph, a picture for pages that are only read."""
 
-import io
 from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 from toolkit._files import write_whole
 from toolkit.explorers.base import DataExplorer, box
@@ -17,7 +14,6 @@ from toolkit.explorers.point_map import PointMap
 from toolkit.explorers.selecting import Selecting
 from toolkit.explorers.standalone import page
 from toolkit.metrics import InDegrees, batch_coverage, in_degrees
-from toolkit.plots.style import style
 from toolkit.proximity.graph import ProximityGraph
 from toolkit.proximity.walks import walk_batches
 from toolkit.samplers.side_by_side import SideBySide
@@ -110,28 +106,15 @@ class MapExplorer(Selecting, DataExplorer):
         """
         drawn = self.thumbnails.kind in ("image", "drawing")
         pictures = {int(i): self.thumbnails.address(int(i)) for i in self._pictured()} if drawn else {}
-        told = self.thumbnails.kind == "text" or self.columns.names
-        tips = {i: {"lines": self._tell(i)} for i in range(self._samples.n)} if told else {}
+        told = self._sides_in_words or self.columns.names
+        tips = {i: {"lines": self._lines(i)} for i in range(self._samples.n)} if told else {}
         settings = ", ".join(f"{name} {value:g}" for name, value in self.controls.settings.items())
         words = f"{self.numbers.value}<p>{settings}</p>"
         title = f"{type(self).__name__}: instance {self.instance.value} of {self._samples.n:,}"
         text = page(self.canvas, title, words, pictures, tips)
         write_whole(Path(path), lambda file: file.write(text.encode("utf-8", "replace")))
 
-    def png(self) -> bytes:
-        """Return the current state, in 256 colours: it is stored in notebooks."""
-        with style():
-            figure = Figure(figsize=(9, 6.4), dpi=100, layout="none")
-            canvas = FigureCanvasAgg(figure)
-            self.draw(figure)
-            canvas.draw()
-        return packed_png(canvas)
-
-
-def packed_png(canvas: FigureCanvasAgg) -> bytes:
-    """Return a figure in 256 colours, a third of the bytes."""
-    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    buffer = io.BytesIO()
-    # An octree keeps colours that are rare, such as the seed's.
-    pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
-    return buffer.getvalue()
+    def _to_figure(self) -> Figure:
+        figure = Figure(figsize=(9, 6.4), dpi=100, layout="none")
+        self.draw(figure)
+        return figure

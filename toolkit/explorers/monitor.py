@@ -174,8 +174,12 @@ class TrainingMonitor(Explorer):
                 line.set_data(steps, values)
         return True
 
+    def _to_figure(self) -> Figure:
+        self._changed()
+        return self._picture.canvas.figure
+
     def png(self) -> bytes:
-        """Return the picture, with what came in since the last frame."""
+        """Return the picture as a PNG, with what came in since the last frame."""
         self._changed()
         return bytes(self._image.value)
 
@@ -205,7 +209,8 @@ def _hear_while_busy(control: widgets.Widget) -> None:
 def _numbers(name: str, history: History, position: int) -> list[str]:
     """Return the last values of a run as words of HTML."""
     of = f" of {history.steps}" if history.steps else ""
-    words = [f'<b style="color:{color_of(name, position)}">{html.escape(name)}</b>: step {len(history)}{of}']
+    mark = f"border-left:8px solid {color_of(name, position)};padding-left:5px"  # the colour of text is the theme's
+    words = [f'<b style="{mark}">{html.escape(name)}</b>: step {len(history)}{of}']
     for column in shown_columns():
         values = history.series(column.name)[1]
         if len(values) and math.isfinite(values[-1]):

@@ -6,18 +6,16 @@ import time
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.base import DataExplorer, item_html
 from toolkit.explorers.controls import control_layout
-from toolkit.explorers.map_base import packed_png
 from toolkit.explorers.picture_view import StyleSheet
 from toolkit.explorers.sampler_menu import SamplerMenu
 from toolkit.metrics import batch_hardness, hardest_negatives
 from toolkit.metrics.frontier import rates_of
-from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, style
+from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of
 from toolkit.proximity.false_negatives import RATIO
 from toolkit.proximity.walks import walk_batches
 
@@ -168,17 +166,14 @@ class PairExplorer(DataExplorer):
             f'{size - 1} negatives<div class="tk-numbers tk-note">{words}</div></div><ol>{"".join(rows)}</ol></div>'
         )
 
-    def png(self) -> bytes:
-        """Return the similarities of the negatives, as pages without JavaScript show them."""
+    def _to_figure(self) -> Figure:
+        """Return the similarities of the negatives as a figure."""
         shown = self.target_thumbnails or self.thumbnails
         texts = {index: shown.text(index) for found in self.negatives.values() for index in found["index"]}
-        with style():
-            figure = Figure(figsize=(4.2 * len(self.negatives), 4.2), dpi=100)
-            canvas = FigureCanvasAgg(figure)
-            plots.hardest_negatives(self.negatives, texts, figure)
-            figure.suptitle(f"Query {self.query.value}: its hardest in-batch negatives", fontsize=11, x=0.01, ha="left")
-            canvas.draw()
-        return packed_png(canvas)
+        figure = Figure(figsize=(4.2 * len(self.negatives), 4.2), dpi=100)
+        plots.hardest_negatives(self.negatives, texts, figure)
+        figure.suptitle(f"Query {self.query.value}: its hardest in-batch negatives", fontsize=11, x=0.01, ha="left")
+        return figure
 
     def close(self) -> None:
         """End the widget and what it plans; nothing stays in the kernel."""

@@ -1,8 +1,9 @@
-"""A figure outside pyplot that becomes a PNG fast: what does not change is drawn once."""
+"""Figures outside pyplot as files: a PNG fast, as what does not change is drawn once; a small PNG; an SVG."""
 
 import io
 from collections.abc import Iterable
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,3 +40,21 @@ class Picture:
         pixels = Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
         pixels.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
+
+
+def packed_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG in 256 colours, a third of the bytes."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels, buffer = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()), io.BytesIO()
+    # An octree keeps colours that are rare, such as the seed's.
+    pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """Return a figure as an SVG."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"figure.constrained_layout.use": False}):  # or a figure without a layout would get this one
+        figure.savefig(buffer, format="svg", dpi=200)
+    return buffer.getvalue()

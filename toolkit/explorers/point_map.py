@@ -32,7 +32,8 @@ class PointMap(anywidget.AnyWidget):
     names : sequence of str
         Names of the codes.
     tell : callable
-        Returns lines of text on an instance, which are shown while the pointer is on it.
+        Returns what is shown of an instance while the pointer is on it: a dict of ``lines``, which are texts, and
+        ``pictures``, which are addresses.
     """
 
     _esm: str
@@ -57,7 +58,7 @@ class PointMap(anywidget.AnyWidget):
         thumbnails: Thumbnails,
         labels: np.ndarray | None = None,
         names: Sequence[str] = (),
-        tell: Callable[[int], list[str]] = lambda _index: [],
+        tell: Callable[[int], dict] = lambda _index: {"lines": [], "pictures": []},
     ) -> None:
         groups = b"" if labels is None else labels.astype(np.int32).tobytes()
         super().__init__(groups=groups, names=list(names), item_kind=thumbnails.kind)
@@ -67,14 +68,10 @@ class PointMap(anywidget.AnyWidget):
     def _on_message(self, _widget, content: dict, _buffers) -> None:
         """Send the pictures, or what there is to tell of an instance, that the browser asked for."""
         if "tip" in content:
-            self.send({"tip": self._tip(int(content["tip"]))})
+            index = int(content["tip"])
+            self.send({"tip": {"index": index} | self._tell(index)})
         if "want" in content:
             self.send({"thumbnails": {int(index): self._thumbnails.address(int(index)) for index in content["want"]}})
-
-    def _tip(self, index: int) -> dict:
-        drawn = self._thumbnails.kind in ("image", "drawing")
-        picture = self._thumbnails.address(index) if drawn else ""
-        return {"index": index, "lines": self._tell(index), "picture": picture}
 
     def show_classes(self, codes: np.ndarray, names: Sequence[str], title: str = "label") -> None:
         """Colour the points by class, those without one pale; a few classes are named in the legend.

@@ -12,6 +12,7 @@ from toolkit.explorers.columns import Columns, short, storable
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.map_positions import MapPositions
 from toolkit.explorers.point_map import PointMap, pack, unpack
+from toolkit.plots.thumbnails import Thumbnails
 
 LABEL, LONGEST = "label", 200  # characters of a text below the pointer
 
@@ -49,7 +50,7 @@ class Selecting(ItemExplorer):
         )
         self.search = widgets.Text(
             description="search",
-            placeholder="text, label or number",
+            placeholder="word or number",
             continuous_update=False,
             tooltip="Select the instances whose text, label or class contains these words",
             **control_layout(),
@@ -93,16 +94,16 @@ class Selecting(ItemExplorer):
         Returns
         -------
         DataFrame
-            The instances' numbers as index; ``label`` and ``text`` where there are any, the columns given, and what
-            the map can be coloured by.
+            The instances' numbers as index; ``label``, ``text`` and the targets' ``target`` where there are any, the
+            columns given, and what the map can be coloured by.
         """
         chosen = self.selection
         rows = chosen if len(chosen) else np.arange(self._samples.n)
         known = {}
         if self._labels is not None:
             known["label"] = [storable(label) for label in self._labels[rows]]
-        if self.thumbnails.kind == "text":
-            known["text"] = [storable(self.thumbnails.text(int(index))) for index in rows]
+        for name, texts in self._sides_in_words.items():
+            known[name] = [storable(texts.text(int(index))) for index in rows]
         measured = {name: self._values(name)[0][rows] for name in self._measures}
         given = self.columns.frame.iloc[rows].reset_index(drop=True)
         given = given.drop(columns=[name for name in given if name in known or name in measured])
@@ -116,22 +117,36 @@ class Selecting(ItemExplorer):
             found |= self.columns.matching(words)
             if self._codes is not None:
                 found |= np.isin(self._codes, [code for code, name in enumerate(self._names) if words in name.lower()])
-            if self.thumbnails.kind == "text":
-                found |= np.array([words in text for text in self._texts])
+            for texts in self._texts:
+                found |= np.array([words in text for text in texts])
             number = words.removeprefix("#")
             if number.isdecimal() and int(number) < len(found):
                 found[int(number)] = True
         self._maps[0].status = "" if found.any() or not words else f"nothing contains {words!r}"
         self.selection = np.flatnonzero(found)
 
-    @cached_property
-    def _texts(self) -> list[str]:
-        return [self.thumbnails.text(index).lower() for index in range(self._samples.n)]
+    @property
+    def _sides_in_words(self) -> dict[str, Thumbnails]:
+        """The instances, and their targets if there are any, where they are texts; by the name of a column."""
+        sides = {"text": self.thumbnails, "target": self.target_thumbnails}
+        return {name: side for name, side in sides.items() if side is not None and side.kind == "text"}
 
-    def _tell(self, index: int) -> list[str]:
-        """Return what is shown of an instance below the pointer, besides number and label."""
-        text = [short(self.thumbnails.text(index), LONGEST)] if self.thumbnails.kind == "text" else []
-        return text + self.columns.lines(index)
+    @cached_property
+    def _texts(self) -> list[list[str]]:
+        """The texts of each side in small letters."""
+        return [[side.text(i).lower() for i in range(self._samples.n)] for side in self._sides_in_words.values()]
+
+    def _lines(self, index: int) -> list[str]:
+        """Return an instance in words, besides its number and label."""
+        arrows = {"text": "", "target": "→ "}
+        texts = [short(arrows[name] + side.text(index), LONGEST) for name, side in self._sides_in_words.items()]
+        return texts + self.columns.lines(index)
+
+    def _tell(self, index: int) -> dict:
+        """Return what is shown of an instance below the pointer, besides its number and label."""
+        sides = [side for side in (self.thumbnails, self.target_thumbnails) if side is not None]
+        pictures = [side.address(index) for side in sides if side.kind in ("image", "drawing")]
+        return {"lines": self._lines(index), "pictures": pictures}
 
     # Colours
 

@@ -6,16 +6,14 @@ import time
 import ipywidgets as widgets
 import numpy as np
 import traitlets
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
-from toolkit.explorers.map_base import packed_png
 from toolkit.explorers.picture_view import StyleSheet
 from toolkit.explorers.point_map import pack, unpack
 from toolkit.metrics import Meetings, meetings
-from toolkit.plots.style import RANDOM_WALK, color_of, note, style
+from toolkit.plots.style import RANDOM_WALK, color_of, note
 from toolkit.samplers.registry import defaults
 
 N_SHOWN = 48
@@ -40,7 +38,8 @@ class SelectionExplorer(DataExplorer):
     selection : index sequence, optional
         The instances to begin with.
     **settings
-        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
+        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed; if the instances are
+        pairs, also targets and target_items.
 
     Attributes
     ----------
@@ -136,23 +135,20 @@ class SelectionExplorer(DataExplorer):
     def _framed(self, rows: np.ndarray, look: str) -> str:
         return f'<span class="{look}">{self._grid(rows.tolist())}</span>'
 
-    def png(self) -> bytes:
-        """Return how often a pair meets with each sampler, as pages without JavaScript show it."""
-        with style():
-            figure = Figure(figsize=(7, 2.2), dpi=100)
-            canvas = FigureCanvasAgg(figure)
-            ax = figure.subplots()
-            for i, (name, found) in enumerate(self.meetings.items()):
-                ax.barh(i, found.times, color=color_of(name, i))
-                note(ax, f"{found.over_chance:.1f} × chance", (found.times, i), (5, 0))
-            ax.set_yticks(range(len(self.meetings)), list(self.meetings))
-            ax.invert_yaxis()
-            ax.set_xlabel("how often a pair of the selection meets in an epoch")
-            if not self.meetings:
-                ax.set_axis_off()
-                ax.text(0, 0.5, "Nothing is selected.", transform=ax.transAxes)
-            canvas.draw()
-        return packed_png(canvas)
+    def _to_figure(self) -> Figure:
+        """Return how often a pair meets with each sampler as a figure."""
+        figure = Figure(figsize=(7, 2.2), dpi=100)
+        ax = figure.subplots()
+        for i, (name, found) in enumerate(self.meetings.items()):
+            ax.barh(i, found.times, color=color_of(name, i))
+            note(ax, f"{found.over_chance:.1f} × chance", (found.times, i), (5, 0))
+        ax.set_yticks(range(len(self.meetings)), list(self.meetings))
+        ax.invert_yaxis()
+        ax.set_xlabel("how often a pair of the selection meets in an epoch")
+        if not self.meetings:
+            ax.set_axis_off()
+            ax.text(0, 0.5, "Nothing is selected.", transform=ax.transAxes)
+        return figure
 
 
 def _table(found: dict[str, Meetings], estimated: str) -> str:

@@ -15,9 +15,9 @@ from toolkit.explorers.base import ItemExplorer
 from toolkit.explorers.controls import BATCH_SIZES, DEFAULTS, BudgetSlider, SizeSlider
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
-from toolkit.metrics import Suggestion, class_prior, suggest_settings
+from toolkit.metrics import Suggestion, suggest_settings
 from toolkit.plots.style import style
-from toolkit.samplers import SAMPLERS, Budget
+from toolkit.samplers import SAMPLERS
 from toolkit.samplers.side_by_side import SideBySide
 
 N_SHOWN = 6
@@ -122,8 +122,7 @@ class TunerExplorer(ItemExplorer):
             batch_size = max(size for size in stops if size <= DEFAULTS["batch_size"])
         batch_size = _checks.integer("batch_size", batch_size, 2, n)
         if max_false_negatives is None:
-            prior = self._samples.counter.prior if self._codes is None else class_prior(self._codes)
-            max_false_negatives = round(Budget().limits(prior)[0], 2)
+            max_false_negatives = self._usual_budget()
         budget = _checks.number("max_false_negatives", max_false_negatives, "(0, 1]")
         paused = _checks.flag("paused", paused)
         self.tuned: Tuned | None = None
@@ -194,7 +193,9 @@ class TunerExplorer(ItemExplorer):
         if self.pinned is not None:
             cards.append(self._card("Pinned ◇", self.pinned))
         self.cards.value = f'<div class="tk-columns">{"".join(cards)}</div>'
-        self._image.value, self._image.description = self._draw(found.suggestion), found.suggestion.reason
+        with style():
+            self._image.value = Picture(self._to_figure()).png(())
+        self._image.description = found.suggestion.reason
         for part in (self.cards, self._image):
             part.remove_class("tk-stale")
         shuffle, best = found.suggestion.points.iloc[0], found.suggestion
@@ -233,18 +234,24 @@ class TunerExplorer(ItemExplorer):
             f"<div>{len(shown)} members of a batch of median hardness:</div>{self._members(shown)}</div>"
         )
 
-    def _draw(self, found: Suggestion) -> bytes:
-        """Return the settings tried, with the suggestion and the one that is pinned, as a picture."""
-        with style():
-            figure = Figure(figsize=(6.2, 3.8), dpi=130, layout="constrained")
-            pinned = None if self.pinned is None else self.pinned.suggestion
-            plots.suggestion(found, figure.subplots(), pinned=pinned)
-            return Picture(figure).png(())
+    def _shown(self) -> Tuned:
+        """Return what is shown; what is being measured is waited for."""
+        if self.tuned is not None:
+            return self.tuned
+        found = self._measure(self._wanted)
+        self._show(found)
+        return found
+
+    def _to_figure(self) -> Figure:
+        """Return the settings tried, with the suggestion and the one that is pinned, as a figure."""
+        figure = Figure(figsize=(6.2, 3.8), dpi=130, layout="constrained")
+        pinned = None if self.pinned is None else self.pinned.suggestion
+        plots.suggestion(self._shown().suggestion, figure.subplots(), pinned=pinned)
+        return figure
 
     def png(self) -> bytes:
-        """Return the picture, as pages without JavaScript show it; what is being measured is waited for."""
-        if self.tuned is None:
-            self._show(self._measure(self._wanted))
+        """Return the picture as a PNG, as pages without JavaScript show it; what is being measured is waited for."""
+        self._shown()
         return bytes(self._image.value)
 
     def close(self) -> None:

@@ -57,7 +57,8 @@ class WalkPlayer(MapExplorer):
     projection : {"umap", "pca"} or array, shape (N, 2)
         Positions on the map. UMAP is computed in the background; PCA is shown until then.
     **settings
-        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
+        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed; if the instances are
+        pairs, also targets and target_items.
 
     Attributes
     ----------

@@ -15,6 +15,7 @@ from toolkit.proximity.walks import WalkTrace
 SCALE = "viridis_r"
 _SEED = {"marker": "*", "markersize": 15, "color": "#F0E442", "markeredgecolor": "black", "linestyle": "none"}
 _MOST_NAMES = 2 * len(CLASSES)
+_MOST_SHAPES = 3000  # points of a vector graphic, which holds more of them as one picture
 
 
 @styled
@@ -48,6 +49,7 @@ def embedding_map(
     positions, faint = _positions(positions), _checks.flag("faint", faint)
     ax = new_axes(ax, figsize=(6.4, 4.8))
     points = {"s": np.clip(20_000 / len(positions), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
+    points["rasterized"] = len(positions) > _MOST_SHAPES
     if values is not None:
         values = _checks.shape("values", _checks.numbers("values", values), (len(positions),), "one per instance")
         low, high = np.quantile(values, [0.02, 0.98])

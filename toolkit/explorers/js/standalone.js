@@ -23,7 +23,8 @@ export function model(state, bytes) {
       };
       if (message.want) answer({ thumbnails: Object.fromEntries(message.want.map((i) => [i, thumbnails[i]])) });
       const index = message.tip;
-      if (index !== undefined) answer({ tip: { lines: [], picture: thumbnails[index], ...tips[index], index } });
+      const pictures = thumbnails[index] ? [thumbnails[index]] : [];
+      if (index !== undefined) answer({ tip: { lines: [], pictures, ...tips[index], index } });
     },
     on: (event, listener) => listeners.push([event, listener]),
     off() {},

@@ -34,9 +34,9 @@ export class Tooltip {
     this.node.hidden = true;
   }
 
-  fill({ title, picture, lines }) {
+  fill({ title, pictures = [], lines }) {
     this.title = title ?? this.title;
     const words = element("div", {}, element("b", {}, this.title), ...lines.map((line) => element("div", {}, line)));
-    this.node.replaceChildren(...(picture ? [element("img", { src: picture, alt: "" })] : []), words);
+    this.node.replaceChildren(...pictures.map((src) => element("img", { src, alt: "" })), words);
   }
 }
