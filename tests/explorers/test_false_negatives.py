@@ -41,11 +41,11 @@ def test_point_and_frontier_are_those_of_the_metrics_without_a_widget(explorer, 
     explorer.batch_size.value = batch_size
     pairs = [(explorer.n_candidates.value, n_neighbors)]
     walk = hardness_frontier(POINTS, LABELS, batch_size, graphs=pairs, restarts=[restart]).walks.iloc[0]
-    x, y = (float(values[0]) for values in explorer._point.get_data())
+    x, y = (float(values[0]) for values in explorer._sheet.point.get_data())
     assert (x, y) == pytest.approx((walk.hardness, walk.false_negative_rate), rel=1e-6)
-    low, high = explorer._across.get_ydata()
+    low, high = explorer._sheet.across.get_ydata()
     assert (high - low) / 2 == pytest.approx(walk.false_negative_half)
-    assert tuple(explorer._along.get_xdata()) == explorer.hardness.interval()
+    assert tuple(explorer._sheet.along.get_xdata()) == explorer.hardness.interval()
     text = explorer.numbers.value
     for form in (f"{walk.hardness:.3f}", f"{walk.false_negative_rate:.1%}", f"± {walk.false_negative_half:.1%}"):
         assert form in text
@@ -64,14 +64,14 @@ def test_every_setting_moves_the_point_but_not_the_frontier(explorer):
         seen.add(explorer.png())
     assert len(seen) == 4
     assert explorer.frontier is before
-    assert explorer._name.get_text() == "● restart 0.8, K / M = 20 / 100"
+    assert explorer._sheet.name.get_text() == "● restart 0.8, K / M = 20 / 100"
 
 
 def test_the_picture_spans_what_the_frontier_spans(explorer):
     close = FalseNegativeExplorer(np.abs(POINTS) + 1, NAMES)  # all similar to each other
     assert close.frontier.points.hardness.min() > 0.5
     for each in (explorer, close):
-        assert each._axes.get_xlim() == pytest.approx(plots.frontier(each.frontier).get_xlim())
+        assert each._sheet.axes[0].get_xlim() == pytest.approx(plots.frontier(each.frontier).get_xlim())
     plt.close("all")
 
 
@@ -126,7 +126,7 @@ def test_without_labels_the_panels_show_an_estimate():
     expected = estimate_false_negatives(explorer.batches, POINTS[:200]).value
     assert explorer.false_negatives.value == pytest.approx(expected)
     assert "No labels given: false negatives are estimated" in explorer.pairs.value
-    assert explorer._axes.get_ylabel() == "estimated false negatives (share of pairs)"
+    assert explorer._sheet.axes[0].get_ylabel() == "estimated false negatives (share of pairs)"
     assert "estimated false negatives" in explorer.numbers.value
     assert repr(explorer) == "FalseNegativeExplorer(n=200, labels=False)"
 
@@ -137,17 +137,17 @@ def test_the_star_is_the_hardest_setting_within_the_budget(explorer):
     for limit in (0.15, 0.3, 0.6):
         explorer.budget.value = limit
         best = walks[walks.false_negative_rate <= limit].sort_values("hardness").iloc[-1]
-        x, y = (float(values[0]) for values in explorer._star.get_data())
+        x, y = (float(values[0]) for values in explorer._sheet.star.get_data())
         assert (x, y) == (best.hardness, best.false_negative_rate)
-        assert explorer._limit.get_ydata()[0] == limit
+        assert explorer._sheet.limit.get_ydata()[0] == limit
         explorer.use.click()
         settings = {name: getattr(explorer, name).value for name in ("n_candidates", "n_neighbors", "restart")}
         assert settings == explorer.suggested
-        found = (float(values[0]) for values in explorer._point.get_data())
+        found = (float(values[0]) for values in explorer._sheet.point.get_data())
         assert tuple(found) == pytest.approx((best.hardness, best.false_negative_rate))
     explorer.budget.value = 0.01
     assert explorer.suggested == {}
-    assert not explorer._star.get_visible()
+    assert not explorer._sheet.star.get_visible()
     assert explorer.use.disabled
     explorer.budget.value = 0.19
 

@@ -170,9 +170,9 @@ def test_picture_shows_the_results(explorer):
     explorer.restart.value = 0.6
     top, bottom = explorer._picture.canvas.figure.axes
     walk, rates = explorer.hardness["Random walk"], explorer.false_negatives
-    np.testing.assert_allclose(explorer._outline.get_data()[0], density(walk))
-    assert explorer._outline.get_data()[0].max() <= top.get_ylim()[1]
-    assert list(explorer._mean.get_xdata()) == [walk.value] * 2
+    np.testing.assert_allclose(explorer._sheet.outline.get_data()[0], density(walk))
+    assert explorer._sheet.outline.get_data()[0].max() <= top.get_ylim()[1]
+    assert list(explorer._sheet.mean.get_xdata()) == [walk.value] * 2
     written = [text.get_text() for text in top.texts]
     assert set(written) == {f"{name}\nmean {result.value:.2f}" for name, result in explorer.hardness.items()}
     widths = {bar.get_y() + bar.get_height() / 2: bar.get_width() for bar in bottom.patches}

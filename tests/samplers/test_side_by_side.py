@@ -5,7 +5,7 @@ import pytest
 
 from toolkit import KNNBatchSampler, ProximityGraph, UniformBatchSampler
 from toolkit.proximity import join_pairs
-from toolkit.samplers import SideBySide
+from toolkit.samplers import SideBySide, side_by_side
 
 
 def walks(some, batch_size, restart, n_neighbors, n_candidates):
@@ -34,24 +34,50 @@ def test_walks_begin_at_the_same_instances_whatever_the_settings(some):
         assert (batches.shape, stats.batches) == ((6, 32), 6)
 
 
-def test_graph_is_rebuilt_only_for_other_candidates_or_more_neighbours(some, monkeypatch):
-    built = []
-    build = ProximityGraph.build
+@pytest.fixture
+def built(monkeypatch):
+    """Numbers of candidates and neighbours of the graphs that are built."""
+    found, build = [], ProximityGraph.build
 
     def counted(vectors, **settings):
-        built.append((settings["n_candidates"], settings["n_neighbors"]))
+        found.append((settings["n_candidates"], settings["n_neighbors"]))
         return build(vectors, **settings)
 
     monkeypatch.setattr(ProximityGraph, "build", counted)
-    for settings in [(0.1, 10, 80), (0.8, 10, 80), (0.8, 5, 80), (0.8, 10, 80), (0.8, 7, 80)]:
-        walks(some, 16, *settings)
-    assert built == [(80, 10)]
-    for settings in [(11, 80), (10, 80), (10, 90), (5, 80), (9, 90)]:
-        walks(some, 16, 0.8, *settings)
-    assert built == [(80, 10), (80, 11), (90, 10)], "the graphs of two numbers of candidates are kept"
-    for settings in [(10, 70), (10, 80)]:
-        walks(some, 16, 0.8, *settings)
-    assert built == [(80, 10), (80, 11), (90, 10), (70, 10), (80, 10)]
+    return found
+
+
+def test_graph_is_built_only_for_other_candidates_or_more_neighbours(built):
+    some = SideBySide(np.random.default_rng(0).normal(size=(400, 8)))
+    sizes = [(10, 80), (10, 80), (5, 80), (7, 80), (10, 90), (10, 80), (5, 90), (20, 80), (40, 80)]
+    for n_neighbors, n_candidates in sizes:
+        graph = some.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
+        assert (graph.n_neighbors, graph.n_candidates) == (n_neighbors, n_candidates)
+    assert built == [(80, 10), (90, 10), (80, 20), (80, 40)]
+    for n_neighbors, n_candidates in sizes:
+        some.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
+    assert len(built) == 4, "all are kept"
+
+
+def test_narrowed_graphs_are_those_that_are_built():
+    points = np.random.default_rng(0).normal(size=(400, 8))
+    some = SideBySide(points)
+    for n_neighbors in (30, 20, 7, 10):
+        graph = some.graph(n_candidates=80, n_neighbors=n_neighbors)
+        expected = ProximityGraph.build(points, n_candidates=80, n_neighbors=n_neighbors)
+        np.testing.assert_array_equal(np.sort(graph.neighbors), np.sort(expected.neighbors))
+
+
+def test_no_more_graphs_are_kept_than_there_is_room_for(built, monkeypatch):
+    some = SideBySide(np.random.default_rng(0).normal(size=(400, 8)))
+    monkeypatch.setattr(side_by_side, "_MOST_BYTES", 3 * 400 * 10 * 8)
+    for n_candidates in (50, 60, 70, 50, 80, 50, 60):
+        some.graph(n_candidates=n_candidates, n_neighbors=10)
+    assert built == [(m, 10) for m in (50, 60, 70, 80, 60)], "the one that was not used for longest goes first"
+    monkeypatch.setattr(side_by_side, "_MOST_BYTES", 0)
+    for n_candidates in (50, 60, 50, 60):
+        some.graph(n_candidates=n_candidates, n_neighbors=10)
+    assert len(built) == 5, "two are kept in any case"
 
 
 def test_batches_do_not_depend_on_what_was_asked_for_before():

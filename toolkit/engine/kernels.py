@@ -115,6 +115,26 @@ def _scatter(vectors, norms, rows, out, first):
 
 
 @kernel
+def count_entries(neighbors, counts):
+    """Add to `counts` how often each index is in `neighbors`."""
+    for i in range(len(neighbors)):
+        for j in neighbors[i]:
+            counts[j] += 1
+
+
+@kernel
+def count_same(neighbors, codes, same, known):
+    """Count how many of each row's neighbours have its code, and how many have one; -1 is none, also a row's own."""
+    for i in range(len(neighbors)):
+        own = codes[i]
+        if own < 0:
+            continue
+        for j in neighbors[i]:
+            same[i] += codes[j] == own
+            known[i] += codes[j] >= 0
+
+
+@kernel
 def pair_histogram(similarities, histogram):
     """Add the pairs above the diagonal to equal bins from -1 to 1; return their mean."""
     n, n_bins = len(similarities), len(histogram)

@@ -7,7 +7,8 @@ import numpy as np
 
 from toolkit import plots
 from toolkit.explorers.controls import BudgetSlider, control_layout
-from toolkit.explorers.slider_base import ESTIMATED, SliderExplorer
+from toolkit.explorers.sheets import Sheet, SheetExplorer
+from toolkit.explorers.slider_base import ESTIMATED
 from toolkit.metrics import (
     EstimatedFalseNegatives,
     FalseNegatives,
@@ -19,14 +20,59 @@ from toolkit.metrics import (
 from toolkit.metrics.frontier import with_references
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import INK, RANDOM_WALK, color_of
-from toolkit.samplers import Budget
 
 N_PAIRS = 5
 SHARES = (1 / 2, 1 / 5, 1 / 10, 1 / 50)  # K / M of the frontier's lines
 RESTARTS = (0.05, 0.2, 0.5, 0.8)
 
 
-class FalseNegativeExplorer(SliderExplorer):
+class FrontierSheet(Sheet):
+    """The frontier, and on it the current setting, the budget and the suggested setting.
+
+    Parameters
+    ----------
+    frontier : Frontier
+    """
+
+    def __init__(self, frontier: Frontier) -> None:
+        super().__init__(left=0.12, right=0.83, top=0.9, bottom=0.125)
+        self.frontier = frontier
+        (ax,) = self.axes
+        plots.frontier(frontier, ax)
+        ax.autoscale(False)  # what moves starts at 0
+        blue = {"color": color_of(RANDOM_WALK), "animated": True, "zorder": 5}
+        (self.across,) = ax.plot([0, 0], [0, 0], **blue)
+        (self.along,) = ax.plot([0, 0], [0, 0], **blue)
+        (self.point,) = ax.plot([0], [0], "o", markersize=11, markeredgecolor=INK, markeredgewidth=1.6, **blue)
+        bold = {"transform": ax.transAxes, "va": "top", "weight": "bold", "fontsize": 10, "linespacing": 1.4}
+        self.name = ax.text(0.02, 0.9, "", **bold, **blue)
+        self.limit = ax.axhline(0, color=INK, linestyle=(0, (4, 3)), linewidth=1, animated=True)
+        (self.star,) = ax.plot([0], [0], "*", markersize=16, markeredgecolor=INK, **blue)
+        self.moving = [self.limit, self.across, self.along, self.name, self.point, self.star]
+
+    def move_point(self, hardness: Hardness, found: FalseNegatives | EstimatedFalseNegatives, setting: str) -> None:
+        """Show the results of a setting, with their intervals."""
+        x, y = hardness.value, found.value
+        self.point.set_data([x], [y])
+        self.along.set_data(hardness.interval(), [y, y])
+        self.across.set_data([x, x], found.interval())
+        self.name.set_text(f"● {setting}")
+
+    def move_star(self, budget: float) -> dict:
+        """Show a budget and the hardest setting within it; return that setting, {} if there is none."""
+        walks = self.frontier.walks
+        within = walks[walks.false_negative_rate <= budget]
+        self.star.set_visible(len(within) > 0)
+        self.limit.set_ydata([budget] * 2)
+        if not len(within):
+            return {}
+        best = within.loc[within.hardness.idxmax()]
+        self.star.set_data([best.hardness], [best.false_negative_rate])
+        sizes = {name: int(best[name]) for name in ("n_candidates", "n_neighbors")}
+        return sizes | {"restart": float(best.restart)}
+
+
+class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
     """The frontier of hardness against false negatives, with the current setting as a point that moves on it.
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
@@ -92,19 +138,17 @@ class FalseNegativeExplorer(SliderExplorer):
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
         self.hardness: Hardness
         self.false_negatives: FalseNegatives | EstimatedFalseNegatives
-        self.frontier: Frontier
         self.suggested: dict = {}
         self._frontiers: dict[int, Frontier] = {}
-        self._budgeted = False
-        (self._axes,) = self._new_axes(left=0.12, right=0.83, top=0.9, bottom=0.125)
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
-        self.budget = BudgetSlider(1, "The largest share of false negatives: the star is the hardest setting within it")
+        tooltip = "The largest share of false negatives: the star is the hardest setting within it"
+        self.budget = BudgetSlider(self._usual_budget(), tooltip)
         self.use = widgets.Button(
             description="Use the star",
             tooltip="Set the sliders to the suggested setting",
             layout=control_layout()["layout"],
         )
-        self.budget.observe(lambda change: self._attempt(self._budget_moved), "value")
+        self.budget.observe(lambda change: self._changed(change["owner"]), "value")
         self.use.on_click(lambda _: self._attempt(self._use))
         self.text = widgets.Text(
             description="as code",
@@ -122,8 +166,7 @@ class FalseNegativeExplorer(SliderExplorer):
         settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact
         return f"RandomWalkBatchSampler({self._samples.n}, {settings})"
 
-    def _show_fixed(self) -> None:
-        self._axes.clear()
+    def _new_sheet(self, references: dict[str, list]) -> FrontierSheet:
         size = self.batch_size.value
         if size not in self._frontiers:
             widest = min(1000, self._samples.n - 1)
@@ -131,27 +174,15 @@ class FalseNegativeExplorer(SliderExplorer):
             self._frontiers[size] = hardness_frontier(
                 self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS, loss_gaps=False
             )
-        references = self._menu.batches(size)
-        self.frontier = self._frontiers[size]
-        if list(references) != self.frontier.references.sampler.tolist():
-            self.frontier = with_references(self.frontier, references, self._codes, self._samples)
-            self._frontiers[size] = self.frontier
-        plots.frontier(self.frontier, self._axes)
-        self._axes.autoscale(False)  # what moves starts at 0
-        blue = {"color": color_of(RANDOM_WALK), "animated": True, "zorder": 5}
-        (self._across,) = self._axes.plot([0, 0], [0, 0], **blue)
-        (self._along,) = self._axes.plot([0, 0], [0, 0], **blue)
-        (self._point,) = self._axes.plot([0], [0], "o", markersize=11, markeredgecolor=INK, markeredgewidth=1.6, **blue)
-        self._name = self._axes.text(
-            0.02, 0.9, "", transform=self._axes.transAxes, va="top", weight="bold", fontsize=10, linespacing=1.4, **blue
-        )
-        self._limit = self._axes.axhline(0, color=INK, linestyle=(0, (4, 3)), linewidth=1, animated=True)
-        (self._star,) = self._axes.plot([0], [0], "*", markersize=16, markeredgecolor=INK, **blue)
-        self._moving = [self._limit, self._across, self._along, self._name, self._point, self._star]
-        if not self._budgeted:
-            self._budgeted = True
-            prior = self.frontier.walks.prior.iloc[0]
-            self.budget.value = round(Budget().limits(prior)[0], 2)
+        frontier = self._frontiers[size]
+        if list(references) != frontier.references.sampler.tolist():
+            frontier = with_references(frontier, references, self._codes, self._samples)
+        return FrontierSheet(frontier)
+
+    @property
+    def frontier(self) -> Frontier:
+        """What the picture shows."""
+        return self._sheet.frontier
 
     def _show_setting(self) -> None:
         began = time.perf_counter()
@@ -160,47 +191,22 @@ class FalseNegativeExplorer(SliderExplorer):
         self.hardness = batch_hardness(self.batches, *self._sides)
         words = [f"hardness <b>{self.hardness.value:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
         found = self.false_negatives = self._rates(self.batches)
-        self._move_point(found)
-        self._suggest()
+        setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
+        self._sheet.move_point(self.hardness, found, setting)
+        self.suggested = self._sheet.move_star(self.budget.value)
+        self.use.disabled = not self.suggested
         rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
         words.append(f"{self._estimated}false negatives {rate}")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
-        self._show_frame(self._moving, words)
+        self._show_frame(self._sheet.moving, words)
         self.text.value = self.code
         self.batch.max = len(self.batches)
         self._show_batch()
-
-    def _suggest(self) -> None:
-        """Move the star to the hardest setting of the picture within the budget."""
-        walks = self.frontier.walks
-        within = walks[walks.false_negative_rate <= self.budget.value]
-        self.suggested = {}
-        self._star.set_visible(len(within) > 0)
-        self.use.disabled = len(within) == 0
-        self._limit.set_ydata([self.budget.value] * 2)
-        if len(within):
-            best = within.loc[within.hardness.idxmax()]
-            self._star.set_data([best.hardness], [best.false_negative_rate])
-            sizes = {name: int(best[name]) for name in ("n_candidates", "n_neighbors")}
-            self.suggested = sizes | {"restart": float(best.restart)}
-
-    def _budget_moved(self) -> None:
-        """Show the star of another budget; the first budget is set while the picture is being made, and needs none."""
-        if self._shown_size == self.batch_size.value:
-            self._show_setting()
 
     def _use(self) -> None:
         """Set the sliders to the star."""
         for name, value in self.suggested.items():
             getattr(self, name).value = value
-
-    def _move_point(self, found: FalseNegatives | EstimatedFalseNegatives) -> None:
-        x, y = self.hardness.value, found.value
-        self._point.set_data([x], [y])
-        self._along.set_data(self.hardness.interval(), [y, y])
-        self._across.set_data([x, x], found.interval())
-        setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
-        self._name.set_text(f"● {setting}")
 
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""

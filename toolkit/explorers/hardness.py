@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.slider_base import SliderExplorer
+from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
@@ -13,9 +13,72 @@ from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
 FEW = 5  # samplers, for which the figure has room
+_STEP = 1.25  # by which the highest density grows where a setting needs more room
 
 
-class HardnessExplorer(SliderExplorer):
+class HardnessSheet(Sheet):
+    """Densities of in-batch similarity above shares of false negatives; the random walk's move.
+
+    Parameters
+    ----------
+    results : dict of name to Hardness
+    rates : dict of name to FalseNegatives or EstimatedFalseNegatives
+        Those of the other samplers.
+    rate_name : str
+        What the rates are.
+    paired : bool
+        Whether the instances are pairs, which have few false negatives.
+    """
+
+    def __init__(self, results: dict, rates: dict, rate_name: str, paired: bool) -> None:
+        super().__init__((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
+        self.results, self.rates, self.paired = results, rates, paired
+        top, bottom = self.axes
+        plots.hardness(results, top)
+        self.peak = 1.1 * max(density(result).max() for result in results.values())
+        top.set(ylim=(0, self.peak), yticks=[])
+        look = {"color": color_of(RANDOM_WALK), "animated": True}
+        self.area = top.stairs(np.zeros(200), Hardness.edges, fill=True, alpha=0.35, **look)
+        self.outline = top.stairs(np.zeros(200), Hardness.edges, linewidth=1.8, **look)
+        self.mean = top.axvline(0, linestyle=(0, (2, 2)), **look)
+        names = [label for label in labels() if label in results or label == RANDOM_WALK]
+        step, font = (0.19, 11) if len(names) <= FEW else (1 / len(names), 8)
+        heights = {name: 0.95 - step * i for i, name in enumerate(names)}
+        for text, name in zip(top.texts, results, strict=True):
+            text.set(y=heights[name], fontsize=font)
+        at = (1.02, heights[RANDOM_WALK])
+        self.name = top.text(*at, "", transform=top.transAxes, va="top", linespacing=1.25, fontsize=font, **look)
+        for i, name in enumerate(names):
+            if name != RANDOM_WALK:
+                bottom.barh(i, rates[name].value, color=color_of(name, i), height=0.6)
+        self.bar = bottom.barh(names.index(RANDOM_WALK), 0, height=0.6, **look)[0]
+        draw_prior(bottom, rates[names[0]].prior)
+        bottom.set_yticks(range(len(names)), names, fontsize=11 if len(names) <= FEW else 7)
+        bottom.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xlabel=rate_name)
+        bottom.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        self.moving = [self.area, self.outline, self.mean, self.name, self.bar]
+
+    def move(self, result: Hardness, found: FalseNegatives | EstimatedFalseNegatives) -> None:
+        """Show the random walk's results."""
+        self._make_room(density(result).max(), max(each.value for each in (found, *self.rates.values())))
+        self.area.set_data(density(result))
+        self.outline.set_data(density(result))
+        self.mean.set_xdata([result.value] * 2)
+        self.name.set_text(f"{RANDOM_WALK}\nmean {result.value:.2f}")
+        self.bar.set_width(found.value)
+
+    def _make_room(self, highest: float, most: float) -> None:
+        """Let the axes end where these values fit; the shares of pairs are few."""
+        top, bottom = self.axes
+        height = self.peak * _STEP ** max(np.ceil(np.log(highest / self.peak) / np.log(_STEP)), 0)
+        end = next((end for end in (0.05, 0.1, 0.25, 0.5) if self.paired and 1.2 * most < end), 1)
+        if (top.get_ylim()[1], bottom.get_xlim()[1]) != (height, end):
+            top.set_ylim(0, height)
+            bottom.set_xlim(0, end)
+            self.picture.forget()
+
+
+class HardnessExplorer(SheetExplorer[HardnessSheet]):
     """Sliders for the sampler's settings next to what they do to hardness and false negatives.
 
     Twenty random-walk batches of each setting, always from the same seeds, next to batches of the other samplers.
@@ -68,52 +131,14 @@ class HardnessExplorer(SliderExplorer):
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
         self.hardness: dict[str, Hardness] = {}
         self.false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
-        self._axes = self._new_axes((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
         shows_pairs = items is not None or target_items is not None
-        self._start([self.controls, self._new_menu()], [self._image], [self._new_pairs()] if shows_pairs else [])
+        menu = self._new_menu()
+        self._start([self.controls, menu], [self._image], [self._new_pairs()] if shows_pairs else [])
 
-    def _measure(self, name: str, batches) -> None:
-        self.hardness[name] = batch_hardness(batches, *self._sides)
-        self.false_negatives[name] = self._rates(batches)
-
-    def _show_fixed(self) -> None:
-        """Draw the batches of the other samplers, of the current size."""
-        samples = self._menu.batches(self.batch_size.value)
-        self.hardness, self.false_negatives = {}, {}
-        for name, batches in samples.items():
-            self._measure(name, batches)
-        top, bottom = self._axes
-        top.clear()
-        bottom.clear()
-        references = {name: self.hardness[name] for name in samples}
-        plots.hardness(references, top)
-        peak = max(density(result).max() for result in references.values())
-        top.set(ylim=(0, 1.1 * peak), yticks=[])
-        look = {"color": color_of(RANDOM_WALK), "animated": True}
-        self._area = top.stairs(np.zeros(200), Hardness.edges, fill=True, alpha=0.35, **look)
-        self._outline = top.stairs(np.zeros(200), Hardness.edges, linewidth=1.8, **look)
-        self._mean = top.axvline(0, linestyle=(0, (2, 2)), **look)
-        names = [label for label in labels() if label in samples or label == RANDOM_WALK]
-        step, font = (0.19, 11) if len(names) <= FEW else (1 / len(names), 8)
-        heights = {name: 0.95 - step * i for i, name in enumerate(names)}
-        for text, name in zip(top.texts, references, strict=True):
-            text.set(y=heights[name], fontsize=font)
-        at = (1.02, heights[RANDOM_WALK])
-        self._name = top.text(*at, "", transform=top.transAxes, va="top", linespacing=1.25, fontsize=font, **look)
-        self._moving = [self._area, self._outline, self._mean, self._name]
-        self._show_reference_rates(bottom, names)
-
-    def _show_reference_rates(self, ax, names: list[str]) -> None:
-        for i, name in enumerate(names):
-            if name != RANDOM_WALK:
-                ax.barh(i, self.false_negatives[name].value, color=color_of(name, i), height=0.6)
-        place = names.index(RANDOM_WALK)
-        self._bar = ax.barh(place, 0, color=color_of(RANDOM_WALK), height=0.6, animated=True)[0]
-        self._moving.append(self._bar)
-        draw_prior(ax, self.false_negatives[names[0]].prior)
-        ax.set_yticks(range(len(names)), names, fontsize=11 if len(names) <= FEW else 7)
-        ax.set(xlim=(0, self._span()), ylim=(len(names) - 0.5, -0.5), xlabel=self._rate_name)
-        ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    def _new_sheet(self, references: dict[str, list]) -> HardnessSheet:
+        results = {name: batch_hardness(batches, *self._sides) for name, batches in references.items()}
+        rates = {name: self._rates(batches) for name, batches in references.items()}
+        return HardnessSheet(results, rates, self._rate_name, self._samples.paired)
 
     @property
     def _rate_name(self) -> str:
@@ -122,33 +147,19 @@ class HardnessExplorer(SliderExplorer):
         which = "with the same label" if self._codes is not None else "in one cluster"
         return f"{self._estimated}false negatives: share of in-batch pairs {which}"
 
-    def _span(self) -> float:
-        """Return the end of the axis of false negatives: those of pairs are few."""
-        most = max(found.value for found in self.false_negatives.values())
-        return next((end for end in (0.05, 0.1, 0.25, 0.5) if self._samples.paired and 1.2 * most < end), 1)
-
     def _show_setting(self) -> None:
         began = time.perf_counter()
         batches, stats = self._samples.walks(**self.controls.settings)
         seconds = time.perf_counter() - began
-        self._measure(RANDOM_WALK, batches)
-        result = self.hardness[RANDOM_WALK]
-        top = self._axes[0]
-        if density(result).max() > top.get_ylim()[1] or self._span() > self._axes[1].get_xlim()[1]:
-            top.set_ylim(0, max(1.1 * density(result).max(), top.get_ylim()[1]))
-            self._axes[1].set_xlim(0, self._span())
-            self._picture.forget()
-        self._area.set_data(density(result))
-        self._outline.set_data(density(result))
-        self._mean.set_xdata([result.value] * 2)
-        self._name.set_text(f"{RANDOM_WALK}\nmean {result.value:.2f}")
+        result, found = batch_hardness(batches, *self._sides), self._rates(batches)
+        self._sheet.move(result, found)
+        self.hardness = self._sheet.results | {RANDOM_WALK: result}
+        self.false_negatives = self._sheet.rates | {RANDOM_WALK: found}
         words = [f"hardness <b>{result.value:.3f}</b>"]
-        found = self.false_negatives[RANDOM_WALK]
-        self._bar.set_width(found.value)
         words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
-        self._show_frame(self._moving, words)
+        self._show_frame(self._sheet.moving, words)
         if hasattr(self, "pairs"):
             pairs = self._hardest_pairs(batches, N_PAIRS)
             self._show_pairs("The most similar pairs of the random-walk batches:", pairs)

@@ -1,6 +1,7 @@
 """See the proximity graph: an instance, its candidates, the neighbours kept of them."""
 
 import time
+from weakref import WeakKeyDictionary
 
 import ipywidgets as widgets
 import numpy as np
@@ -55,7 +56,8 @@ class ProximityGraphExplorer(MapExplorer):
     projection : {"umap", "pca"} or array, shape (N, 2)
         Positions on the map. UMAP is computed in the background; PCA is shown until then.
     **settings
-        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed.
+        Initial values of the sliders (n_candidates, n_neighbors, restart, batch_size), and seed; if the instances are
+        pairs, also targets and target_items.
 
     Attributes
     ----------
@@ -90,6 +92,7 @@ class ProximityGraphExplorer(MapExplorer):
     def __init__(self, embeddings, labels=None, items=None, *, columns=None, projection="umap", **settings) -> None:
         super().__init__(embeddings, labels, items, columns=columns, projection=projection, **settings)
         self.same_label: SameLabelEdges | None = None
+        self._known: WeakKeyDictionary[ProximityGraph, tuple] = WeakKeyDictionary()
         self.candidates = widgets.Checkbox(
             value=True,
             description="candidates",
@@ -121,9 +124,11 @@ class ProximityGraphExplorer(MapExplorer):
         self._show_instance()
 
     def _show_graph(self, graph: ProximityGraph, began: float) -> None:
-        degrees = in_degrees(graph)
-        same = None if self._codes is None else same_label_edges(graph, self._codes)
-        self._random = Candidates(self._samples.n, n_candidates=graph.n_candidates, seed=self._samples.seed)
+        if graph not in self._known:
+            same = None if self._codes is None else same_label_edges(graph, self._codes)
+            candidates = Candidates(self._samples.n, n_candidates=graph.n_candidates, seed=self._samples.seed)
+            self._known[graph] = in_degrees(graph), same, candidates
+        degrees, same, self._random = self._known[graph]
         low, high = int(degrees.values.min()), int(degrees.values.max()) + 1
         counts, _ = np.histogram(degrees.values, min(_BINS, high - low), (low, high))
         self.canvas.stats = {

@@ -1,21 +1,19 @@
-"""What the explorers with a picture share: its fixed and moving layers, a batch to choose, a row of pairs."""
+"""What the explorers with a picture and sliders share: a frame, a batch to choose, a row of pairs."""
 
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import ipywidgets as widgets
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
-from toolkit.explorers.sampler_menu import SamplerMenu
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, hardest_pairs
 from toolkit.metrics.frontier import rates_of
-from toolkit.plots.style import FALSE_NEGATIVE, style
+from toolkit.plots.style import FALSE_NEGATIVE
 from toolkit.proximity.false_negatives import RATIO, ByPositives
 
 ESTIMATED = {
@@ -26,17 +24,11 @@ ESTIMATED = {
 
 
 class SliderExplorer(DataExplorer):
-    """An explorer with the sampler's four sliders and a picture with a layer that stays for one batch size.
-
-    A subclass writes `_show_fixed` and `_show_setting`.
-    """
+    """An explorer with the sampler's four sliders and a picture; a subclass writes `_show_setting`."""
 
     _picture: Picture
     _image: PictureView
     pairs: widgets.HTML
-    samplers: widgets.SelectMultiple
-    _menu: SamplerMenu
-    _shown_size = 0
 
     def _new_picture(self, figure: Figure) -> PictureView:
         """Make a figure the picture, and return the widget that shows it."""
@@ -44,29 +36,9 @@ class SliderExplorer(DataExplorer):
         self._image = PictureView()
         return self._image
 
-    def _new_axes(self, heights: Sequence[float] = (1,), **margins: float) -> list[Axes]:
-        """Return the picture's axes. Margins are fixed: a layout that follows labels would jump between frames."""
-        with style():
-            figure = Figure(figsize=(6.2, 4.6), dpi=130, layout="none")
-            figure.subplots_adjust(**margins)
-            axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        self._new_picture(figure)
-        return list(axes)
-
     def _new_pairs(self) -> widgets.HTML:
         self.pairs = widgets.HTML()
         return self.pairs
-
-    def _new_menu(self) -> SamplerMenu:
-        """Return the menu of the samplers to show next to the random walk."""
-        self._menu = SamplerMenu(self._samples.batches, self._draw_again)
-        self.samplers = self._menu.choice
-        return self._menu
-
-    def _draw_again(self) -> None:
-        """Show other samplers, of the same batch size."""
-        self._shown_size = 0
-        self._changed()
 
     def _batch_slider(self, tooltip: str, show: Callable[[], None]) -> widgets.IntSlider:
         """Return a slider for the batch that is shown; `show` is called when it moves."""
@@ -91,18 +63,10 @@ class SliderExplorer(DataExplorer):
         return pairs
 
     def _respond(self, moved=None) -> None:
-        if self._shown_size != self.batch_size.value:
-            with style():
-                self._show_fixed()
-            self._picture.forget()
-            self._shown_size = self.batch_size.value
         self._show_setting()
 
-    def _show_fixed(self) -> None:
-        """Draw what depends on the batch size alone."""
-
     def _show_setting(self) -> None:
-        """Draw what depends on all settings, and the numbers."""
+        """Show the present setting: picture and numbers."""
         raise NotImplementedError
 
     def _show_frame(self, moving: Iterable[Artist], words: Iterable[str]) -> None:
@@ -127,12 +91,9 @@ class SliderExplorer(DataExplorer):
             )
         self.pairs.value = "".join(cells)
 
-    def close(self) -> None:
-        """End the widget and what it plans; nothing stays in the kernel."""
-        if hasattr(self, "_menu"):  # not if its arguments were refused
-            self._menu.stop()
-        super().close()
+    def _to_figure(self) -> Figure:
+        return self._picture.canvas.figure
 
     def png(self) -> bytes:
-        """Return the picture, as pages without JavaScript show it."""
+        """Return the picture as a PNG, as pages without JavaScript show it."""
         return bytes(self._image.value)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from toolkit import _checks
 from toolkit.metrics.estimates import EstimatedFalseNegatives
 from toolkit.metrics.false_negatives import FalseNegatives, false_negative_rate
 from toolkit.metrics.gaps import loss_gap
-from toolkit.metrics.hardness import batch_hardness
 from toolkit.metrics.variety import batch_variety
+from toolkit.samplers.measuring import mean_similarity
 from toolkit.samplers.registry import SAMPLERS
 from toolkit.samplers.side_by_side import WALK, SideBySide
 
@@ -167,7 +168,7 @@ def _point(sampler: str, batches, codes: np.ndarray | None, some: SideBySide, lo
         "n_candidates": np.nan,
         "n_neighbors": np.nan,
         "restart": np.nan,
-        "hardness": batch_hardness(batches, some.queries, some.targets).value,
+        "hardness": float(np.mean([_hardness(batch, some) for batch in batches])),
         "false_negative_rate": rates.value,
         "false_negative_half": rates.interval()[1] - rates.value,
         "prior": rates.prior,
@@ -177,6 +178,11 @@ def _point(sampler: str, batches, codes: np.ndarray | None, some: SideBySide, lo
         row["variety"] = batch_variety(few, some.queries, some.targets).value
         row["loss_gap"] = loss_gap(few, some.queries, some.targets).value
     return row
+
+
+def _hardness(batch, some: SideBySide) -> float:
+    """Return the mean similarity of a batch's pairs, in time linear in its size: no distribution is asked for."""
+    return mean_similarity(some.vectors[torch.as_tensor(batch)].cpu(), some.paired)
 
 
 def rates_of(batches, codes: np.ndarray | None, some: SideBySide) -> FalseNegatives | EstimatedFalseNegatives:

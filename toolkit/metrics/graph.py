@@ -7,7 +7,6 @@ import numpy as np
 from toolkit import _checks
 from toolkit._result import Result, mean_interval
 from toolkit.engine.linking import candidate_blocks
-from toolkit.metrics.false_negatives import same_label
 from toolkit.proximity.false_negatives import class_prior
 from toolkit.proximity.graph import ProximityGraph
 
@@ -107,10 +106,12 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
     >>> same_label_edges(graph, ["cat", "cat", "dog", "dog"])
     SameLabelEdges(value=0.333, prior=0.333)
     """
+    from toolkit.engine.kernels import count_same
+
     codes = _checks.labels("labels", labels, graph.n_nodes)
-    same = same_label(codes, np.arange(len(codes))[:, None], graph.neighbors)
-    known = (codes[graph.neighbors] >= 0).sum(1) * (codes >= 0)
-    shares = np.divide(same.sum(1), known, out=np.full(len(codes), np.nan), where=known > 0)
+    same, known = np.zeros((2, len(codes)), np.int64)
+    count_same(graph.neighbors, codes.astype(np.int32), same, known)
+    shares = np.divide(same, known, out=np.full(len(codes), np.nan), where=known > 0)
     return SameLabelEdges(shares, class_prior(codes))
 
 

@@ -317,7 +317,11 @@ class ProximityGraph:
 
     def in_degree_counts(self) -> np.ndarray:
         """Count how often each instance is somebody's neighbour; int64, shape (N,)."""
-        return np.bincount(self.neighbors.ravel(), minlength=self.n_nodes)
+        from toolkit.engine.kernels import count_entries
+
+        counts = np.zeros(self.n_nodes, np.int64)
+        count_entries(self.neighbors, counts)
+        return counts
 
     def to_networkx(self):
         """Return a `networkx.DiGraph` whose edges carry ``similarity``.

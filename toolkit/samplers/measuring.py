@@ -54,7 +54,7 @@ def sample(queue: np.ndarray, batch_size: int) -> list[np.ndarray]:
 
 def mean_similarity(unit: torch.Tensor, paired: bool) -> float:
     """Return the mean similarity of two of some unit rows (n, d), in linear time."""
-    n, unit = len(unit), unit.float()
+    n, unit = len(unit), unit.double()
     if paired:
         queries, targets = unit.chunk(2, 1)
         both = 2 * (queries.sum(0) @ targets.sum(0) - (queries * targets).sum())

@@ -15,14 +15,15 @@ from toolkit.proximity.walks import WalkStats, walk_batches
 from toolkit.samplers.registry import SAMPLERS, defaults
 
 WALK = "random_walk"  # has its settings varied; the other samplers are drawn with their defaults
+_MOST_BYTES = 2**29  # of graphs that are kept; two are in any case
 
 
 class SideBySide:
     """Batches of each default sampler from some embeddings, for comparing samplers and the walk's settings.
 
     Whatever the settings, walks begin at the same instances with the same random numbers. The last batches of the other
-    samplers and the graphs of the last two numbers of candidates are kept, so another restart probability or
-    batch size only costs a few walks, and fewer neighbours need no new search.
+    samplers are kept, and the last graphs, up to 512 MiB of them, so that another restart probability or batch size
+    costs a few walks, a graph that was there before nothing, and fewer neighbours of the same candidates no search.
 
     Parameters
     ----------
@@ -64,8 +65,7 @@ class SideBySide:
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.seed(seed)
-        self._widest: dict[int, ProximityGraph] = {}  # by number of candidates
-        self._graph: ProximityGraph | None = None
+        self._graphs: dict[tuple[int, int], ProximityGraph] = {}  # by M and K; the one used last is the last
         self._references = lru_cache(2)(self._references)
         self._batches = lru_cache(32)(self._batches)
         self._epoch = lru_cache(16)(self._epoch)
@@ -163,18 +163,28 @@ class SideBySide:
         """Return the proximity graph of these settings."""
         n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
         n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, n_candidates)
-        graph = self._graph
-        if graph is not None and (graph.n_candidates, graph.n_neighbors) == (n_candidates, n_neighbors):
-            return graph
-        graph = self._widest.get(n_candidates)
-        if graph is None or graph.n_neighbors < n_neighbors:
-            graph = ProximityGraph.build(
-                self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
-            )
-            others = {key: kept for key, kept in self._widest.items() if key != n_candidates}
-            self._widest = dict([*others.items()][-1:]) | {n_candidates: graph}
-        graph = self._graph = graph if graph.n_neighbors == n_neighbors else graph.narrow(n_neighbors)
+        key = n_candidates, n_neighbors
+        graph = self._graphs.pop(key, None) or self._new_graph(*key)
+        self._graphs[key] = graph
+        self._forget_oldest()
         return graph
+
+    def _new_graph(self, n_candidates: int, n_neighbors: int) -> ProximityGraph:
+        """Narrow the narrowest graph of the same candidates that has these neighbours, or build one."""
+        wider = [k for m, k in self._graphs if m == n_candidates and k > n_neighbors]
+        if wider:
+            return self._graphs[n_candidates, min(wider)].narrow(n_neighbors)
+        return ProximityGraph.build(
+            self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
+        )
+
+    def _forget_oldest(self) -> None:
+        """Drop the graphs that were not used for longest, as many as are too much."""
+        sizes = {key: graph.neighbors.nbytes + graph.similarities.nbytes for key, graph in self._graphs.items()}
+        for key in list(sizes)[:-2]:
+            if sum(sizes.values()) <= _MOST_BYTES:
+                return
+            del self._graphs[key], sizes[key]
 
     def walks(
         self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
