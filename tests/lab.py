@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: serve a folder, open a notebook in headless Chromium, run it, watch what it says."""
+"""Jupyter in a real browser: serve a folder, open a notebook in headless Chromium, run it, watch what it says."""
 
 import json
 import os
@@ -71,8 +71,12 @@ class Lab:
         self._kernel = None
 
     def address(self, name: str) -> str:
-        """Return the address of a notebook of the folder."""
+        """Return the address of a notebook of the folder in JupyterLab."""
         return f"{self._base}/doc/tree/{name}?reset&token={self._token}"
+
+    def plain_address(self, name: str) -> str:
+        """Return the address of a notebook of the folder in Notebook 7, which this server has if it is installed."""
+        return f"{self._base}/notebooks/{name}?token={self._token}"
 
     def write(self, name: str, cells: Sequence[str]) -> str:
         """Write a notebook of code cells into the folder; return its name."""
@@ -109,6 +113,7 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
         *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *(["--allow-root"] if os.getuid() == 0 else []),
     ]

@@ -6,7 +6,6 @@ import { settle } from "./surroundings.js";
 /** Show a map, a panel and charts, which `redraw` draws again at another size or theme; return how to stop. */
 export function arrange(el, map, panel, charts, redraw) {
   el.append(map.node, panel, element("div", { class: "tk-charts" }, ...charts.map((chart) => chart.node)));
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
   const fit = coalesced(() => {
     for (const part of [map, ...charts]) {
       const width = Math.floor(part.node.clientWidth);

@@ -15,7 +15,6 @@ function render({ model, el }) {
   });
   el.classList.add("tk-plain");
   el.append(map.node);
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
   model.on("change:selected", map.request);
   const fit = coalesced(() => {
     if (map.node.clientWidth) map.resize(map.node.clientWidth);
