@@ -35,7 +35,9 @@ def scope():
     names = np.array(["cat", "dog"])[np.arange(N) % 2]
     return {
         "explorers": explorers,
+        "np": np,
         "embeddings": rng.normal(size=(N, 8)),
+        "before": rng.normal(size=(N, 8)),
         "images": rng.integers(0, 256, (N, 8, 8), np.uint8),
         **dict.fromkeys(("names", "fields", "solubility"), names),
         "sentences": sentences,
@@ -62,5 +64,5 @@ def test_explorers_of_the_documentation_run(name, scope):
 @pytest.mark.parametrize("name", widgets.CASES)
 def test_explorers_of_the_benchmark_run(name):
     scope = {}
-    exec(widgets.DATA.format(n=N), scope)
+    exec(widgets.DATA.format(n=N, d=8), scope)
     assert isinstance(run(widgets.CASES[name].code, scope), Explorer)
