@@ -1,5 +1,8 @@
 """Take pictures of the explorers in a real browser: JupyterLab, headless Chromium, the bundled data.
 
+Each explorer becomes NAME.png, and looks/NAME_WIDTH_THEME.png for pages 900 and 1,600 pixels wide in both themes. The
+tabs of the dashboard, which hold the same explorers, become looks/dashboard_TAB_900_THEME.png.
+
 usage: python docs/screenshots.py [NAME ...]     (none: all of them)
 """
 
@@ -33,7 +36,9 @@ for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(8000, 
         probe=lambda model: knn_probe(model, data.train, data.test), probe_every=62,
         on_step=monitor.follow(name, sampler),
     )
-embeddings, _ = embed(model, data.train, projected=True)"""
+embeddings, _ = embed(model, data.train, projected=True)
+torch.manual_seed(0)
+before, _ = embed(SimCLR(SmallConvNet(in_channels=1, width=16)), data.train, projected=True)"""
 SENTENCES = """import numpy as np
 import torch
 from toolkit import UniformBatchSampler, explorers
@@ -102,12 +107,31 @@ graph""",
 player.positions.wait()
 player""",
     ),
+    "embedding": (
+        IMAGES,
+        """embedding = explorers.EmbeddingExplorer(embeddings, names, images)
+embedding.positions.wait()
+embedding.instance.value = 11
+embedding""",
+    ),
+    "compare": (
+        IMAGES,
+        """compare = explorers.CompareExplorer(before, names, images, other=embeddings, projection="pca")
+compare.selection = np.flatnonzero(names == names[0])
+compare""",
+    ),
+    "selection": (
+        IMAGES,
+        """similar = np.argsort(-np.asarray(embeddings @ embeddings[11]))[:60]
+explorers.SelectionExplorer(embeddings, names, images, selection=similar)""",
+    ),
     "hardness": (IMAGES, "explorers.HardnessExplorer(embeddings, names, images)"),
     "false_negatives": (IMAGES, "explorers.FalseNegativeExplorer(embeddings, names, images)"),
     "training": (IMAGES, "monitor"),
     "dashboard": (
         IMAGES,
-        'explorers.Dashboard(embeddings, names, images, history=monitor.histories, projection="pca")',
+        """dashboard = explorers.Dashboard(embeddings, names, images, history=monitor.histories, projection="pca")
+dashboard""",
     ),
     "pairs": (
         PAIRS,
@@ -134,6 +158,23 @@ molecules""",
 }
 
 
+LOOKS = [(width, theme) for width in (900, 1600) for theme in ("Light", "Dark")]
+COLORS = 96  # of a look
+THEME = """theme => {
+    const dark = String(theme === 'Light');
+    window.jupyterapp.commands.execute('apputils:change-theme', { theme: `JupyterLab ${theme}` });
+    return new Promise(done => {
+        const look = () => (document.body.dataset.jpThemeLight === dark ? done() : requestAnimationFrame(look));
+        look();
+    });
+}"""
+SHOW = """number => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = number;
+    return notebook.scrollToItem(number, 'start');
+}"""
+
+
 def main(chosen: list[str]) -> None:
     """Write the pictures of the explorers named."""
     from lab import Notebook, chromium, jupyter_lab
@@ -143,27 +184,45 @@ def main(chosen: list[str]) -> None:
             shown = {name: code for name, (needed, code) in EXPLORERS.items() if needed == data and name in chosen}
             page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.5)
             notebook = Notebook(page, lab.address(lab.write("explorers.ipynb", [data, *shown.values()])))
-            notebook.run_all(600)
+            notebook.run_all(900)
             for number, name in enumerate(shown, 1):
-                page.evaluate(SHOW, number)
-                page.wait_for_timeout(3000)
-                output = f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output"
-                save(page.locator(f"{output} > .jupyter-widgets").screenshot(), HERE / f"{name}.png")
+                save(bring(page, number).screenshot(), HERE / f"{name}.png", 256)
+            for width, theme in LOOKS:
+                page.set_viewport_size({"width": width, "height": 1200})
+                page.evaluate(THEME, theme)
+                for number, name in enumerate(shown, 1):
+                    if name != "dashboard" or width == LOOKS[0][0]:
+                        take_looks(page, bring(page, number), name, f"{width}_{theme.lower()}")
             page.close()
 
 
-def save(png: bytes, path: Path) -> None:
-    """Write a picture with 256 colours, rare ones among them, which keeps the file small."""
+def bring(page, number: int):
+    """Scroll to the output of a cell, and return it."""
+    page.evaluate(SHOW, number)
+    page.wait_for_timeout(3000)
+    return page.locator(f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output > .jupyter-widgets")
+
+
+def take_looks(page, explorer, name: str, look: str) -> None:
+    """Write how an explorer looks, and if it has tabs, each of them."""
+    tabs = explorer.get_by_role("tab").all()
+    for tab in tabs:
+        tab.click()
+        page.wait_for_timeout(4000)
+        page.wait_for_function("() => !document.querySelector('.tk-busy')", timeout=300_000)  # what the tuner measures
+        title = tab.text_content().strip().lower().replace(" ", "_")
+        save(explorer.screenshot(scale="css"), HERE / "looks" / f"{name}_{title}_{look}.png", COLORS)
+    if not tabs:
+        save(explorer.screenshot(scale="css"), HERE / "looks" / f"{name}_{look}.png", COLORS)
+
+
+def save(png: bytes, path: Path, n_colors: int) -> None:
+    """Write a picture in few colours, rare ones among them, which keeps the file small."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+    path.parent.mkdir(exist_ok=True)
+    image.quantize(n_colors, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.relative_to(HERE)}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 
-
-SHOW = """number => {
-    const notebook = window.jupyterapp.shell.currentWidget.content;
-    notebook.activeCellIndex = number;
-    return notebook.scrollToItem(number, 'start');
-}"""
 
 if __name__ == "__main__":
     main(sys.argv[1:] or list(EXPLORERS))

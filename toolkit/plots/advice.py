@@ -48,17 +48,10 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     if result.settings:
         at, color = (result.hardness, result.false_negative_rate), SAMPLERS[result.sampler].color
         ax.plot(*at, "*", markersize=17, color=color, markeredgecolor=INK, markeredgewidth=1.2)
-        note(
-            ax,
-            _settings(result),
-            at,
-            (4, 12),
-            ha="right",
-            va="bottom",
-            weight="bold",
-            color=color,
-            path_effects=_OUTLINE,
-        )
+        left = result.hardness < result.points.hardness.agg(["min", "max"]).mean()  # the name goes where there is room
+        offset, ha = ((-4, 12), "left") if left else ((4, 12), "right")
+        look = {"va": "bottom", "weight": "bold", "color": color, "path_effects": _OUTLINE}
+        note(ax, _settings(result), at, offset, ha=ha, **look)
     mark(ax, result.limit, f"limit {result.limit:.1%}", vertical=False)
     ax.margins(0.1)
     ax.set_ylim(bottom=0)

@@ -108,7 +108,7 @@ class Thumbnails:
         height = self.size if self.kind != "number" else 20
         box = f"width:{width}px;height:{height}px;outline:1px solid #bbb;outline-offset:-1px;"
         if self.kind in ("image", "drawing"):
-            picture = f'<img src="{self.address(index)}" alt="{name}" style="{box}">'
+            picture = f'<img src="{self.address(index)}" alt="{name}" style="display:block;{box}">'
         else:
             line = "overflow:hidden;font-size:11px;line-height:1.25;padding:2px;box-sizing:border-box;"
             picture = f'<div style="{box}{line}">{html.escape(self.text(index))}</div>'

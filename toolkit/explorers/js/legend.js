@@ -13,7 +13,7 @@ export class Legend {
   show({ title = "", low, high, entries = [] }, palette, hidden) {
     this.hidden = new Set(hidden);
     this.node.replaceChildren(element("b", {}, title));
-    if (low !== undefined) this.node.append(element("span", {}, low), bar(palette), element("span", {}, high));
+    if (low !== undefined) this.node.append(element("span", { class: "tk-scale" }, low, bar(palette), high));
     entries.forEach((name, k) => {
       this.node.append(this.entry(name, k, palette[k], entries.length));
     });
