@@ -64,5 +64,5 @@ def test_every_sampler_trains_with_core_alone():
     *trained, reason = done.stdout.splitlines()
     assert len(trained) > 6, done.stderr
     assert all(line.endswith(" 50") for line in trained)
-    assert reason.startswith(("Walks", "Shuffle"))
+    assert reason.startswith(("Random walks", "Chains", "Clusters", "Shuffle"))
     assert "No module named" in done.stderr, "the explorers, which come last, cannot have been imported"

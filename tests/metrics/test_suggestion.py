@@ -39,7 +39,9 @@ def test_a_shuffle_is_suggested_where_a_limit_leaves_nothing_else():
     assert (found.sampler, found.settings) == ("uniform", {})
     assert isinstance(found.make(3000), UniformBatchSampler)
     tried = len(found.points) - 1
-    assert found.reason.startswith(f"Shuffle: none of {tried} settings (random walk, chain and clusters) makes")
+    assert found.reason.startswith(
+        f"Shuffle: none of the {tried} settings tried (random walk, chain and clusters) gives"
+    )
     assert "limit 40.0%" in found.reason
     assert repr(found).startswith("Suggestion(shuffle; ")
     assert found.compared.sampler.tolist() == ["uniform"]
@@ -61,7 +63,7 @@ def test_the_suggestion_can_be_used_and_read(name):
     assert found.sampler == name
     assert type(sampler) is kind.cls
     assert {key: getattr(sampler, key) for key in found.settings} == found.settings
-    assert f"{found.hardness:.3f} similar" in found.reason
+    assert f"hardness {found.hardness:.3f}" in found.reason
     assert "nats" not in found.reason, "there is nothing to compare with"
     assert repr(found).startswith(f"Suggestion({name}, ")
     assert found.seconds > 0
@@ -107,7 +109,7 @@ def test_the_batches_with_the_smallest_loss_gap_are_chosen(kind):
         assert compared.loss_gap[name] == pytest.approx(gap, rel=0.1), name
     closed = {name: gaps["uniform"] - gap for name, gap in gaps.items()}
     assert closed[found.sampler] >= 0.88 * max(closed.values())
-    said = [float(number) for number in re.findall(r"(?:miss |: )(\d\.\d\d)(?: nats|[,;)])", found.reason)]
+    said = [float(number) for number in re.findall(r"(?:gap, |: )(\d\.\d\d)(?: nats|[,;)])", found.reason)]
     assert sorted(said) == sorted(compared.loss_gap.round(2))
 
 
@@ -117,8 +119,8 @@ def test_of_samplers_that_are_alike_the_first_is_chosen(monkeypatch, names):
     found = suggest_settings(POINTS, 50, labels=LABELS, samplers=names)
     assert found.compared.sampler.tolist() == ["uniform", *names]
     assert found.sampler == names[0]
-    most = "the most" if found.compared.loss_gap.idxmin() == 1 else "about as much as any"
-    assert f"they show {most} of the contrast" in found.reason
+    smallest = "the smallest" if found.compared.loss_gap.idxmin() == 1 else "close to the smallest"
+    assert f"nats, is {smallest} among the samplers compared" in found.reason
 
 
 def test_the_best_walk_does_not_depend_on_other_samplers():

@@ -94,19 +94,19 @@ class Suggestion:
         if not self.settings:
             tried = _listed([SAMPLERS[name].label.lower() for name in self.points.sampler.unique()[1:]])
             return (
-                f"Shuffle: none of {len(self.points) - 1} settings ({tried}) makes batches that are harder than a "
-                f"shuffle's (mean cosine similarity {shuffle.hardness:.3f}) without exceeding the {limit} of "
-                f"{estimated}false negatives (a shuffle has {shuffle.false_negative_rate:.1%})."
+                f"Shuffle: none of the {len(self.points) - 1} settings tried ({tried}) gives batches harder than a "
+                f"shuffle's (mean cosine similarity {shuffle.hardness:.3f}) within the {limit} for {estimated}false "
+                f"negatives (shuffle: {shuffle.false_negative_rate:.1%})."
             )
         plan, nearly = "plan", ""
         if self.sampler == "random_walk":
-            plan, nearly = "rebuild", ", or nearly so with fewer candidates"
+            plan, nearly = "rebuild", ", or nearly as hard with fewer candidates"
         return (
-            f"{self._batches} make in-batch pairs {self.hardness:.3f} similar (shuffle: {shuffle.hardness:.3f}) at "
+            f"{self._batches} give batches with hardness {self.hardness:.3f} (shuffle: {shuffle.hardness:.3f}) and "
             f"{self.false_negative_rate:.1%} {estimated}false negatives (shuffle: {shuffle.false_negative_rate:.1%}, "
             f"{limit}): the hardest of {(self.points.sampler == self.sampler).sum()} settings within the limit{nearly}"
-            f". {self._comparison}A {plan} takes {_rounded(self.seconds)} s on this machine, once in "
-            f"{self.settings['refresh_every']:,} batches: {_rounded(1000 * self.seconds_per_batch)} ms a batch."
+            f". {self._comparison}A {plan} takes {_rounded(self.seconds)} s on this machine, once every "
+            f"{self.settings['refresh_every']:,} batches: {_rounded(1000 * self.seconds_per_batch)} ms per batch."
         )
 
     @property
@@ -114,10 +114,10 @@ class Suggestion:
         """What the suggested batches are made of."""
         if self.sampler == "random_walk":
             m, k, restart = (self.settings[name] for name in ("n_candidates", "n_neighbors", "restart"))
-            return f"Walks on the {k} most similar of {m:,} candidates with restart probability {restart:.2f}"
+            return f"Random walks with restart probability {restart:.2f} on the {k} most similar of {m:,} candidates"
         if self.sampler == "chain":
-            return f"Chains of the most similar within search spaces of {self.settings['n_candidates']:,} instances"
-        return f"Batches of clusters of {self.settings['cluster_size']}"
+            return f"Chains of most similar instances within search spaces of {self.settings['n_candidates']:,}"
+        return f"Clusters of {self.settings['cluster_size']} instances"
 
     @property
     def _comparison(self) -> str:
@@ -126,11 +126,11 @@ class Suggestion:
         if others.empty:
             return ""
         gaps = [f"{SAMPLERS[row.sampler].label.lower()}: {row.loss_gap:.2f}" for row in others.itertuples()]
-        most = "the most" if self.loss_gap <= others.loss_gap.min() else "about as much as any"
+        smallest = "the smallest" if self.loss_gap <= others.loss_gap.min() else "close to the smallest"
         return (
-            f"Of the best settings of each sampler, they show {most} of the contrast with all instances, which went "
-            f"with better results on the one task where it was tried: they miss {self.loss_gap:.2f} nats of the loss "
-            f"({', '.join(gaps)}; shuffle: {self.compared.loss_gap.iloc[0]:.2f}). "
+            f"Their loss gap, {self.loss_gap:.2f} nats, is {smallest} among the samplers compared ({', '.join(gaps)}; "
+            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on the one task tested, a smaller gap went with better "
+            "results. "
         )
 
     @property
