@@ -34,8 +34,8 @@ images = rng.integers(0, 256, ({n}, 28, 28), np.uint8) if {n} < 1_000_000 else N
 history = History({{name: np.exp(-np.arange({n}) / {n}).tolist() for name in History().columns}})
 """
 # Waits for an event, for what it changes, and for the frame that shows it: reading a pixel waits for the raster.
-WATCH = """([selector, state, event]) => {
-    const element = document.querySelector(selector), read = eval(state), before = read(element);
+WATCH = """([selector, event]) => {
+    const element = document.querySelector(selector), read = STATE, before = read(element);
     window.took = new Promise((done, fail) => {
         let began = null;
         const late = setTimeout(() => fail(new Error('nothing changed in 60 seconds')), 60000);
@@ -183,7 +183,8 @@ class Hand:
 
     def time(self, event: str, act: Callable[[], None]) -> float:
         """Return the milliseconds from an event that `act` brings about to the frame that shows what it changed."""
-        self.page.evaluate(WATCH, [*self.case.shown, event])
+        selector, state = self.case.shown
+        self.page.evaluate(WATCH.replace("STATE", state), [selector, event])
         act()
         took = self.page.evaluate("() => window.took")
         self.page.wait_for_timeout(PAUSE)

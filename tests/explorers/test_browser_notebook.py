@@ -2,11 +2,12 @@
 
 import pytest
 from lab import CHROMIUM
-from map_data import CELL, PIXELS
+from map_data import CELL
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 
 DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+INK = "node => getComputedStyle(node).color"
 SHOWS = "([canvas, text]) => canvas.dataset.shown?.startsWith(text)"
 
 
@@ -31,9 +32,9 @@ def test_map_sliders_and_theme_work_in_notebook_7(lab, open_notebook):
     page.get_by_role("slider", name="n_neighbors").focus()
     notebook.press("ArrowLeft")
     assert "K / M = 5%" in notebook.wait_for_change(numbers, text)
-    light = canvas.evaluate(PIXELS)
+    light = numbers.evaluate(INK)
     page.evaluate(DARK)
     page.wait_for_function("() => document.querySelector('.tk-explorer').classList.contains('tk-dark')")
-    page.wait_for_function("([node, old]) => node.toDataURL() !== old", arg=[canvas.element_handle(), light])
+    page.wait_for_function(f"([node, old]) => ({INK})(node) !== old", arg=[numbers.element_handle(), light])
     notebook.screenshot("notebook_7")
     notebook.assert_clean()

@@ -78,3 +78,9 @@ def test_a_pinned_suggestion_is_a_diamond():
     found, pinned = (suggest_settings(POINTS, 30, labels=LABELS, max_false_negatives=limit) for limit in (0.5, 0.05))
     diamond = next(line for line in plots.suggestion(found, pinned=pinned).lines if line.get_marker() == "D")
     assert diamond.get_xydata().ravel().tolist() == [pinned.hardness, pinned.false_negative_rate]
+
+
+def test_what_is_pinned_must_be_a_suggestion():
+    found = suggest_settings(POINTS[:300], 30)
+    with pytest.raises(TypeError, match="pinned must be a Suggestion .*, got float"):
+        plots.suggestion(found, pinned=0.5)

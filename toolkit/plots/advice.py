@@ -22,6 +22,11 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     pinned : Suggestion, optional
         Another suggestion to compare with, drawn as a diamond.
 
+    Raises
+    ------
+    TypeError
+        If `pinned` is not a Suggestion.
+
     Examples
     --------
     >>> import numpy as np
@@ -30,6 +35,8 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     >>> plots.suggestion(metrics.suggest_settings(points, 32)).get_xlabel()
     'hardness (mean cosine similarity of in-batch pairs)'
     """
+    if not (pinned is None or isinstance(pinned, Suggestion)):
+        raise TypeError(f"pinned must be a Suggestion (of metrics.suggest_settings), got {type(pinned).__name__}")
     ax = new_axes(ax, figsize=(6.4, 4.2))
     shuffle = result.points.iloc[0]
     for name, tried in result.points.iloc[1:].groupby("sampler", sort=False):
