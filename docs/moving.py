@@ -72,7 +72,7 @@ def tuner_frames(browser, folder: Path) -> Iterator[bytes]:
     from screenshots import PAIRS
 
     with jupyter_lab(folder) as lab:
-        page = browser.new_page(viewport={"width": 1000, "height": 1000})
+        page = browser.new_page(viewport={"width": 1000, "height": 1500})
         notebook = Notebook(page, lab.address(lab.write("tuner.ipynb", [PAIRS, TUNER])))
         notebook.run_all(900)
         explorer = notebook.output(".tk-explorer")
