@@ -82,5 +82,5 @@ def test_a_pinned_suggestion_is_a_diamond():
 
 def test_what_is_pinned_must_be_a_suggestion():
     found = suggest_settings(POINTS[:300], 30)
-    with pytest.raises(TypeError, match="pinned must be a Suggestion .*, got float"):
+    with pytest.raises(TypeError, match=r"pinned must be a Suggestion .*, got float"):
         plots.suggestion(found, pinned=0.5)
