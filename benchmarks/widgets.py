@@ -87,7 +87,7 @@ RUN_LAST = """() => {
         requestAnimationFrame(look);
     });
 }"""
-# What changes: a selector, and what of the element tells that it did.
+# What changes: an element's selector, and a function of the element whose value changes with it.
 ON_MAP, IN_IMAGE = (".tk-top", "node => node.dataset.shown"), ("img.tk-picture", "node => node.src")
 DRAWN = (".tk-top", "() => performance.now()")  # any frame
 TIP, LIST = (".tk-tip", "node => node.hidden ? '' : node.textContent"), (".tk-scroll", "node => node.textContent")

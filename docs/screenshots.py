@@ -188,7 +188,7 @@ def main(chosen: list[str]) -> None:
             for number, name in enumerate(shown, 1):
                 save(bring(page, number).screenshot(), HERE / f"{name}.png", 256)
             for width, theme in LOOKS:
-                page.set_viewport_size({"width": width, "height": 1200})
+                page.set_viewport_size({"width": width, "height": 1500})
                 page.evaluate(THEME, theme)
                 for number, name in enumerate(shown, 1):
                     if name != "dashboard" or width == LOOKS[0][0]:
