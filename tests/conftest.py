@@ -142,6 +142,7 @@ def open_notebook(lab, profile):
     def open_(name, width=1000, height=900, fresh=False, plain=False):
         if not fresh:
             lab.share_kernel(name)
+        lab.forget_settings()
         page = profile.new_page()
         page.set_viewport_size({"width": width, "height": height})
         opened.append(Notebook(page, lab.plain_address(name) if plain else lab.address(name)))

@@ -85,6 +85,10 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
         return name
 
+    def forget_settings(self) -> None:
+        """Return to the settings of a new user: a theme that one test chose is kept for the next page."""
+        shutil.rmtree(self.folder / ".config" / "lab" / "user-settings", ignore_errors=True)
+
     def share_kernel(self, name: str) -> None:
         """Have a notebook run in the kernel of all others of which this is said: its imports take seconds."""
         if self._kernel is None:
