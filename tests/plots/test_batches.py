@@ -306,6 +306,8 @@ def test_training_draws_the_running_mean(column, label):
     assert colors(ax.lines, lambda line: line.get_color()) == [COLORS["Uniform"], COLORS["kNN"]]
     assert ax.get_xlabel() == "training step"
     assert label in ax.get_ylabel()
+    highest_first = sorted(ax.lines, key=lambda line: line.get_ydata()[-1], reverse=True)
+    assert texts(ax) == [line.get_label() for line in highest_first]
 
 
 def test_unknown_column_is_named_with_those_there_are():

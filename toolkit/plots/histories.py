@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from toolkit import _checks
@@ -27,8 +28,8 @@ def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axe
     columns = {shown.name: shown for shown in shown_columns()}
     shown = columns[_checks.choice("column", column, tuple(columns))]
     ax = new_axes(ax)
-    _draw_curves(histories, shown, window, ax)
-    side_labels(ax, {name: color_of(name, i) for i, name in enumerate(histories)})
+    lines = sorted(_draw_curves(histories, shown, window, ax), key=_end, reverse=True)
+    side_labels(ax, {line.get_label(): line.get_color() for line in lines})
     ax.set_xlabel("training step")
     estimated = any(is_estimated(history, shown) for history in histories.values())
     ax.set_ylabel(f"{'estimated ' * estimated}{shown.label}")
@@ -91,14 +92,21 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     return axes
 
 
-def _draw_curves(histories: Mapping, column: Column, window: int, ax: Axes) -> None:
-    """Draw one line per history, without the values that are not there."""
+def _draw_curves(histories: Mapping, column: Column, window: int, ax: Axes) -> list[Line2D]:
+    """Draw one line per history, without the values that are not there; return the lines."""
+    lines = []
     for i, (name, history) in enumerate(histories.items()):
         steps, values = curve(history, column, window)
         sparse = {"marker": "o", "markersize": 4, "clip_on": False} if column.sparse else {}
-        ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
+        lines += ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
     if column.form.endswith("%"):
         ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
+    return lines
+
+
+def _end(line: Line2D) -> float:
+    """Return the last value of a line, or minus infinity if it has none."""
+    return float(line.get_ydata()[-1]) if len(line.get_ydata()) else -np.inf
 
 
 def curve(history, column: Column, window: int) -> tuple[np.ndarray, np.ndarray]:
