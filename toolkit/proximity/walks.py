@@ -45,7 +45,7 @@ class WalkTrace:
     nodes : int64 array
         Position of the walk after each step.
     restarted, new_member, reseeded : bool arrays
-        Whether the step jumped back to the seed, added its node to the batch, took a fresh seed.
+        Whether the step jumped back to the seed, added its node to the batch, or took a fresh seed.
     batch : int64 array, shape (B,)
         Members in the order in which they were found, the seed first.
     """
@@ -156,9 +156,9 @@ def partition_batches(
 ) -> tuple[np.ndarray, WalkStats]:
     """Cut the instances of `order` into batches by walks, so that each is in exactly one batch.
 
-    All walks take turns, each until it finds one more member, on the graph of the instances that no other batch
-    has taken. If batches were cut one after the other, the later ones would have to use what is left, and get easier
-    and easier; these share it evenly. The time is linear in N K.
+    The walks take turns. In its turn, a walk continues until it finds one more member, using only instances that are
+    not in another batch yet. If batches were cut one after another, the later ones would get what is left over and
+    become easier and easier; taking turns spreads this evenly. The time is linear in N K.
 
     Parameters
     ----------
