@@ -10,8 +10,8 @@ import torch
 class Pending:
     """The result of `build` on a copy of the embeddings (N, d), computed in a thread.
 
-    If the thread was not started, the result is computed when it is asked for. A copy or pickle may be made at any time;
-    its thread is not started.
+    If the thread was not started, the result is computed when it is asked for. A copy or pickle may be made at any
+    time; its thread is not started.
     """
 
     def __init__(self, build: Callable[[torch.Tensor, int], Any], vectors: torch.Tensor, seed: int) -> None:

@@ -72,12 +72,12 @@ class SideBySide:
 
     @classmethod
     def of(cls, embeddings, seed: int = 0, *, targets=None) -> "SideBySide":
-        """Return `embeddings` if they already are such an object, which explorers then share; otherwise make one.
+        """Return `embeddings` if it is a `SideBySide` object, which explorers can share; otherwise make one.
 
         Raises
         ------
         TypeError
-            If targets are given next to such an object, which holds its own.
+            If both such an object, which holds its own targets, and `targets` are given.
         """
         if not isinstance(embeddings, cls):
             return cls(embeddings, seed=seed, targets=targets)
@@ -94,18 +94,18 @@ class SideBySide:
         return self.targets is not None
 
     def similarities(self, index: int, others=slice(None)) -> torch.Tensor:
-        """Return the similarity of an instance to others, by default to all, as the graph sees it; float32."""
+        """Return the similarity, as used by the graph, of an instance to others, by default to all; float32."""
         own = self.vectors[index]
         return self.vectors[others] @ (crossed(own) if self.paired else own)
 
     @cached_property
     def clusters(self) -> ByClusters:
-        """Clusters of the instances."""
+        """Counter that estimates false negatives from clusters of the instances."""
         return ByClusters(self.vectors, self.seed)
 
     @cached_property
     def counter(self) -> ByClusters | ByPositives:
-        """What false negatives are estimated by where there are no labels."""
+        """Counter that estimates false negatives without labels: from targets for pairs, otherwise from clusters."""
         if self.targets is None:
             return self.clusters
         return ByPositives(self.queries, self.targets, seed=self.seed)
