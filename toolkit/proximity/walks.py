@@ -183,8 +183,9 @@ def partition_batches(
     """
     batch_size = _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     order = _checks.indices("order", order, graph.n_nodes)
-    if len(np.unique(order)) < len(order):
-        raise ValueError("order must hold distinct instances, got some of them twice")
+    found, times = np.unique(order, return_counts=True)
+    if len(found) < len(order):
+        raise ValueError(f"order must hold distinct instances, got {found[times > 1][0]} more than once")
     n_batches = -(-len(order) // batch_size)
     state = random_states(1, _checks.seed(seed))[0]
     restarts = _per_batch(restart, n_batches)

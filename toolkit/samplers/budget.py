@@ -116,8 +116,7 @@ def checked_restart(n: int, *, restart):
     if isinstance(restart, Budget):
         if restart.labels is not None and len(restart.labels) != n:
             raise ValueError(
-                f"restart must be a budget with labels for each instance (n, or the number of embeddings: {n}), got "
-                f"{len(restart.labels)} labels"
+                f"restart must be a budget with one label for each of the {n} instances, got {len(restart.labels)}"
             )
         return restart
     if isinstance(restart, str) and restart != "auto":

@@ -255,7 +255,7 @@ def _shardable(sampler: BatchSampler, everywhere: bool) -> RandomWalkBatchSample
             )
     if sampler.bank.known.any():
         raise ValueError(
-            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: pass them to "
-            "`update` of these batches instead, some in each process"
+            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()} of them: pass them "
+            "to `DistributedBatches.update` instead, a part in each process"
         )
     return sampler

@@ -43,7 +43,8 @@ class DrawnBatches:
         if rows.dtype != np.int32:
             raise ValueError(f"batches drawn must be int32, got {rows.dtype}")
         _checks.indices("batches drawn", rows[rows != -1], n)
-        if not (rows[: drawn.count] >= 0).any(1).all():
-            raise ValueError("batches drawn must have members")
+        empty = np.flatnonzero(~(rows[: drawn.count] >= 0).any(1))
+        if len(empty):
+            raise ValueError(f"batches drawn must have members, got none in batch {empty[0]}")
         drawn._rows = rows
         return drawn

@@ -266,7 +266,10 @@ def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:
     if not isinstance(sampler, BatchSampler):
         raise TypeError(f"sampler must be one of toolkit's batch samplers, got {type(sampler).__name__}")
     if len(dataset) != sampler.n:
-        raise ValueError(f"sampler is for {sampler.n} instances, but the data set has {len(dataset)}")
+        raise ValueError(
+            f"sampler must be for the {len(dataset)} instances of the data set, got one for {sampler.n}: make the "
+            "sampler from the data set itself"
+        )
     _checks.choice("precision", precision, PRECISIONS)
     if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
         raise TypeError(f"checkpoint must be the path of a file, got {checkpoint!r}")
