@@ -146,7 +146,7 @@ def _metis():
         import pymetis
     except ImportError as error:
         raise ModuleNotFoundError(
-            "GraphPartitionBatchSampler needs pymetis, which is not installed: pip install "
-            "'batchsampler-toolkit[rivals]', or use ClusterBatchSampler, which needs nothing else"
+            "GraphPartitionBatchSampler needs pymetis, which is not installed: pip install pymetis (it has no wheel "
+            "for Windows), or use ClusterBatchSampler, which needs nothing else"
         ) from error
     return pymetis
