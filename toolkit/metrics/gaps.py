@@ -75,8 +75,8 @@ def contrast(
 ) -> torch.Tensor:
     """Return the log-sum-exp of the similarities of each instance in `rows` (n,) to all other instances.
 
-    `first` and `second` are unit rows (N, d). For pairs, `second` holds the targets, each row's own target is included,
-    and the mean over both directions is returned.
+    `first` and `second` are unit rows (N, d); `second` is None unless the instances are pairs. For pairs, it holds the
+    targets, each row's own target is included, and the mean over both directions is returned.
     """
     parts, paired = rows.split(max(1, _SCORES // len(first))), second is not None
     sums = [
