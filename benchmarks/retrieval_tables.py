@@ -1,4 +1,4 @@
-"""Tables of the comparison on pairs: gains relative to uniform batches, how soon their best is reached, the map."""
+"""Tables of the comparison on pairs: gains over uniform batches, time to reach uniform's best score, the map."""
 
 import pandas as pd
 
@@ -7,7 +7,8 @@ from toolkit.training.comparison import Comparison
 
 COLUMNS = (
     *("sampler", "runs", "relative difference from uniform, 95 % interval"),
-    *("steps to uniform's best / its steps", "training time to it / its time", "runs that reached it"),
+    "steps to reach uniform's best score (ratio to uniform)",
+    *("training time to reach it (ratio to uniform)", "runs that reached it"),
 )
 
 MAP_LABELS = {
@@ -41,7 +42,7 @@ def map_table(result: Comparison) -> str:
 
 
 def ratios(result: Comparison) -> str:
-    """Return differences in percent of uniform's mean, with steps and time to uniform's best, as Markdown."""
+    """Return differences in percent of uniform's mean, and the time to reach uniform's best score, as Markdown."""
     if "uniform" not in set(result.to_frame().sampler):
         return ""
     differences = result.differences()

@@ -37,7 +37,7 @@ def run(files, *words):
         ("--steps", "0", "steps must be at least 1, got 0"),
         ("--batch-size", "0", "batch_size must be between 2 and"),
         ("--workers", "-1", "num_workers must be at least 0, got -1"),
-        ("--device", "abacus", "--device must be one of this machine, such as cpu, got 'abacus'"),
+        ("--device", "abacus", "--device must be a device of this machine, such as cpu, got 'abacus'"),
     ],
 )
 def test_train_refuses_wrong_numbers_and_devices(option, value, said, capsys):

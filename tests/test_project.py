@@ -73,8 +73,8 @@ def public_members():
 
 
 def requirement(text):
-    """Return (conda name, bounds) of a requirement such as ``torch>=2.8``."""
-    name, bounds = re.fullmatch(r"([\w.-]+)\s*(.*)", text).groups()
+    """Return (conda name, bounds) of a requirement such as ``torch>=2.8``, without its marker."""
+    name, bounds = re.fullmatch(r"([\w.-]+)\s*([^;]*)(?:;.*)?", text).groups()
     return CONDA_NAMES.get(name, name), bounds.replace(" ", "")
 
 

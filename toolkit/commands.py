@@ -127,7 +127,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    """Copy the notebooks and what they read, unless it is in the folder already, and open the first."""
+    """Copy the notebooks and the files that they read, except those already in the folder, and open the first."""
     for place, source in demo_files().items():
         copy = options.folder / place
         if not copy.exists():
@@ -142,12 +142,12 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _device(name: str) -> torch.device:
-    """Return a device, or raise ValueError if there is none of that name here."""
+    """Return the device of this name, or raise ValueError if this machine does not have it."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device must be one of this machine, such as cpu, got {name!r} ({error})") from error
+        raise ValueError(f"--device must be a device of this machine, such as cpu, got {name!r} ({error})") from error
     return device
 
 

@@ -103,7 +103,7 @@ def test_one_or_several_right_targets():
 
 def test_wrong_right_targets():
     queries, pool = torch.zeros(3, 2), torch.zeros(5, 2)
-    with pytest.raises(ValueError, match="right target of each query, got none for query 1"):
+    with pytest.raises(ValueError, match="at least one right target of each query, got none for query 1"):
         RetrievalSet(queries, pool, [[0], [], []])
     with pytest.raises(IndexError, match=r"relevant\[2\] must lie in \[0, 5\), got 5"):
         RetrievalSet(queries, pool, [[0], [1], [2, 5]])

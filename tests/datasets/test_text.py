@@ -83,7 +83,7 @@ def test_settings_that_make_no_sense_are_named(tmp_path, settings, error, messag
 def test_no_file_and_no_text(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*absent.txt: give the path of a plain text file"):
         read_lines(tmp_path / "absent.txt")
-    with pytest.raises(ValueError, match="has no lines with text"):
+    with pytest.raises(ValueError, match=r"path must be a text file .* which has no text"):
         read_lines(write(tmp_path, b"\n \n"))
 
 

@@ -186,8 +186,8 @@ class TestLinear:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"train_labels": np.zeros(400, int)}, "train_labels must have two classes or more"),
-            ({"train_labels": np.arange(400) // 200 + 9 * (np.arange(400) < 3)}, "got 3, the smallest of 3"),
+            ({"train_labels": np.zeros(400, int)}, "train_labels must have at least 2 classes"),
+            ({"train_labels": np.arange(400) // 200 + 9 * (np.arange(400) < 3)}, "got 3 classes, the smallest with 3 "),
             ({"train_labels": np.zeros(399, int)}, "train_labels must have shape"),
             ({"test_labels": np.zeros(399, int)}, "test_labels must have shape"),
             ({"test_features": np.zeros((400, 29))}, "test_features must have shape"),

@@ -85,10 +85,10 @@ def test_features_that_are_all_alike_can_be_evaluated():
         (
             np.ones((20, 2)),
             np.zeros(20),
-            "two classes or more of 10 instances .* got 1, the smallest of 20",
+            "at least 2 classes with at least 10 instances .* got 1 classes, the smallest with 20",
         ),
-        (np.ones((20, 2)), [0] * 11 + [1] * 9, "got 2, the smallest of 9"),
-        (np.ones((21, 2)), [0] * 10 + [1] * 10 + [-1], "labels must be known, got 1 that are missing"),
+        (np.ones((20, 2)), [0] * 11 + [1] * 9, "got 2 classes, the smallest with 9 instances"),
+        (np.ones((21, 2)), [0] * 10 + [1] * 10 + [-1], "labels must be known, got 1 missing labels"),
         (np.ones((20, 2)), np.arange(19) % 2, r"labels must have shape \(20,\)"),
         (np.full((20, 2), np.nan), np.arange(20) % 2, "features must be finite, got NaN or Inf in rows"),
         (np.ones(20), np.arange(20) % 2, "features must have shape"),

@@ -32,7 +32,7 @@ def test_listed_are_the_most_similar_ones_or_the_selection():
     assert "4 selected" in explorer.shown.value
     both = unit(POINTS)[chosen] @ unit(POINTS)[chosen].T
     mean = both[~np.eye(4, dtype=bool)].mean()
-    assert f"mean similarity of two selected <b>{mean:.3f}</b>" in explorer.numbers.value
+    assert f"mean similarity within the selection <b>{mean:.3f}</b>" in explorer.numbers.value
 
 
 def test_similar_pairs_are_those_that_the_loss_would_confuse():
@@ -44,7 +44,7 @@ def test_similar_pairs_are_those_that_the_loss_would_confuse():
         assert explorer.nearest(index).tolist() == [index, *others[:23]]
     explorer.selection = [1, 2, 30]
     expected = (mean[1, 2] + mean[1, 30] + mean[2, 30]) / 3
-    assert f"mean similarity of two selected <b>{expected:.3f}</b>" in explorer.numbers.value
+    assert f"mean similarity within the selection <b>{expected:.3f}</b>" in explorer.numbers.value
 
 
 def test_a_pair_shows_its_query_and_its_target():

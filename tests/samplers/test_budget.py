@@ -147,5 +147,5 @@ def test_limits_out_of_range_are_refused(settings, message):
 
 
 def test_labels_must_be_one_per_instance():
-    with pytest.raises(ValueError, match="budget with labels for each instance"):
+    with pytest.raises(ValueError, match="budget with one label for each of the"):
         RandomWalkBatchSampler(100, 10, restart=Budget(labels=LABELS))

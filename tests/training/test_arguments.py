@@ -12,7 +12,7 @@ from toolkit.training import Comparison, compare, train
 @pytest.mark.parametrize(
     ("changed", "exception", "message"),
     [
-        ({"sampler": UniformBatchSampler(N + 1, BATCH)}, ValueError, "sampler is for 61 instances, .*data set has 60"),
+        ({"sampler": UniformBatchSampler(N + 1, BATCH)}, ValueError, "for the 60 instances .*, got one for 61"),
         ({"sampler": [[0, 1], [2, 3]]}, TypeError, "sampler must be .*got list"),
         ({"sampler": torch.utils.data.SequentialSampler(DATA)}, TypeError, "got SequentialSampler"),
         ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),

@@ -45,7 +45,7 @@ def read_lines(path: str | Path, encoding: str = "utf-8", limit: int | None = No
         texts = (_decoded(path, encoding, number, line) for number, line in enumerate(file, start=1))
         lines = np.fromiter(islice(filter(None, texts), limit), np.dtypes.StringDType())
     if not len(lines):
-        raise ValueError(f"{path} has no lines with text")
+        raise ValueError(f"path must be a text file with one sentence per line, got {str(path)!r}, which has no text")
     return lines
 
 

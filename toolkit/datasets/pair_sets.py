@@ -318,5 +318,7 @@ def _relevant(query: int, positions, n: int) -> np.ndarray:
     positions = np.atleast_1d(_checks.array("relevant", positions))
     found = _checks.indices(f"relevant[{query}]", positions, n, "positions in the pool of targets")
     if not len(found):
-        raise ValueError(f"relevant must hold a right target of each query, got none for query {query}: leave it out")
+        raise ValueError(
+            f"relevant must hold at least one right target of each query, got none for query {query}: leave it out"
+        )
     return found

@@ -97,7 +97,8 @@ class Sentences(Dataset):
         self.tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, (str, Path)) else tokenizer
         if not (callable(self.tokenizer) and hasattr(self.tokenizer, "pad_token_id")):
             raise TypeError(
-                f"tokenizer must be of transformers, or a model's folder or name, got {type(tokenizer).__name__}"
+                "tokenizer must be a tokenizer of transformers, or the folder or name of a model, got "
+                f"{type(tokenizer).__name__}"
             )
         if self.tokenizer.pad_token_id is None:
             raise ValueError("tokenizer has no token to pad with: set tokenizer.pad_token, such as to its eos_token")

@@ -85,14 +85,15 @@ def linear_accuracy(train_features, train_labels, test_features, test_labels, se
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    seed = _checks.seed(seed) % 2**32  # scikit-learn takes no larger ones
+    seed = _checks.seed(seed) % 2**32  # scikit-learn accepts no larger seeds
     train, test = finite_matrix(train_features, "train_features"), finite_matrix(test_features, "test_features")
     labels, truth = _classes(train, train_labels, test, test_labels)
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2 or counts.min() < 5:
         raise ValueError(
-            f"train_labels must have two classes or more of 5 instances or more each, got {len(classes)}, the smallest "
-            f"of {counts.min()}: a fifth of each is set aside"
+            "train_labels must have at least 2 classes with at least 5 instances each, since a fifth of each class is "
+            f"set aside, got {len(classes)} classes, the smallest with {counts.min()} instances: merge or leave out "
+            "small classes"
         )
 
     search = GridSearchCV(

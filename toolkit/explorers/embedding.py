@@ -1,4 +1,4 @@
-"""Look at embeddings: a map of all instances, a selection, colours, search."""
+"""An explorer of embeddings: a map of all instances with selection, colours and search."""
 
 import time
 
@@ -22,7 +22,7 @@ _NEAREST = 24
 
 
 class PlainMap(PointMap):
-    """Shows all instances, and the one that is chosen."""
+    """A map of all instances that marks the current one."""
 
     _esm = bundle(JS / "plain_map.js")
 
@@ -30,26 +30,26 @@ class PlainMap(PointMap):
 
 
 class EmbeddingExplorer(Selecting):
-    """A map of embeddings, which may be a million: look closer, select, search, colour by whatever is known.
+    """A map of up to a million embeddings: zoom, select, search, and colour by labels or your own columns.
 
     Next to the map are the selected instances or, without a selection, those most similar to the current one. On a map
-    of pairs, those are near each other whose queries are similar and whose targets are as well; the most similar ones
-    are those whose query is similar to the other's target.
+    of pairs, two pairs are near each other if both their queries and their targets are similar. The most similar pairs
+    are those whose targets are similar to the current query, and whose queries are similar to the current target.
 
     Parameters
     ----------
     embeddings : array or tensor, shape (N, d), or SideBySide
-        N >= 32.
+        Embeddings of at least 32 instances, or with `targets` of their queries.
     labels : array, shape (N,), optional
-        Labels of one type, shown as they are; None, NaN or -1 mean no label.
+        Labels of any one type, shown as they are; None, NaN or -1 mean no label.
     items : optional
-        Pictures or texts of the instances, as `toolkit.plots.Thumbnails` takes them.
+        Pictures or texts of the instances, in any form that `toolkit.plots.Thumbnails` accepts.
     targets : array or tensor, shape (N, d), optional
-        Embeddings of targets, if the instances are pairs and `embeddings` are those of their queries.
+        Embeddings of the targets, if the instances are pairs and `embeddings` are those of their queries.
     target_items : optional
         Pictures or texts of the targets.
     columns : DataFrame or mapping of name to sequence, optional
-        What else is known of the instances: the map can be coloured by it and searched.
+        Further values for each instance, by which the map can be coloured and searched.
     projection : {"umap", "pca"} or array, shape (N, 2)
         Positions on the map. UMAP is computed in the background; PCA is shown until then.
     seed : int
@@ -58,15 +58,15 @@ class EmbeddingExplorer(Selecting):
     Attributes
     ----------
     selection : int64 array
-        Instances selected on the map; set it to any indices.
+        Instances selected on the map; can be set to any indices.
     instance, color_by, search : widgets
         The controls; their ``value`` can also be set from code.
 
     Raises
     ------
     TypeError, ValueError
-        For embeddings with NaN, Inf or zero rows, fewer than 32 of them, labels, items, columns or positions that are
-        not one per row, and another projection.
+        For embeddings with NaN, Inf or zero rows, fewer than 32 embeddings, an unknown projection, and labels, items,
+        columns or positions whose number differs from that of the embeddings.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class EmbeddingExplorer(Selecting):
         self.columns = Columns(columns, samples.n)
         self._take(samples, labels, items, target_items)
         self.canvas = PlainMap(self.thumbnails, self._codes, self._names, self._tell)
-        self._paused = True  # until all of it is there
+        self._paused = True  # no responses until all parts exist
         self.positions = MapPositions(samples.vectors, self.canvas, projection, self._attempt)
         self._share([self.canvas], [self.positions])
         self.canvas.observe(lambda change: self._changed(self.canvas), "chosen")
@@ -117,11 +117,11 @@ class EmbeddingExplorer(Selecting):
         words = [f"{self._samples.n:,} instances, {len(chosen):,} selected"]
         if len(chosen) > 1:
             mean = mean_similarity(self._samples.vectors[chosen], self._samples.paired)
-            words.append(f"mean similarity of two selected <b>{mean:.3f}</b>")
+            words.append(f"mean similarity within the selection <b>{mean:.3f}</b>")
         self._show_numbers([[*words, f"{1000 * (time.perf_counter() - began):.0f} ms"]])
 
     def nearest(self, index: int) -> np.ndarray:
-        """Return an instance and those most similar to it; int64."""
+        """Return an instance, followed by those most similar to it; int64."""
         index = _checks.integer("index", index, 0, self._samples.n - 1)
         similarities = self._samples.similarities(index)
         similarities[index] = torch.inf  # a query may be more similar to other targets than to its own

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DUPLICATE = 0.99  # cosine similarity of near-duplicates
-_ANCHORS = 1024  # members that the loss gap is measured on, at least
+_ANCHORS = 1024  # variety and loss gap are measured on batches with at least this many members in total
 _PARTS = ("mean", "std", "min", "25%", "50%", "75%", "max")
 
 
@@ -80,7 +80,7 @@ class Audit:
 
     @property
     def rate_name(self) -> str:
-        """Name of the share of false negatives in the table."""
+        """Name of the row of the table that holds the share of false negatives."""
         return "false negatives" if self.method == "labels" else "estimated false negatives"
 
     def __repr__(self) -> str:
@@ -149,7 +149,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
 
 
 def shuffled(batches: list[np.ndarray], n: int, seed: int) -> list[np.ndarray]:
-    """Return batches of the same sizes, of instances in random order, epoch after epoch."""
+    """Return batches of the same sizes from shuffled instances; the order is shuffled again when it runs out."""
     rng, left, found = np.random.default_rng(seed), np.empty(0, np.int64), []
     for batch in batches:
         if len(left) < len(batch):
@@ -160,7 +160,7 @@ def shuffled(batches: list[np.ndarray], n: int, seed: int) -> list[np.ndarray]:
 
 
 def _figures(batches, queries, targets, hardness: Hardness, rates: FalseNegatives, rate_name: str) -> dict[str, float]:
-    """Return one column of the table."""
+    """Return one column of the audit's table."""
     coverage = batch_coverage(batches, len(queries))
     near = Hardness.edges[:-1] >= DUPLICATE - 1e-9
     members = np.cumsum([len(batch) for batch in batches])
@@ -177,7 +177,7 @@ def _figures(batches, queries, targets, hardness: Hardness, rates: FalseNegative
 
 
 def _distribution(hardness: Hardness, queries: torch.Tensor, targets: torch.Tensor | None) -> "pd.DataFrame":
-    """Return count, mean, deviation and quantiles of similarities; those of negatives are exact to a hundredth."""
+    """Return mean, deviation and quantiles of similarities; those of negatives come from bins of width 0.01."""
     import pandas as pd
 
     middles = (Hardness.edges[1:] + Hardness.edges[:-1]) / 2

@@ -29,7 +29,7 @@ class EstimatedFalseNegatives(Result):
 
     @property
     def over_chance(self) -> float:
-        """Rate over the prior; NaN if that is 0."""
+        """Rate divided by the prior; NaN if the prior is 0."""
         return self.value / self.prior if self.prior > 0 else float("nan")
 
     def __repr__(self) -> str:

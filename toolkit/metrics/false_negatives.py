@@ -31,7 +31,7 @@ class FalseNegatives(Result):
 
     @property
     def over_chance(self) -> float:
-        """Rate over the prior; NaN if no label occurs twice."""
+        """Rate divided by the prior; NaN if no label occurs twice."""
         return self.value / self.prior if self.prior > 0 else float("nan")
 
     def __repr__(self) -> str:
@@ -69,5 +69,5 @@ def false_negative_rate(batches, labels) -> FalseNegatives:
 
 
 def same_label(codes: np.ndarray, first, second) -> np.ndarray:
-    """Return whether instances `first` and `second` (indices) have the same label; not if either has none."""
+    """Return whether instances `first` and `second` (indices) have the same label; False if either has none."""
     return (codes[first] == codes[second]) & (codes[first] >= 0)

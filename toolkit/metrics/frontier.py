@@ -20,7 +20,7 @@ from toolkit.samplers.side_by_side import WALK, SideBySide
 if TYPE_CHECKING:
     import pandas as pd
 
-_FEW = 256  # instances that variety and loss gap are measured on, or one batch
+_FEW = 256  # variety and loss gap are measured on batches with this many instances in total, at least one batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def hardness_frontier(
 
 
 def with_references(frontier: Frontier, references, codes: np.ndarray | None, some: SideBySide) -> Frontier:
-    """Return a frontier without variety and loss gaps whose samplers other than the walk are replaced.
+    """Return the frontier with new rows for all samplers other than the walk, without variety and loss gap.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def with_references(frontier: Frontier, references, codes: np.ndarray | None, so
 
 
 def _point(sampler: str, batches, codes: np.ndarray | None, some: SideBySide, loss_gaps: bool) -> dict:
-    """Return a row of a frontier: what some batches are like."""
+    """Return one row of a frontier: the measurements of some batches."""
     rates = rates_of(batches, codes, some)
     row = {
         "sampler": sampler,
@@ -181,12 +181,12 @@ def _point(sampler: str, batches, codes: np.ndarray | None, some: SideBySide, lo
 
 
 def _hardness(batch, some: SideBySide) -> float:
-    """Return the mean similarity of a batch's pairs, in time linear in its size: no distribution is asked for."""
+    """Return the mean similarity of a batch's pairs, in time linear in its size (`batch_hardness` is quadratic)."""
     return mean_similarity(some.vectors[torch.as_tensor(batch)].cpu(), some.paired)
 
 
 def rates_of(batches, codes: np.ndarray | None, some: SideBySide) -> FalseNegatives | EstimatedFalseNegatives:
-    """Return the false negatives of batches, without labels as `some` estimates them."""
+    """Return the false negatives of batches, counted by the labels `codes` or else estimated by `some.counter`."""
     if codes is not None:
         return false_negative_rate(batches, codes)
     counter = some.counter
@@ -196,7 +196,7 @@ def rates_of(batches, codes: np.ndarray | None, some: SideBySide) -> FalseNegati
 
 
 def _pair(sizes) -> tuple[int, int]:
-    """Return M and K of a graph, or raise."""
+    """Return M and K of a graph, or raise unless they are a valid pair."""
     pair = _checks.listed("graphs", sizes, "pairs of n_candidates and n_neighbors")
     if len(pair) != 2:
         raise ValueError(f"graphs must hold pairs of n_candidates and n_neighbors, got {pair!r}")

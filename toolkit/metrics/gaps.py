@@ -10,7 +10,7 @@ from toolkit import _checks
 from toolkit._result import Result
 
 TEMPERATURE = 0.1
-_SCORES = 2**24  # held at once
+_SCORES = 2**24  # maximum number of similarities in memory at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +73,10 @@ def loss_gap(batches, queries, targets=None, temperature: float = TEMPERATURE) -
 def contrast(
     rows: torch.Tensor, first: torch.Tensor, second: torch.Tensor | None, temperature: float = TEMPERATURE
 ) -> torch.Tensor:
-    """Return the logarithm of the sum of exponentials over all instances, as some of them (n,) see it.
+    """Return the log-sum-exp of the similarities of each instance in `rows` (n,) to all other instances.
 
-    Rows are unit rows, of pairs those of both sides, whose mean is returned.
+    `first` and `second` are unit rows (N, d); `second` is None unless the instances are pairs. For pairs, it holds the
+    targets, each row's own target is included, and the mean over both directions is returned.
     """
     parts, paired = rows.split(max(1, _SCORES // len(first))), second is not None
     sums = [
@@ -88,10 +89,10 @@ def contrast(
 def seen(
     batches: Sequence[torch.Tensor], first: torch.Tensor, second: torch.Tensor | None, temperature: float = TEMPERATURE
 ) -> np.ndarray:
-    """Return the mean over the members of each batch of their `contrast` with its other members alone.
+    """Return the mean `contrast` of each batch's members, computed within the batch only.
 
-    Plans that hold each instance once have the order of their loss gaps by this figure, which is cheap: the contrast
-    with all instances is the same for each of them.
+    This is cheap, and it ranks plans that hold each instance once by their loss gap: the other term of the gap, the
+    contrast with all instances, is the same for all of them.
     """
     sides = _directions(first, second)
     return np.array(
@@ -107,14 +108,14 @@ def _seen_by(
 
 
 def _directions(first: torch.Tensor, second: torch.Tensor | None) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Return anchors and what they are compared with, one way or for pairs both ways."""
+    """Return the anchors and the rows to compare them with: one such pair, or for pairs one in each direction."""
     return [(first, first)] if second is None else [(first, second), (second, first)]
 
 
 def _log_sums(
     anchors: torch.Tensor, others: torch.Tensor, temperature: float, own: torch.Tensor | None
 ) -> torch.Tensor:
-    """Return the logarithm of each anchor's sum of exponentials, without the column that is the anchor's own."""
+    """Return the log-sum-exp of each anchor's similarities, without the column `own`, which is the anchor itself."""
     scores = anchors @ others.T / temperature
     if own is not None:
         scores[torch.arange(len(anchors)), own] = -torch.inf

@@ -64,7 +64,7 @@ class SameLabelEdges(Result):
 
     @property
     def over_chance(self) -> float:
-        """Share over the prior; NaN if no label occurs twice."""
+        """Share divided by the prior; NaN if no label occurs twice."""
         return self.value / self.prior if self.prior > 0 else float("nan")
 
     def __repr__(self) -> str:
@@ -116,7 +116,7 @@ def same_label_edges(graph: ProximityGraph, labels) -> SameLabelEdges:
 
 
 class Candidates:
-    """The random candidates that `ProximityGraph.build` looked at, drawn once more from its seed.
+    """The random candidates that `ProximityGraph.build` compared, drawn again from its seed.
 
     Parameters
     ----------

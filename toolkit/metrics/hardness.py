@@ -131,7 +131,7 @@ def hardest_pairs(batches, embeddings, n_pairs: int = 8, labels=None, only_false
 
 
 def _similarities(batches, embeddings, targets) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield each batch with the cosine similarities (B, B) of its members, which the next ones overwrite."""
+    """Yield each batch with its members' cosine similarities (B, B), in an array that the next batch overwrites."""
     vectors = _checks.vectors("embeddings", embeddings)
     others = None if targets is None else _checks.vectors("targets", targets)
     if others is not None:

@@ -40,7 +40,7 @@ class Meetings(Result):
 
     @property
     def holding(self) -> int:
-        """Batches with at least one of them."""
+        """Number of batches with at least one chosen instance."""
         return int((self.values > 0).sum())
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Settings of chains and of clusters, tried."""
+"""Trials of the settings of chains and of clusters."""
 
 import time
 from itertools import islice
@@ -10,19 +10,20 @@ from toolkit.samplers.chain import ChainBatchSampler
 from toolkit.samplers.cluster import cluster_points, some_clusters
 from toolkit.samplers.ease import LEAST
 
-_SPACES = (60, 120, 240, 480, 960, 1920, 3840, 7680)  # numbers of candidates: the published one, parts and multiples
-_LINKED = 8192  # instances of a trial of chains, at least two search spaces
-_SIZES = 5  # of clusters: a batch, half of one, ...
-_CLUSTERED, _BATCHES = 4096, 32  # instances and batches of a trial of clusters, at least
+_SPACES = (60, 120, 240, 480, 960, 1920, 3840, 7680)  # candidates: the published 1,920, its fractions and multiples
+_LINKED = 8192  # instances in a trial of chains, or two search spaces if they are larger
+_SIZES = 5  # number of cluster sizes: a batch, half a batch, a quarter, ...
+_CLUSTERED, _BATCHES = 4096, 32  # smallest numbers of instances and of batches in a trial of clusters
 
 
 def chains(setup: Setup) -> tuple[list[dict], Found | None]:
     """Return all settings tried, and the one with the hardest batches within the limit.
 
-    Search spaces are made of random instances, so that a few of them tell what all are like.
+    Search spaces consist of random instances, so a few of them are representative of all.
     """
     data, tried = setup.whole, []
-    whole = [max(-(-size // data.batch_size), 2) * data.batch_size for size in _SPACES]  # one batch is a shuffle
+    # Two batches or more: in a search space of a single batch, a chain would be a shuffle.
+    whole = [max(-(-size // data.batch_size), 2) * data.batch_size for size in _SPACES]
     for size in sorted({min(size, len(data)) for size in whole}):
         part = data.order[: size * max(_LINKED // size, 2)]
         targets = None if data.targets is None else data.targets[part]
@@ -38,7 +39,8 @@ def chains(setup: Setup) -> tuple[list[dict], Found | None]:
 def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
     """Return all settings tried, and the one with the hardest batches within the limit.
 
-    The more instances there are, the closer are those of a cluster, so that some of the clusters of all are made.
+    Clusters are tighter the more instances there are. A subset of the instances would not show this, so the trial
+    splits all of them, but computes only some of the clusters.
     """
     data = setup.whole
     unit = cluster_points(data.vectors.numpy(), data.paired)
@@ -51,7 +53,7 @@ def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
 def _hardest(
     setup: Setup, sampler: str, tried: list[tuple[dict, np.ndarray, float]]
 ) -> tuple[list[dict], Found | None]:
-    """Return the settings tried, each with its batches and the time of a plan, as points, and the best."""
+    """Return a point for each of the settings tried, and the best settings; `tried` holds settings, plan, seconds."""
     figures = [setup.whole.measured(queue) for _, queue, _ in tried]
     points = [{"sampler": sampler} | each[0] | measured for each, measured in zip(tried, figures, strict=True)]
     fitting = [i for i, measured in enumerate(figures) if measured["false_negative_rate"] <= setup.limits[0]]
@@ -59,7 +61,7 @@ def _hardest(
         return points, None
     best = max(fitting, key=lambda i: figures[i]["hardness"])
     settings, queue, seconds = tried[best]
-    # The most similar that an instance could meet: in its search space, or anywhere.
+    # The similarity that could be reached: to the nearest instance of the search space, or of all the data.
     nearest = setup.some.nearest(settings.get("n_candidates", len(setup.some)))
     if setup.gain(figures[best]["hardness"], nearest) < LEAST:
         return points, None

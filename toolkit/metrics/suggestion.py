@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRIALS = {"random_walk": walks, "chain": chains, "cluster": clusters}
-_INSTANCES = 50_000  # that walks are tried on, at most
-_TIED = 0.95  # of what the best sampler closes of a shuffle's loss gap
+_INSTANCES = 50_000  # maximum number of instances on which walks are tried
+_TIED = 0.95  # samplers are tied if they reduce a shuffle's loss gap by this share of the largest reduction
 _COLUMNS = {"n_candidates": "Int64", "n_neighbors": "Int64", "restart": "float64", "cluster_size": "Int64"}
 
 
@@ -83,12 +83,12 @@ class Suggestion:
 
     @property
     def seconds_per_batch(self) -> float:
-        """Time of a rebuild over the batches until the next one; 0 for a shuffle."""
+        """Time of a rebuild divided by the batches until the next one; 0 for a shuffle."""
         return self.seconds / self.settings["refresh_every"] if self.settings else 0.0
 
     @property
     def reason(self) -> str:
-        """What the settings do, and why these, in a few sentences."""
+        """The suggestion in a few sentences: what its batches are like, and why it was chosen."""
         shuffle, estimated = self.points.iloc[0], "" if self.method == "labels" else "estimated "
         limit = f"limit {self.limit:.1%}"
         if not self.settings:
@@ -111,7 +111,7 @@ class Suggestion:
 
     @property
     def _batches(self) -> str:
-        """What the suggested batches are made of."""
+        """The suggested batches in words."""
         if self.sampler == "random_walk":
             m, k, restart = (self.settings[name] for name in ("n_candidates", "n_neighbors", "restart"))
             return f"Random walks with restart probability {restart:.2f} on the {k} most similar of {m:,} candidates"
@@ -121,7 +121,7 @@ class Suggestion:
 
     @property
     def _comparison(self) -> str:
-        """How the best settings of the other samplers compare; empty if no others are within the limit."""
+        """A sentence that compares the loss gap with the other samplers'; empty if no others are within the limit."""
         others = self.compared[~self.compared.sampler.isin([self.sampler, "uniform"])]
         if others.empty:
             return ""
@@ -135,18 +135,18 @@ class Suggestion:
 
     @property
     def code(self) -> str:
-        """The suggested sampler, to copy."""
+        """Code that makes the suggested sampler, to copy."""
         settings = {"batch_size": self.batch_size} | self.settings
         arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         return f"{SAMPLERS[self.sampler].cls.__name__}(len(dataset), {arguments})"
 
     def make(self, n, **settings) -> BatchSampler:
-        """Return the suggested sampler of `n` instances, or of a data set; `settings` are added or replaced."""
+        """Return the suggested sampler for `n` instances or a data set; `settings` add to or override its settings."""
         _checks.integer("n", _checks.size("n", n), self.batch_size, remedy="a batch holds distinct instances")
         return SAMPLERS[self.sampler].make(n, self.batch_size, **self.settings | settings)
 
     def from_embeddings(self, embeddings, **settings) -> BatchSampler:
-        """Return the suggested sampler of known embeddings (N, d)."""
+        """Return the suggested sampler for known embeddings (N, d)."""
         return SAMPLERS[self.sampler].from_embeddings(embeddings, self.batch_size, **self.settings | settings)
 
     def to_frame(self) -> "pd.DataFrame":
@@ -173,16 +173,17 @@ def suggest_settings(
 ) -> Suggestion:
     """Return the sampler and the settings that suit some embeddings, within a limit of false negatives.
 
-    Batches are drawn and measured, each instance once an epoch. For each sampler, the hardest batches within the limit
-    are its best. Of these, the ones with the smallest loss gap are suggested, that is those that show most of the
-    contrast with all instances; within 5 % of what the best of them close of a shuffle's gap, the sampler named first.
+    Batches are drawn and measured, with each instance once per epoch. For each sampler, the best settings are those
+    with the hardest batches within the limit. Of these, the settings with the smallest loss gap are suggested: their
+    batches show most of the contrast with all instances. If several samplers reduce a shuffle's gap equally (to within
+    5 % of the largest reduction), the one named first is suggested.
     On the reverse dictionary, the only task where this was compared with trainings, loss gaps within the limit have a
     rank correlation of 0.7 with results on development queries and of 0.9 on test queries, hardness one of 0.3 and 0.4
     (``benchmarks/README.md``).
 
-    The walk has trials of two numbers of candidates, five of neighbours and restart probabilities between 0.05 and 0.8;
-    of more than 50,000 instances, on as many drawn at random. Chains are tried on search spaces of 60 to 7,680
-    instances, clusters from the size of a batch to a sixteenth of it.
+    The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.05 and
+    0.8, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
+    with sizes from a batch to a sixteenth of it.
 
     `embeddings` should come from a model that has trained a little, such as an epoch of shuffled batches. Settings then
     stay as they are; only the walk can follow a training to its end: ``RandomWalkBatchSampler(restart="auto")`` chooses
@@ -224,7 +225,7 @@ def suggest_settings(
     (True, True, True)
     >>> sampler = found.make(len(points))
 
-    A walk, whatever the others are like:
+    To try only walks:
 
     >>> suggest_settings(points, 50, labels=labels, samplers=["random_walk"]).settings["coverage"]
     'partition'
@@ -245,7 +246,7 @@ def suggest_settings(
 
 
 def _names(samplers) -> list[str]:
-    """Return the names of samplers, each once, or raise."""
+    """Return the names of the samplers to try, each once, or raise unless they are known."""
     names = _checks.listed("samplers", samplers, "names of samplers")
     if not names:
         raise ValueError(f"samplers must name at least one of {', '.join(map(repr, TRIALS))}, got none")
@@ -253,7 +254,7 @@ def _names(samplers) -> list[str]:
 
 
 def _setup(queries, targets, codes, budget: Budget, batch_size: int, seed: int) -> Setup:
-    """Return the instances that samplers are tried on, the limits, and what a shuffle is like."""
+    """Return what all trials share: the instances, the limits, and the measurements of a shuffle."""
     n, data = len(queries), (queries, targets, budget, codes, batch_size, seed)
     whole = some = Instances.of(np.arange(n), *data)
     if n > _INSTANCES:
@@ -262,7 +263,7 @@ def _setup(queries, targets, codes, budget: Budget, batch_size: int, seed: int) 
 
 
 def _suggestion(setup: Setup, bests: list[Found], seen: np.ndarray, points: list[dict]) -> Suggestion:
-    """Return the suggestion among the shuffle and the best settings of each sampler."""
+    """Return the suggestion, chosen from the shuffle and the best settings of each sampler by the loss gap."""
     import pandas as pd
 
     gains, best = seen - seen[0], bests[0]
@@ -297,10 +298,10 @@ def _suggestion(setup: Setup, bests: list[Found], seen: np.ndarray, points: list
 
 
 def _listed(names: list[str]) -> str:
-    """Return names as they are enumerated in a sentence."""
+    """Return names joined for a sentence: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _rounded(value: float) -> str:
-    """Return a number with two digits."""
+    """Return a number with two significant digits."""
     return f"{float(f'{value:.2g}'):g}"

@@ -1,4 +1,4 @@
-"""Data on which the settings of samplers are tried, and what their batches are like."""
+"""The data on which settings of samplers are tried, and measurements of their batches."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,22 +14,22 @@ from toolkit.proximity.false_negatives import Counter
 from toolkit.samplers.budget import Budget
 from toolkit.samplers.measuring import mean_similarity, measured, sample
 
-_ANCHORS = 256  # whose nearest neighbours are looked for
-_CONTRASTED = 512  # instances that are compared with all others
+_ANCHORS = 256  # number of instances whose nearest candidates are searched
+_CONTRASTED = 512  # number of instances that are compared with all others
 
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """Some instances of the data, their embeddings, and what counts false negatives among them.
+    """Some instances of the data, their embeddings, and a counter of false negatives among them.
 
     Attributes
     ----------
     rows : int array, shape (n,)
         Their indices in the data.
     queries, targets : tensors, shape (n, d)
-        Unit rows; no targets if they are not pairs.
+        Unit rows; `targets` is None unless the instances are pairs.
     vectors : tensor, shape (n, d) or (n, 2 d)
-        Unit rows that a graph is made of.
+        Unit rows from which graphs are built.
     counter : Counter
     batch_size, seed : int
     """
@@ -44,7 +44,7 @@ class Instances:
 
     @classmethod
     def of(cls, rows: np.ndarray, queries, targets, budget: Budget, codes, batch_size: int, seed: int) -> "Instances":
-        """Return some rows of the data, whose labels are `codes` if there are any."""
+        """Return the instances `rows` of the data; `codes` are the labels of all data, or None."""
         if len(rows) < len(queries):
             queries, targets = queries[rows], None if targets is None else targets[rows]
         vectors = queries if targets is None else join_pairs(queries, targets)
@@ -66,7 +66,7 @@ class Instances:
         return np.random.default_rng(self.seed).permutation(len(self))
 
     def measured(self, queue: np.ndarray) -> dict[str, float]:
-        """Return hardness and false-negative rate of batches that stand one after the other."""
+        """Return hardness and false-negative rate of concatenated batches."""
         hardness, rate = measured(queue, self.batch_size, self.vectors, self.paired, self.counter)
         return {"hardness": hardness, "false_negative_rate": rate}
 
@@ -75,7 +75,7 @@ class Instances:
         return np.array([mean_similarity(self.vectors[torch.from_numpy(batch)], self.paired) for batch in batches])
 
     def nearest(self, n_candidates: int) -> float:
-        """Return the mean similarity of some instances to the most similar of so many others."""
+        """Return the mean similarity of some instances to the most similar of `n_candidates` random ones."""
         candidates = torch.from_numpy(self.order[:n_candidates])
         some = torch.from_numpy(self.order[-_ANCHORS:])
         scores = Rules(self.paired).seen_from(self.vectors[some]) @ self.vectors[candidates].T
@@ -83,13 +83,13 @@ class Instances:
         return scores.amax(1).mean().item()
 
     def seen(self, queue: np.ndarray) -> float:
-        """Return how much of the contrast with all instances some batches show (`toolkit.metrics.gaps.seen`)."""
+        """Return the mean contrast within some of the batches (`toolkit.metrics.gaps.seen`)."""
         batches = [torch.from_numpy(batch) for batch in sample(queue, self.batch_size)]
         return float(seen(batches, self.queries, self.targets).mean())
 
     @cached_property
     def contrast(self) -> float:
-        """Mean contrast of an instance with all others."""
+        """Mean contrast of an instance with all others (`toolkit.metrics.gaps.contrast`)."""
         return contrast(torch.from_numpy(self.order[:_CONTRASTED]), self.queries, self.targets).mean().item()
 
     def variety(self, batches: list[np.ndarray]) -> float:
@@ -99,20 +99,20 @@ class Instances:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The best settings of a sampler.
+    """The best settings of one sampler.
 
     Attributes
     ----------
     sampler : str
-        Its name in the registry.
+        Name in the registry.
     settings : dict
-        Arguments of its constructor.
+        Arguments of the sampler's constructor.
     hardness, false_negative_rate : float
-        Of its batches.
+        Measurements of the batches.
     on : Instances
-        Those that it was tried on.
+        Instances on which the settings were tried.
     queue : int array
-        Their batches, one after the other.
+        Batches of these instances, concatenated.
     seconds : float
         Time to plan an epoch of all the data.
     """
@@ -128,12 +128,14 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What all trials of one call have in common.
+    """The data and limits that all trials of one call share.
 
     Attributes
     ----------
-    some, whole : Instances
-        Those that samplers are tried on whose batches do not depend on how many there are, and all of them.
+    some : Instances
+        At most 50,000 instances, for samplers whose batches do not depend on the number of instances.
+    whole : Instances
+        All instances.
     limits : (float, float)
         Largest false-negative rate and hardness.
     shuffled : dict
@@ -146,11 +148,11 @@ class Setup:
     shuffled: dict[str, float]
 
     def gain(self, hardness: float, nearest: float) -> float:
-        """Return how far batches are on the way from a shuffle's hardness to that of an instance and its nearest."""
+        """Return the gain in hardness over a shuffle, as a share of the gap to `nearest`, the largest similarity."""
         way = nearest - self.shuffled["hardness"]
         return (hardness - self.shuffled["hardness"]) / max(way, 1e-12) if way > 0 else 0.0
 
     @property
     def refresh_every(self) -> int:
-        """Batches after which to plan again: half an epoch."""
+        """Number of batches after which to plan again: half an epoch."""
         return max(len(self.whole) // (2 * self.whole.batch_size), 1)

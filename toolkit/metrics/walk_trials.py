@@ -1,4 +1,4 @@
-"""Settings of the random walk, tried."""
+"""Trials of the settings of the random walk."""
 
 import time
 
@@ -11,16 +11,16 @@ from toolkit.samplers.ease import LEAST
 from toolkit.samplers.measuring import measurer
 
 _CANDIDATES = (DEFAULT_CANDIDATES, 5000)
-_WIDEST = {DEFAULT_CANDIDATES: 0.4, 5000: 0.04}  # share of them that become neighbours, at most
-_ENOUGH = 0.95  # of the hardness found, if it takes fewer candidates
-_FRESH = 0.2  # of many candidates for few neighbours
+_WIDEST = {DEFAULT_CANDIDATES: 0.4, 5000: 0.04}  # largest share of the candidates that become neighbours
+_ENOUGH = 0.95  # prefer fewer candidates if they reach this share of the largest gain in hardness
+_FRESH = 0.2  # share of the candidates that a rebuild draws, if neighbours are few enough for this to save time
 
 
 def walks(setup: Setup) -> tuple[list[dict], Found | None]:
-    """Return all settings tried, and the best: the hardest batches within the limit, or nearly so if it is cheaper.
+    """Return all settings tried, and the best: the hardest batches within the limit, or nearly the hardest if cheaper.
 
-    More candidates have nearer ones, so that they are chosen only if their batches gain in proportion: gains count on
-    the way from a shuffle to the nearest candidates of their own graph.
+    With more candidates, the nearest ones are nearer. Gains in hardness are therefore relative to the similarity of the
+    nearest candidates in the same graph, so that more candidates are chosen only if their batches gain in proportion.
     """
     points, best = [], []
     for wanted in _CANDIDATES:
@@ -29,7 +29,7 @@ def walks(setup: Setup) -> tuple[list[dict], Found | None]:
         gain = setup.gain(choice.hardness, float(graph.similarities.max(1).mean()))
         if choice.false_negative_rate <= setup.limits[0]:
             best.append((gain, graph, choice))
-        if graph.n_candidates < wanted:  # there are no more
+        if graph.n_candidates < wanted:  # the data has no more candidates
             break
     most = max((gain for gain, *_ in best), default=0.0)
     for gain, graph, choice in best:
@@ -39,7 +39,7 @@ def walks(setup: Setup) -> tuple[list[dict], Found | None]:
 
 
 def _search(setup: Setup, wanted: int) -> tuple[ProximityGraph, Choice, list[Choice]]:
-    """Return the graph of the best settings with that many candidates, those settings, and all that were tried."""
+    """Try settings with `wanted` candidates; return the graph of the best ones, the best ones, and all of them."""
     data = setup.some
     n_candidates = min(wanted, len(data) - 1)
     graph = ProximityGraph.build(
@@ -76,14 +76,14 @@ def _found(setup: Setup, graph: ProximityGraph, choice: Choice) -> Found:
 
 
 def _planned(data: Instances, graph: ProximityGraph, restart: float):
-    """Return the batches of an epoch, one after the other."""
+    """Return the batches of an epoch, concatenated."""
     return partition_batches(graph, data.order, data.batch_size, restart=restart, seed=data.seed)[0].ravel()
 
 
 def _seconds(data: Instances, graph: ProximityGraph, restart: float, fresh: float) -> float:
     """Return how long it takes to rebuild the graph and to plan an epoch."""
     times = []
-    for _ in range(2):  # the first time, loops may have to be compiled
+    for _ in range(2):  # twice, since the first time may include the compilation of loops
         began = time.perf_counter()
         _planned(data, graph.rebuilt(data.vectors, fresh=fresh, seed=data.seed + 1), restart)
         times.append(time.perf_counter() - began)

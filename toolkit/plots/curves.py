@@ -112,8 +112,12 @@ def gain_map(cells, rows: str, columns: str, ax: Axes | None = None, full: float
     """
     for name, column in (("rows", rows), ("columns", columns)):
         _checks.choice(name, column, tuple(cells.columns))
-    if cells.duplicated([rows, columns]).any():
-        raise ValueError(f"cells must hold each pair of {rows!r} and {columns!r} once, got some of them twice")
+    repeated = cells[cells.duplicated([rows, columns])]
+    if len(repeated):
+        pair = " and ".join(str(repeated[name].iloc[0]) for name in (rows, columns))
+        raise ValueError(
+            f"cells must hold each pair of {rows!r} and {columns!r} once, got {pair} again: select one row per pair"
+        )
     ys, xs = (list(dict.fromkeys(cells[name])) for name in (rows, columns))
     ax = new_axes(ax, figsize=(1.6 + 1.25 * len(xs), 1.3 + 0.62 * len(ys)))
     shades = mpl.colors.LinearSegmentedColormap.from_list("gain", [LOSS, "white", GAIN])

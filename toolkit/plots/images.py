@@ -15,15 +15,15 @@ from toolkit.plots.writing import wrap, write
 def batch_grid(
     batches: Mapping[str, Sequence[int]], images, labels, classes: Sequence[str] | None = None, n_shown: int = 12
 ):
-    """Draw the first members of one batch per sampler, false negatives of the first member outlined.
+    """Draw the first members of one batch per sampler, with frames around false negatives of the first member.
 
     Parameters
     ----------
     batches : mapping of name to index sequence
-    images : Thumbnails, or what they take
+    images : Thumbnails, or anything that `Thumbnails` accepts
         Images or drawings of all instances.
     labels : int array, shape (N,)
-        -1 where there is no label.
+        Label of each instance; -1 means no label.
     classes : sequence of str, optional
         Names of the labels, written below the pictures.
     n_shown : int
@@ -65,7 +65,7 @@ def thumbnail_grid(
     columns: int = 5,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw some instances in rows on one axes, or below each other if they are sentences.
+    """Draw some instances in rows on a single Axes; sentences are written below each other.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def thumbnail_grid(
     captions : sequence of str, optional
         Text below each instance.
     framed : sequence of bool, optional
-        Which are framed in the colour of false negatives.
+        Which instances to frame in the colour of false negatives.
     columns : int
 
     Examples
@@ -109,7 +109,7 @@ def thumbnail_grid(
 
 @styled
 def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes | None = None) -> Axes:
-    """Draw pairs of instances with their similarity and labels, false negatives framed and named.
+    """Draw pairs of instances with their similarity and labels, and mark false negatives.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
     labels : array, shape (N,), optional
         Labels of any type, written below the pictures.
     columns : int
-        Pairs in a row.
+        Number of pairs in a row.
 
     Examples
     --------
@@ -150,15 +150,15 @@ def pairs(pairs, thumbnails: Thumbnails, labels=None, columns: int = 4, ax: Axes
 
 
 def _per_instance(name: str, values, n: int, default) -> list:
-    """Return a value for each instance, or raise unless there are as many."""
+    """Return `values` as a list of length n, or n times the default if they are None; raise for another length."""
     found = [default] * n if values is None else _checks.listed(name, values, "one for each instance")
     if len(found) != n:
-        raise ValueError(f"{name} must be one for each of {n} instances, got {len(found)}")
+        raise ValueError(f"{name} must have one entry for each of the {n} instances, got {len(found)}")
     return found
 
 
 def _show(ax: Axes, thumbnails: Thumbnails, index: int, left: float, top: float, words) -> None:
-    """Draw an instance with some words below."""
+    """Draw an instance with a text below."""
     ax.imshow(thumbnails.pixels(int(index)), extent=(left, left + 1, top + 1, top), interpolation="nearest")
     write(ax.text(left + 0.5, top + 1.04, "", ha="center", va="top", fontsize=7), words)
 

@@ -1,4 +1,4 @@
-"""What users give as items of a data set: images in any form, sentences, drawings; read one at a time."""
+"""Readers for the items that users pass: images in any form, sentences or drawings, read one at a time."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ _ALLOWED = (
 def read(items) -> tuple[str, Callable, int | None]:
     """Return the kind of the items (see `Thumbnails`), a function of the index, and their number if known.
 
-    The function returns the pixels, uint8 of shape (H, W, 3), or the text; for drawings it is the one given.
+    The function returns pixels, uint8 of shape (H, W, 3), or a text; for drawings, it is the given function itself.
     """
     if items is None:
         return "number", lambda index: f"#{index}", None
@@ -44,7 +44,7 @@ def read(items) -> tuple[str, Callable, int | None]:
     if first is None:
         raise TypeError(f"items must be {_ALLOWED}, got {given} of {_name(items[0])}")
     kind = "text" if isinstance(first, str) else "image"
-    if isinstance(items, (list, tuple, np.ndarray)):  # in memory: find what does not fit before it is shown
+    if isinstance(items, (list, tuple, np.ndarray)):  # in memory, so that all items can be checked before any is shown
         for index, item in enumerate(items):
             _check_kind(kind, index, item)
 
@@ -77,7 +77,7 @@ def to_rgb(image) -> np.ndarray:
 
 
 def _shown(item):
-    """Return the image, path or string that an item is or has as a part, as in (image, label); None without one."""
+    """Return the image, path or string in an item, also from a tuple such as (image, label); None if there is none."""
     if isinstance(item, str):
         return item
     parts = item.values() if isinstance(item, Mapping) else item if isinstance(item, tuple) else (item,)
@@ -94,7 +94,7 @@ def _check_kind(kind: str, index: int, item):
 
 
 def _pixels(image, name: str) -> np.ndarray:
-    """Return a picture as uint8 (H, W, 3): PIL's and files as they are, on white where they are transparent."""
+    """Return a picture as uint8 (H, W, 3); PIL images and files keep their colours, on a white background."""
     if isinstance(image, Path):
         try:
             with Image.open(image) as file:
@@ -112,7 +112,7 @@ def _array(values) -> np.ndarray:
 
 
 def _checked(array: np.ndarray, name: str, many: bool = False) -> np.ndarray:
-    """Return one image or many in an array, or raise on a shape, dtype or range that isn't an image's."""
+    """Return an array of one image or many, or raise if shape, dtype or range can't be those of images."""
     shape = array.shape[1:] if many else array.shape
     if len(shape) != 2 and not (len(shape) == 3 and (shape[0] in (1, 3) or shape[2] in (1, 3))):
         forms = "(N, H, W), (N, C, H, W) or (N, H, W, C)" if many else "(H, W), (C, H, W) or (H, W, C)"

@@ -131,7 +131,7 @@ def escape(
     """
     start = _checks.integer("start", start, 0, len(result.walk) - 1)
     if measured is not None and not isinstance(measured, Mapping):
-        raise TypeError(f"measured must be shares by name, got {measured!r}")
+        raise TypeError(f"measured must be a mapping of names to shares, got {measured!r}")
     rows = [(name, share, COLORS[RANDOM_WALK]) for name, share in (measured or {}).items()]
     rows += [("PageRank", result.walk[start], OTHERS[2]), ("undirected, lazy", result.average, COLORS[UNIFORM])]
     ax = new_axes(ax, figsize=(6.4, 1.4 + 0.4 * len(rows)))

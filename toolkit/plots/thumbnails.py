@@ -121,7 +121,9 @@ class Thumbnails:
     def grid(self, indices: Sequence[int], captions: Sequence[str] | None = None) -> str:
         """Return some instances side by side as HTML, each with its caption."""
         if captions is not None and len(captions) != len(indices):
-            raise ValueError(f"captions must be one for each of {len(indices)} instances, got {len(captions)}")
+            raise ValueError(
+                f"captions must have one entry for each of the {len(indices)} instances, got {len(captions)}"
+            )
         captions = captions or [""] * len(indices)
         return "".join(self.html(*each) for each in zip(indices, captions, strict=True))
 

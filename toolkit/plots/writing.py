@@ -1,4 +1,4 @@
-"""The users' own words in figures: any script, never mathematics, cut to fit."""
+"""The users' own texts in figures: in any script, never read as mathematics, shortened to fit."""
 
 import logging
 import textwrap
@@ -10,7 +10,7 @@ from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
-# Those with the most characters first; most systems have one of each script.
+# Fonts with the most characters come first; most systems have a font for each script.
 _FAMILIES = (
     *("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC"),
     *("Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei"),
@@ -23,17 +23,17 @@ _LONGEST = 300  # characters: more do not fit, and thousands take seconds to dra
 
 
 def write(text: Text, words) -> Text:
-    """Let a text of a figure show the words as they are, in fonts that have their characters.
+    """Set a text in a figure literally, in fonts that have its characters.
 
-    Nothing is read as mathematics, characters that no installed font has become boxes, without a warning, and words of
-    more than 300 characters are cut.
+    Nothing is read as mathematics. Characters that no installed font has become boxes, without a warning. Texts are cut
+    after 300 characters.
 
     Parameters
     ----------
     text : matplotlib.text.Text
-        Text, title or label of a figure.
+        Text, title or label in a figure.
     words : object
-        Written as a string.
+        Text to show; converted to a string.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def write(text: Text, words) -> Text:
     missing = missing.difference(*(_characters(family, look) for family in families))
     for family in _fallbacks() if missing else ():
         found = missing & _characters(family, look)
-        if found or family == _FAMILIES[0]:  # which has the box
+        if found or family == _FAMILIES[0]:  # DejaVu Sans has the box
             families.append(family)
             missing -= found
     text.set(fontfamily=families, parse_math=False, usetex=False)
@@ -59,12 +59,12 @@ def write(text: Text, words) -> Text:
 
 
 def whole(words: str) -> str:
-    """Return the words without halves of characters (lone surrogates), which neither fonts nor browsers take."""
+    """Return the text with lone surrogates (halves of characters) replaced, since fonts and browsers reject them."""
     return words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def wrap(words: str, width: int, n_lines: int) -> str:
-    """Return the words in lines of at most `width` columns, cut with an ellipsis if they need more than `n_lines`.
+    """Wrap a text into lines of at most `width` columns; end with an ellipsis if it needs more than `n_lines`.
 
     Chinese, Japanese and Korean characters take two columns, and lines break between them.
 
@@ -87,7 +87,7 @@ def wrap(words: str, width: int, n_lines: int) -> str:
 
 
 def _fallbacks() -> Iterator[str]:
-    """Yield the installed families to look for a character in."""
+    """Yield the installed font families in which to look for missing characters."""
     installed = font_manager.get_font_names()
     yield from (family for family in _FAMILIES if family in installed)
     yield from sorted(family for family in installed if family.startswith("Noto Sans ") and family not in _FAMILIES)
@@ -95,15 +95,15 @@ def _fallbacks() -> Iterator[str]:
 
 @lru_cache(1024)
 def _characters(family: str, look: FontProperties) -> frozenset[str]:
-    """Return the characters of the font that Matplotlib takes for a family."""
+    """Return the characters of the font that Matplotlib uses for a family."""
     wanted = look.copy()
     wanted.set_family(family)
     logger = logging.getLogger(font_manager.__name__)
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it says that there is no bold face; when it draws, it remembers the answer
+    logger.setLevel(logging.ERROR)  # no warning about a missing bold face; drawing uses the cached font
     try:
         font = font_manager.get_font(font_manager.findfont(wanted, fallback_to_default=False))
-    except (ValueError, RuntimeError):  # not installed, not readable
+    except (ValueError, RuntimeError):  # not installed or not readable
         return frozenset()
     finally:
         logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""What a graph is made of, checked: the compiled loops trust it."""
+"""Checks of a graph's arrays, which the compiled loops index without checks of their own."""
 
 import numpy as np
 

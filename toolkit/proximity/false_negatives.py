@@ -8,37 +8,37 @@ import torch
 from torch.nn.functional import normalize
 
 CLUSTERS = (10, 30, 100, 300)
-PER_CLUSTER = 20  # instances on average, at least
-RATIO = 0.95  # of the similarity to the own positive, from which on a negative counts as false
+PER_CLUSTER = 20  # the smallest mean number of instances per cluster
+RATIO = 0.95  # a negative counts as false from this share of the similarity to the query's own target
 _PER_CENTRE, _ROUNDS, _ROWS = 16, 4, 2**16
-_PAIRS = 2**16  # to estimate the share among all pairs
+_PAIRS = 2**16  # random pairs from which the share among all pairs is estimated
 
 
 class Counter(Protocol):
-    """Counts the false negatives of batches, or estimates them.
+    """An object that counts or estimates the false negatives of batches.
 
     Attributes
     ----------
     method : {"labels", "positives", "clusters"}
-        What it goes by.
+        What decides whether a pair is a false negative.
     prior : float
-        Share among all pairs of the data set: the mean to expect of uniform batches.
+        Share of false negatives among all pairs of the data set: the expected mean for uniform batches.
     """
 
     method: str
 
     @property
     def prior(self) -> float:
-        """Share among all pairs."""
+        """Share of false negatives among all pairs."""
         ...
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
-        """Return the share of false negatives among the pairs of each batch; NaN where none is known."""
+        """Return the share of false negatives among the pairs of each batch; NaN if no pair is known."""
         ...
 
 
 class ByLabels:
-    """Pairs with the same label."""
+    """Counts pairs with the same label."""
 
     method = "labels"
 
@@ -46,12 +46,12 @@ class ByLabels:
         self.codes, self.prior = codes, class_prior(codes)
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
-        """Return the share of each batch."""
+        """Return the share of false negatives in each batch."""
         return np.array([same_label_share(self.codes[batch]) for batch in batches])
 
 
 class ByPositives:
-    """Negatives that are nearly as similar to a query as its own target (NV-Retriever: arXiv 2407.15831)."""
+    """Counts negatives that are nearly as similar to a query as its own target (NV-Retriever: arXiv 2407.15831)."""
 
     method = "positives"
 
@@ -61,7 +61,7 @@ class ByPositives:
 
     @cached_property
     def prior(self) -> float:
-        """Share among all pairs, estimated from some."""
+        """Share of false negatives among all pairs, estimated from random pairs."""
         rng, n = np.random.default_rng(self.seed), len(self.queries)
         first = rng.integers(n, size=_PAIRS)
         second = (first + rng.integers(1, n, size=_PAIRS)) % n
@@ -73,7 +73,7 @@ class ByPositives:
         return (self.targets[others] @ self.queries[query] >= self.limits[query]).numpy()
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
-        """Return the share of each batch."""
+        """Return the share of false negatives in each batch."""
         shares = []
         for batch in map(torch.from_numpy, batches):
             near = self.queries[batch] @ self.targets[batch].T >= self.limits[batch, None]
@@ -82,7 +82,7 @@ class ByPositives:
 
 
 class ByClusters:
-    """Pairs that share a cluster, averaged over several clusterings by spherical k-means."""
+    """Counts pairs that share a cluster, averaged over several clusterings by spherical k-means."""
 
     method = "clusters"
 
@@ -92,30 +92,30 @@ class ByClusters:
         self.prior = float(np.mean([each.prior for each in self.each]))
 
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
-        """Return the share of each batch."""
+        """Return the share of false negatives in each batch."""
         return np.mean([each.rates(batches) for each in self.each], 0)
 
 
 def class_prior(codes: np.ndarray) -> float:
-    """Return the share of pairs with the same label among all instances, or raise if fewer than two have one."""
+    """Return the share of all pairs that have the same label, or raise if fewer than two instances have a label."""
     if (codes >= 0).sum() < 2:
         raise ValueError(f"labels must be known for 2 instances or more, got {(codes >= 0).sum()} of {len(codes)}")
     return same_label_share(codes)
 
 
 def same_label_share(codes: np.ndarray) -> float:
-    """Return the share of pairs of instances with the same code, those without a label (-1) left out; NaN of none."""
+    """Return the share of pairs with the same code, ignoring instances without a label (-1); NaN without any pair."""
     counts = np.bincount(codes + 1)[1:]
     n = counts.sum()
     return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
 
 
 def _clusters(unit: torch.Tensor, n_clusters: int, seed: int) -> np.ndarray:
-    """Return the cluster of each unit row by spherical k-means, whose centres are learnt from some of the rows."""
+    """Return the cluster of each unit row by spherical k-means, with centres fitted to a random part of the rows."""
     chosen = np.random.default_rng(seed).permutation(len(unit))[: _PER_CENTRE * n_clusters]
     some = unit[torch.from_numpy(chosen).to(unit.device)].float()
     centres = some[:n_clusters]
     for _ in range(_ROUNDS):
         sums = torch.zeros_like(centres).index_add_(0, (some @ centres.T).argmax(1), some)
-        centres = torch.where(sums.any(1, keepdim=True), normalize(sums), centres)  # one that is empty stays
+        centres = torch.where(sums.any(1, keepdim=True), normalize(sums), centres)  # an empty cluster keeps its centre
     return torch.cat([(rows.float() @ centres.T).argmax(1) for rows in unit.split(_ROWS)]).cpu().numpy()

@@ -222,7 +222,7 @@ class ProximityGraph:
         kept: np.ndarray | None = None,
         fresh: float = 1.0,
     ) -> "ProximityGraph":
-        """Link to the best K of so many drawn candidates and `kept` ones; `sizes` are M, those drawn, and K."""
+        """Link each instance to the best of its drawn and `kept` candidates; `sizes`: M, number drawn, K."""
         check_halves(vectors.shape[1], rules.paired)
         n_threads = threads.n_cores() if n_threads is None else _checks.integer("n_threads", n_threads, 1, most=1024)
         given, more = (vectors, _checks.norms("embeddings", vectors)), (rules, kept, with_similarities)

@@ -76,7 +76,7 @@ def batch_groups(values, n: int, batch_size: int = 1) -> Groups:
 
 
 def _codes(values, n: int) -> np.ndarray:
-    """Return the code of each instance's group; those without a group have one of their own."""
+    """Return the code of each instance's group; an instance without a group gets a code of its own."""
     codes = _checks.labels("groups", values, n)
     alone = codes < 0
     return np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes)

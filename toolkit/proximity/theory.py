@@ -1,8 +1,8 @@
 """Corrected forms of the paper's two propositions: similar neighbours, and walks that stay in a region.
 
-Proposition 1 is about the graph: how surely all K neighbours are among an instance's S most similar ones. Proposition
-2 is about the walk: how much of its time it spends outside a region. Both are recalled forms, checked by experiment in
-``notebooks/04_proximity_graph.ipynb`` and ``notebooks/05_walks.ipynb``.
+Proposition 1 is about the graph: how likely all K neighbours are among an instance's S most similar ones. Proposition
+2 is about the walk: how much of its time it spends outside a region. Both are restated here and checked by experiment
+in ``notebooks/04_proximity_graph.ipynb`` and ``notebooks/05_walks.ipynb``.
 """
 
 import warnings
@@ -227,10 +227,10 @@ def escape(graph: ProximityGraph, members, *, restart: float = 0.2, tolerance: f
 
 
 def _share_outside(transitions, members: np.ndarray, restart: float, tolerance: float) -> np.ndarray:
-    """Return the share of time outside for all starts at once, by the backward equation.
+    """Return the share of time spent outside the region, for all starts at once, from the backward equation.
 
-    The share h(u) is that of the last restart's journey: h = restart [u outside] + (1 - restart) (mean of h one step
-    on). One solution holds what would take a personalised PageRank of each start.
+    The share h(u) for start u solves h(u) = restart [u is outside] + (1 - restart) (mean of h over the next step). Its
+    solution replaces one personalised PageRank for each start.
     """
     outside = (~members).astype(float)
     share = outside
@@ -289,7 +289,7 @@ def _region(members, n: int) -> np.ndarray:
 
 
 def _transitions(graph: ProximityGraph, undirected: bool = False):
-    """Return the probability of each step, sparse (N, N); undirected: lazy, along edges in both directions."""
+    """Return the transition matrix, sparse (N, N); if `undirected`, a lazy walk that follows edges both ways."""
     from scipy.sparse import csr_array, diags_array, eye_array
 
     n, k = graph.neighbors.shape

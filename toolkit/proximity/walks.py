@@ -45,7 +45,7 @@ class WalkTrace:
     nodes : int64 array
         Position of the walk after each step.
     restarted, new_member, reseeded : bool arrays
-        Whether the step jumped back to the seed, added its node to the batch, took a fresh seed.
+        Whether the step jumped back to the seed, added its node to the batch, or took a fresh seed.
     batch : int64 array, shape (B,)
         Members in the order in which they were found, the seed first.
     """
@@ -156,9 +156,9 @@ def partition_batches(
 ) -> tuple[np.ndarray, WalkStats]:
     """Cut the instances of `order` into batches by walks, so that each is in exactly one batch.
 
-    All walks take turns, each until it finds one more member, on the graph of the instances that no other batch
-    has taken. If batches were cut one after the other, the later ones would have to use what is left, and get easier
-    and easier; these share it evenly. The time is linear in N K.
+    The walks take turns. In its turn, a walk continues until it finds one more member, using only instances that are
+    not in another batch yet. If batches were cut one after another, the later ones would get what is left over and
+    become easier and easier; taking turns spreads this evenly. The time is linear in N K.
 
     Parameters
     ----------
@@ -183,8 +183,9 @@ def partition_batches(
     """
     batch_size = _checks.integer("batch_size", batch_size, 1, graph.n_nodes)
     order = _checks.indices("order", order, graph.n_nodes)
-    if len(np.unique(order)) < len(order):
-        raise ValueError("order must hold distinct instances, got some of them twice")
+    found, times = np.unique(order, return_counts=True)
+    if len(found) < len(order):
+        raise ValueError(f"order must hold distinct instances, got {found[times > 1][0]} more than once")
     n_batches = -(-len(order) // batch_size)
     state = random_states(1, _checks.seed(seed))[0]
     restarts = _per_batch(restart, n_batches)

@@ -1,4 +1,4 @@
-"""Batches read off a similarity matrix of small bandwidth, as GCBS makes them."""
+"""Batches read off a similarity matrix of small bandwidth, as in GCBS."""
 
 import numpy as np
 import torch
@@ -8,8 +8,8 @@ from toolkit.engine import threads
 from toolkit.engine.rules import Rules
 from toolkit.samplers.planned import PlannedBatchSampler
 
-_ROWS, _COLUMNS = 512, 4096  # of the similarities that are looked at at once
-_SAMPLE = 1024, 4096  # rows and columns whose similarities the quantile is taken of, at most
+_ROWS, _COLUMNS = 512, 4096  # size of a tile of similarities, computed at once
+_SAMPLE = 1024, 4096  # maximum rows and columns of the sample that estimates the quantile
 
 
 class BandwidthBatchSampler(PlannedBatchSampler):
@@ -96,13 +96,13 @@ class BandwidthBatchSampler(PlannedBatchSampler):
 
 
 def _similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: np.random.Generator) -> float:
-    """Return a quantile of the similarities of two instances, of some random ones where there are many."""
+    """Return a quantile of the similarities of all pairs, estimated from a random sample if there are many."""
     n_rows, n_columns = _SAMPLE
     first = np.arange(len(unit)) if len(unit) <= n_rows else rng.permutation(len(unit))[:n_rows]
     second = np.arange(len(unit)) if len(unit) <= n_columns else rng.permutation(len(unit))[:n_columns]
     scores = []
 
-    def work() -> None:  # on one thread: how the sum is split over several changes its last digit
+    def work() -> None:  # on one thread, since splitting the sums over several would change their last digits
         scores.append(rules.seen_from(torch.from_numpy(unit[first])) @ torch.from_numpy(unit[second]).T)
 
     threads.run(work, 1)
@@ -112,7 +112,7 @@ def _similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: n
 
 
 def _kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
-    """Return a sparse matrix (N, N) with a one for each similarity of at least `limit` that the rules leave."""
+    """Return a sparse matrix (N, N) with a one for each similarity of at least `limit` that the rules allow."""
     from scipy.sparse import csr_array
 
     first, second, values = _kept_pairs(unit, limit, rules)
@@ -125,7 +125,7 @@ def _kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
 
 
 def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return both instances of each pair with at least some similarity, and the similarities."""
+    """Return the first and second instance of each pair with a similarity of at least `limit`, and that similarity."""
     starts = range(0, len(unit), _ROWS)
     shared, found = iter(starts), {}
     points = torch.from_numpy(unit)
@@ -147,7 +147,7 @@ def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules) -> tuple[np.ndarra
 def _pairs_of_tile(
     seen: torch.Tensor, points: torch.Tensor, start: int, column: int, limit: float, rules: Rules
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of a tile above the diagonal."""
+    """Return the kept pairs in one tile of the similarity matrix, above the diagonal."""
     scores = torch.mm(seen[start : start + _ROWS], points[column : column + _COLUMNS].T).numpy()
     first, second = np.divmod(np.flatnonzero(scores >= limit), scores.shape[1])
     values = scores[first, second]

@@ -11,18 +11,18 @@ from toolkit import _checks
 class EmbeddingBank:
     """The latest embedding of each of `n` instances, normalised to length 1.
 
-    Of pairs it holds both sides: each row is a query followed by its target, as `toolkit.proximity.join_pairs` makes
-    them. Memory: 4 N d bytes (of pairs 8 N d), half of it in float16, taken at the first update on the device of the
-    embeddings, to which the bank moves.
+    For pairs it holds both sides: each row is a query followed by its target, as from `toolkit.proximity.join_pairs`.
+    It needs 4 N d bytes (8 N d for pairs), half of that in float16. They are allocated at the first update, on the
+    device of the embeddings.
 
     Attributes
     ----------
     vectors : float32 or float16 tensor, shape (N, d)
-        The embeddings, of no dimension until the first update.
+        The embeddings; d is 0 until the first update.
     known : bool array, shape (N,)
-        Which instances have one.
+        Which instances have an embedding.
     paired : bool
-        Whether they are of pairs.
+        Whether the embeddings are those of pairs.
     """
 
     def __init__(self, n: int, dtype: torch.dtype = torch.float32) -> None:
@@ -59,7 +59,7 @@ class EmbeddingBank:
         dim = self.vectors.shape[1] // len(sides) or width
         if width != dim:
             raise ValueError(f"{names[0]} must keep the dimension of the first update, {dim}, got {width}")
-        # What inference mode allocates could not be written to outside it.
+        # A tensor allocated in inference mode could not be written to outside of it.
         with torch.inference_mode(False):
             device = checked[0].device
             if not self.vectors.shape[1]:
@@ -71,9 +71,9 @@ class EmbeddingBank:
                 self.vectors[rows, first : first + dim] = scaled.to(self.vectors.dtype)
 
     def _write_at_once(self, rows: np.ndarray, *sides) -> bool:
-        """Store ordinary embeddings by one compiled loop; return whether they were.
+        """Store plain float32 embeddings in memory by one compiled loop; return False for all others.
 
-        In a training step each tensor operation, however small, takes longer than that.
+        In a training step, the loop takes less time than a single small tensor operation.
         """
         from toolkit.engine.kernels import scatter_pairs, scatter_unit
 

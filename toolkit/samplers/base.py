@@ -21,7 +21,7 @@ from toolkit.samplers.drawn import DrawnBatches
 
 
 class _Refusing(Sampler):
-    """What is never made from a sampler of instances, as Lightning tries to do."""
+    """Refuses the copy of a sampler of instances that Lightning tries to make."""
 
     def __new__(cls, n=None, *arguments, **settings):
         if isinstance(n, Sampler) and not isinstance(n, _Refusing):
@@ -58,15 +58,15 @@ class BatchSampler(_Refusing):
         self.groups = None if groups is None else batch_groups(groups, self.n, self.batch_size)
         self.seed = _checks.seed(seed)
         self.epoch = 0
-        self._position = 0  # batches of this epoch yielded so far
-        # Batches of this epoch; until the first is drawn, those of the previous one.
+        self._position = 0  # number of batches yielded in this epoch
+        # The batches of this epoch, or those of the previous one until the first batch of this one is drawn.
         self._drawn = DrawnBatches(0, len(self), self.batch_size)
         self._resumed = False
-        self._trained = False  # there were updates since the epoch was begun
-        self._queue = np.empty(0, np.int64)  # the batches planned, one after the other
-        self._iterators = 0  # begun so far
-        self._alone = True  # no DistributedBatches shares its batches among processes
-        self._shared: dict = {}  # the part of its states that follows the sampler, empty until there is one
+        self._trained = False  # whether there was an update since the epoch began
+        self._queue = np.empty(0, np.int64)  # the planned batches, concatenated
+        self._iterators = 0  # number of iterators made so far
+        self._alone = True  # whether no DistributedBatches shares these batches among processes
+        self._shared: dict = {}  # what all states share, so that it stays current; empty before the first state
 
     @classmethod
     def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "BatchSampler":
@@ -151,7 +151,7 @@ class BatchSampler(_Refusing):
 
     @property
     def _repeats(self) -> bool:
-        """Whether the epoch about to begin has the batches that were drawn of it already."""
+        """Whether the epoch that begins repeats batches that were already drawn for it."""
         return self._drawn.epoch == self.epoch and (self._resumed or not self._trained)
 
     def _draw(self) -> None:
@@ -161,14 +161,14 @@ class BatchSampler(_Refusing):
         self._drawn.append(batch[batch >= 0])
 
     def _note(self, batch: np.ndarray) -> None:
-        """Take note of a batch that is about to be yielded."""
+        """Respond to a batch that is about to be yielded; by default, do nothing."""
 
     @abstractmethod
     def _plan(self) -> None:
-        """Make sure that `_queue` begins with the next batch."""
+        """Plan batches unless `_queue` already begins with the next one."""
 
     def _cut(self, order: np.ndarray) -> np.ndarray:
-        """Return the instances in the order of batches filled as they come, no two of a group in one; -1 for none."""
+        """Deal instances into batches in their order, no two of a group in one; return the batches, padded with -1."""
         if self.groups is None:
             return order
         return deal_into_batches(order, self.batch_size, len(self), self.groups)
@@ -230,12 +230,12 @@ class BatchSampler(_Refusing):
         return {"config": self._config(), "epoch": epoch, "position": position, "shared": self._shared}
 
     def _share(self) -> None:
-        """Let the states that were handed out follow."""
+        """Bring the states that `state_dict` returned up to date."""
         if self._shared:
             self._shared |= self._state()
 
     def _state(self) -> dict:
-        """Return what a state holds besides its place in the epoch; arrays are shared."""
+        """Return everything in a state except the position in the epoch; arrays are shared, not copied."""
         return {"epoch": self.epoch, "drawn": self._drawn.state_dict(), "queue": torch.from_numpy(self._queue)}
 
     def load_state_dict(self, state: dict) -> None:
@@ -275,18 +275,18 @@ class BatchSampler(_Refusing):
         vars(self).update(parts, epoch=epoch, _position=position, _resumed=True, _shared={})
 
     def _own(self, state: dict) -> dict:
-        """Return a state of this sampler: one of DistributedBatches holds that of the sampler that plans for all."""
+        """Return the state of this sampler, also from a state of DistributedBatches, which contains it."""
         shared = state.get("shared")
         planner = shared.get("planner") if isinstance(shared, dict) else None
         return {**planner, "epoch": state["epoch"], "position": state["position"]} if planner else state
 
     def _place(self, epoch, position) -> tuple[int, int]:
-        """Return an epoch and the number of its batches that were trained; the end of one is the start of the next."""
+        """Return an epoch and its number of trained batches; the end of an epoch becomes the start of the next."""
         epoch, position = _checks.integer("epoch", epoch, 0), _checks.integer("position", position, 0, len(self))
         return (epoch + 1, 0) if position == len(self) else (epoch, position)
 
     def _parse(self, state: dict) -> dict:
-        """Return the attributes that `_state` holds, copied, or raise unless each may be what it is."""
+        """Return copies of the attributes in a state of `_state`, or raise if one of them is not valid."""
         queue = state["queue"].numpy().copy()
         placed = queue if self.groups is None else queue[queue != -1]
         _checks.indices("queue", placed, self.n)
@@ -297,12 +297,12 @@ class BatchSampler(_Refusing):
         }
 
     def _config(self) -> dict:
-        """Return what a state must agree with: numbers and strings only, the same in another process."""
+        """Return the settings that a state must match: numbers and strings only, equal in all processes."""
         settings = {name: _portable(value) for name, value in self.settings.items()}
         return {"sampler": type(self).__name__, "n": self.n, **settings}
 
     def _rng(self, *purpose: int) -> np.random.Generator:
-        """Return a generator that follows from (seed, epoch) and the numbers given."""
+        """Return a random generator seeded by (seed, epoch) and the given numbers, one set for each purpose."""
         return np.random.default_rng([self.seed, self.epoch, *purpose])
 
     def __repr__(self) -> str:
@@ -312,12 +312,12 @@ class BatchSampler(_Refusing):
 
 @cache
 def _setting_names(cls: type[BatchSampler]) -> list[str]:
-    """Return the arguments of a sampler's constructor, `n` left out."""
+    """Return the names of the arguments of a sampler's constructor, without `n`."""
     return list(inspect.signature(cls).parameters)[1:]
 
 
 def _portable(value):
-    """Return a setting, or what identifies a function in another process."""
+    """Return a setting or, for functions, budgets and groups, a text that is the same in all processes."""
     return (
         re.sub(" at 0x[0-9a-f]+", "", repr(value)) if callable(value) or isinstance(value, (Budget, Groups)) else value
     )

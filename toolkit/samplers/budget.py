@@ -63,19 +63,19 @@ class Budget:
             object.__setattr__(
                 self, "labels", _checks.labels("labels", self.labels, _checks.length("labels", self.labels))
             )
-            class_prior(self.labels)  # raises here, not in the middle of a training
+            class_prior(self.labels)  # raises now rather than in the middle of training
 
     def __repr__(self) -> str:
         return self._text
 
     @cached_property
     def _text(self) -> str:
-        """What identifies it; kept, since each state of a sampler holds it."""
+        """Text that identifies this budget; cached, because every state of a sampler contains it."""
         labels = None if self.labels is None else f"{len(self.labels)} with CRC {zlib.crc32(self.labels.tobytes()):08x}"
         return f"Budget(false_negatives={self.false_negatives}, hardness={self.hardness}, labels={labels})"
 
     def counter(self, vectors: torch.Tensor, paired: bool, seed: int) -> Counter:
-        """Return what counts false negatives among instances with these unit rows."""
+        """Return the counter of false negatives for instances with these unit rows."""
         if self.labels is not None:
             return ByLabels(self.labels)
         if paired:
@@ -112,12 +112,11 @@ class Choice:
 
 
 def checked_restart(n: int, *, restart):
-    """Return what `restart` may be, or raise."""
+    """Return `restart`, or raise unless it is "auto", a budget for `n` instances, a probability or a function."""
     if isinstance(restart, Budget):
         if restart.labels is not None and len(restart.labels) != n:
             raise ValueError(
-                f"restart must be a budget with labels for each instance (n, or the number of embeddings: {n}), got "
-                f"{len(restart.labels)} labels"
+                f"restart must be a budget with one label for each of the {n} instances, got {len(restart.labels)}"
             )
         return restart
     if isinstance(restart, str) and restart != "auto":

@@ -1,4 +1,4 @@
-"""Batches of chains of similar instances, as GRIT-VLP makes them."""
+"""Batches of chains of similar instances, as in GRIT-VLP."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from toolkit.engine import threads
 from toolkit.engine.rules import Rules
 from toolkit.samplers.planned import PlannedBatchSampler
 
-_OUT = -4  # added to the similarity of those who may follow only if nobody else is left
+_OUT = -4  # added to a similarity (at least -1) so that the instance follows only if no other is left
 
 
 class ChainBatchSampler(PlannedBatchSampler):
@@ -100,7 +100,7 @@ class ChainBatchSampler(PlannedBatchSampler):
 def _link_each(
     unit: np.ndarray, rules: Rules, starts: np.ndarray, spaces: Iterator[int], size: int, order: np.ndarray
 ) -> None:
-    """Put each search space of the order into the order of its chain."""
+    """Reorder each search space within `order` as its chain."""
     for first in spaces:
         rows = torch.from_numpy(unit[first : first + size])
         codes = None if rules.codes is None else rules.codes[first : first + size]
@@ -111,7 +111,7 @@ def _link_each(
 
 
 def _scores(anchors: torch.Tensor, others: torch.Tensor, codes: np.ndarray | None, skip: int) -> np.ndarray:
-    """Return similarities (n, n), lower for those who are not to follow: of the same group, and the nearest ones."""
+    """Return similarities (n, n), lowered for instances of the same group and for the `skip` most similar ones."""
     scores = (anchors @ others.T).numpy()
     np.fill_diagonal(scores, -np.inf)
     if codes is not None:
@@ -124,7 +124,7 @@ def _scores(anchors: torch.Tensor, others: torch.Tensor, codes: np.ndarray | Non
 
 
 def _chain(onward: np.ndarray, back: np.ndarray, start: int) -> np.ndarray:
-    """Return the order of a greedy chain, whose links are found in both scores (n, n) by turns."""
+    """Return the order of a greedy chain that looks for the next instance in two score matrices (n, n) in turn."""
     chain, taken = np.empty(len(onward), np.int64), np.zeros(len(onward), np.float32)
     for place in range(len(chain)):
         chain[place], taken[start] = start, -np.inf

@@ -12,8 +12,8 @@ from toolkit.samplers.budget import Choice
 RESTARTS = (0.1, 0.5, 0.9)
 _PARTS, _FEWEST = (1, 2, 4, 8, 20), 5
 _CROSSINGS, _HALVINGS = 3, 3
-_STEPS = 4  # from the last choice, at most
-_CLOSE_TO = 0.9  # of a limit: near enough to leave the settings as they are
+_STEPS = 4  # maximum number of steps from the last choice to the next one
+_CLOSE_TO = 0.9  # settings that reach this share of a limit are kept
 
 Measure = Callable[[int, float], Choice]
 
@@ -39,13 +39,13 @@ def choose(limits: tuple[float, float], measure: Measure, last: Choice | None, *
 
 
 def _beside(choice: Choice, n_neighbors: int) -> list[tuple[int, float]]:
-    """Return settings near some: half to twice the neighbours, any restart probability."""
+    """Return the settings next to a choice: half to twice the neighbours, any restart probability."""
     sizes = {min(max(round(choice.n_neighbors * factor), 1), n_neighbors) for factor in (0.5, 1, 2)}
     return list(product(sorted(sizes), sorted({*RESTARTS, choice.restart})))
 
 
 def grid(n_neighbors: int) -> list[tuple[int, float]]:
-    """Return numbers of neighbours, from `n_neighbors` down to a twentieth, and restart probabilities to try."""
+    """Return the settings to try: from `n_neighbors` neighbours to a twentieth of them, with restart probabilities."""
     sizes = sorted({max(n_neighbors // part, min(n_neighbors, _FEWEST)) for part in _PARTS}, reverse=True)
     return list(product(sizes, RESTARTS))
 
@@ -55,9 +55,9 @@ def search(
 ) -> tuple[Choice, list[Choice]]:
     """Return the settings of the hardest batches within the limits, and all that were tried.
 
-    Where none are within them, those with the fewest false negatives are returned. First come the numbers of neighbours
-    and restart probabilities in `settings`; then the way between two that differ in one of them is halved where it
-    crosses a limit, on the ways that promise most.
+    If no settings are within the limits, those with the fewest false negatives are returned. First, all of `settings`
+    (numbers of neighbours and restart probabilities) are tried. Then the search bisects between two adjacent settings,
+    one of them within the limits and one not, starting with the pairs that promise the hardest batches.
     """
 
     def fits(choice: Choice) -> bool:
@@ -79,7 +79,7 @@ def search(
 
 
 def _neighboring(choices: list[Choice]) -> list[tuple[Choice, Choice]]:
-    """Return pairs of settings next to each other: with as many neighbours, or with the same restart probability."""
+    """Return pairs of adjacent settings, which share the number of neighbours or the restart probability."""
     pairs = []
     for same, other in (("n_neighbors", "restart"), ("restart", "n_neighbors")):
         ordered = sorted(choices, key=attrgetter(same, other))
@@ -88,14 +88,14 @@ def _neighboring(choices: list[Choice]) -> list[tuple[Choice, Choice]]:
 
 
 def _between(a: Choice, b: Choice) -> tuple[int, float]:
-    """Return the settings half-way."""
+    """Return the settings half-way between two."""
     return round((a.n_neighbors * b.n_neighbors) ** 0.5), (a.restart + b.restart) / 2
 
 
 def _hardness_at(limits: tuple[float, float], inside: Choice, outside: Choice) -> float:
-    """Return the hardness to expect where the way from inside to outside crosses the first limit.
+    """Return the expected hardness, by linear interpolation, where a limit is reached between `inside` and `outside`.
 
-    That is the one inside if the rate outside is not known (NaN), because no pair there has labels.
+    It is the hardness of `inside` if the rate of `outside` is unknown (NaN), because none of its pairs has labels.
     """
     ends = [(each.false_negative_rate, each.hardness) for each in (inside, outside)]
     shares = [

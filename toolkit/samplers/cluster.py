@@ -1,4 +1,4 @@
-"""Batches of clusters of equal size, as NGAME makes them."""
+"""Batches of equal-sized clusters, as in NGAME."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from toolkit.engine import threads
 from toolkit.engine.rules import Rules
 from toolkit.samplers.planned import PlannedBatchSampler
 
-_ROUNDS, _TOLERANCE = 20, 1e-4  # of 2-means: at most so many, as long as the mean similarity grows by more
+_ROUNDS, _TOLERANCE = 20, 1e-4  # 2-means ends after these rounds, or when the mean similarity grows by less
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class ClusterBatchSampler(PlannedBatchSampler):
 
 
 def cluster_points(unit: np.ndarray, paired: bool) -> np.ndarray:
-    """Return the unit rows that are clustered: those given, or of pairs the sums of both sides."""
+    """Return the unit rows to cluster: the given ones or, for pairs, the normalised sums of query and target."""
     if not paired:
         return unit
     queries, targets = np.split(unit, 2, axis=1)
@@ -138,8 +138,9 @@ def cluster_points(unit: np.ndarray, paired: bool) -> np.ndarray:
 def some_clusters(unit: np.ndarray, size: int, members: int, seed: int) -> Iterator[tuple[int, np.ndarray, float]]:
     """Yield some clusters of unit rows (N, d), first of `size` instances, then of half as many, and so on.
 
-    Each time these are the size, an int array (n, size) of clusters drawn at random, about `members` instances in all,
-    and the seconds that it would take to find every cluster. On each level of the tree only as many parts are split.
+    Each item holds the size, an int array (n, size) of randomly drawn clusters with about `members` instances in total,
+    and the estimated seconds to find all clusters of this size. Each level of the tree splits only as many parts as are
+    needed, to save time.
     """
     points, order, rng = torch.from_numpy(unit.copy()), np.arange(len(unit)), np.random.default_rng(seed)
     parts, seconds = [(0, len(unit))], 0.0
@@ -155,13 +156,13 @@ def some_clusters(unit: np.ndarray, size: int, members: int, seed: int) -> Itera
 
 
 def _balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the instances in an order whose blocks of `size` are clusters; similar clusters are near each other."""
+    """Return an order of the instances whose blocks of `size` are clusters, similar clusters close together."""
     points, order = torch.from_numpy(unit.copy()), np.arange(len(unit))
     parts, seed = [(0, len(unit))], int(rng.integers(2**63))
     while parts:
         parts = _larger(_halves(points, order, parts, size, seed), size)
     whole = len(order) // size * size
-    # Any part of a cluster is then a random one.
+    # Shuffled, so that a batch smaller than a cluster is a random part of it.
     rng.permuted(order[:whole].reshape(-1, size), axis=1, out=order[:whole].reshape(-1, size))
     return order
 
@@ -169,7 +170,7 @@ def _balanced_clusters(unit: np.ndarray, size: int, rng: np.random.Generator) ->
 def _halves(
     points: torch.Tensor, order: np.ndarray, parts: list[tuple[int, int]], size: int, seed: int
 ) -> list[tuple[int, int]]:
-    """Sort each part of the points, and of the order, into two halves, and return them; one cluster has none."""
+    """Sort each part of the points and of the order into two halves; return the halves. A single cluster has none."""
     halves: list[tuple[int, int]] = []
     threads.run(partial(_split_each, points, order, iter(parts), size, seed, halves), threads.n_cores())
     return sorted(halves)
@@ -183,7 +184,7 @@ def _larger(parts: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
 def _split_each(
     points: torch.Tensor, order: np.ndarray, parts: Iterator[tuple[int, int]], size: int, seed: int, halves: list
 ) -> None:
-    """Sort each part of the points, and of the order, into two halves of whole clusters."""
+    """Sort each part of the points and of the order into two halves, each a whole number of clusters."""
     for start, stop in parts:
         middle = start + -(-(stop - start) // size) // 2 * size
         if middle == start:
@@ -195,7 +196,7 @@ def _split_each(
 
 
 def _two_means(points: torch.Tensor, n_first: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the places of unit rows (n, d), those of the first cluster, of `n_first`, before those of the second."""
+    """Split unit rows (n, d) in two; return the positions of the first cluster's `n_first` rows, then the others'."""
     first, second = points[torch.from_numpy(rng.choice(len(points), 2, replace=False))]
     total, best = points.sum(0), -np.inf
     for _ in range(_ROUNDS):

@@ -79,7 +79,7 @@ class DistributedBatches(BatchSampler):
         self._connect(required=False)
 
     def _connect(self, required: bool = True) -> None:
-        """Find the other processes; again when they are needed, since Lightning connects them after this was made."""
+        """Find the other processes; try again when they are needed, since Lightning connects them only later."""
         if self._connected:
             return
         self.peers = Peers(required)
@@ -94,7 +94,7 @@ class DistributedBatches(BatchSampler):
             if self._walk is not None:
                 self._walk.bank = ShardedBank(self._walk, self.peers)
         self._plans = self.everywhere or self.peers.rank == 0
-        self._holds = self._plans or self.sharded  # embeddings
+        self._holds = self._plans or self.sharded  # whether this process stores embeddings
 
     @property
     def settings(self) -> dict:
@@ -144,14 +144,14 @@ class DistributedBatches(BatchSampler):
         Raises
         ------
         ValueError
-            If the processes give different numbers of instances or of dimensions; in all of them.
+            If the processes pass different numbers of instances or of dimensions; raised in all of them.
         """
         self.take(self.exchange(indices, embeddings, targets))
 
     def exchange(self, indices, embeddings, targets=None, *, everywhere: bool = False) -> tuple:
-        """Return the arguments of `update` of all processes together, in the order of the batch.
+        """Return the arguments of `update` from all processes, joined in the order of the batch.
 
-        In a process that does not plan, and without `everywhere`, it is empty.
+        The result is empty in a process that does not plan, unless `everywhere` is set.
         """
         self._connect()
         sides = {"embeddings": embeddings} if targets is None else {"embeddings": embeddings, "targets": targets}
@@ -167,14 +167,14 @@ class DistributedBatches(BatchSampler):
         return () if index is None else (index, *(part.to(vectors[0].device) for part in whole if part is not None))
 
     def take(self, exchanged: tuple) -> None:
-        """Update the sampler, where it keeps embeddings, with what `exchange` returned."""
+        """Update the sampler with what `exchange` returned, if this process stores embeddings."""
         self._trained = True
         if self._holds:
             self.planner.update(*exchanged)
             self._share()
 
     def _check_alike(self, what: str, description: str) -> None:
-        """Raise in all processes unless they describe `what` alike."""
+        """Raise in all processes unless they all describe `what` in the same way."""
         code = zlib.crc32(description.encode())
         codes = self.peers.joined(torch.tensor([code]))
         if not (codes == code).all():
@@ -227,13 +227,13 @@ class DistributedBatches(BatchSampler):
 
 
 def _sendable(rows: Tensor) -> Tensor:
-    """Return embeddings as a tensor in memory, of a precision that gloo sends."""
+    """Return embeddings as a contiguous CPU tensor in a precision that gloo can send."""
     rows = rows.detach().cpu()
     return (rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows).contiguous()
 
 
 def _shardable(sampler: BatchSampler, everywhere: bool) -> RandomWalkBatchSampler:
-    """Return a sampler whose embeddings may be spread over processes, or raise."""
+    """Return the sampler, or raise if its embeddings can't be spread over processes."""
     if not isinstance(sampler, RandomWalkBatchSampler):
         raise TypeError(
             f"sampler must be a RandomWalkBatchSampler with sharded=True, got a {type(sampler).__name__}: leave it out"
@@ -255,7 +255,7 @@ def _shardable(sampler: BatchSampler, everywhere: bool) -> RandomWalkBatchSample
             )
     if sampler.bank.known.any():
         raise ValueError(
-            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()}: pass them to "
-            "`update` of these batches instead, some in each process"
+            f"sampler must have no embeddings yet with sharded=True, got {sampler.bank.known.sum()} of them: pass them "
+            "to `DistributedBatches.update` instead, a part in each process"
         )
     return sampler

@@ -7,7 +7,7 @@ from toolkit import _checks
 
 
 class DrawnBatches:
-    """The batches drawn so far in one epoch, 4 bytes an instance.
+    """The batches drawn so far in one epoch; they take 4 bytes per instance.
 
     Attributes
     ----------
@@ -30,12 +30,12 @@ class DrawnBatches:
         return row[row >= 0].astype(np.int64)
 
     def state_dict(self) -> dict:
-        """Return the batches, the array shared."""
+        """Return the batches; the array is shared, not copied."""
         return {"epoch": self.epoch, "count": self.count, "rows": torch.from_numpy(self._rows)}
 
     @classmethod
     def from_state(cls, state: dict, n: int, n_batches: int, batch_size: int) -> "DrawnBatches":
-        """Return a copy of the batches of `state_dict`, or raise unless they may be those of such an epoch."""
+        """Return a copy of the batches in a state of `state_dict`, or raise unless they fit such an epoch."""
         drawn = cls(_checks.integer("epoch of the batches drawn", state["epoch"], 0), 0, batch_size)
         drawn.count = _checks.integer("number of batches drawn", state["count"], 0, n_batches)
         rows = state["rows"].numpy().copy()
@@ -43,7 +43,8 @@ class DrawnBatches:
         if rows.dtype != np.int32:
             raise ValueError(f"batches drawn must be int32, got {rows.dtype}")
         _checks.indices("batches drawn", rows[rows != -1], n)
-        if not (rows[: drawn.count] >= 0).any(1).all():
-            raise ValueError("batches drawn must have members")
+        empty = np.flatnonzero(~(rows[: drawn.count] >= 0).any(1))
+        if len(empty):
+            raise ValueError(f"batches drawn must have members, got none in batch {empty[0]}")
         drawn._rows = rows
         return drawn

@@ -1,4 +1,4 @@
-"""Check whether a walk's batches are any harder than a shuffle's."""
+"""A check that a walk's batches are harder than a shuffle's."""
 
 import warnings
 
@@ -8,9 +8,9 @@ from toolkit.proximity.graph import ProximityGraph
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.measuring import mean_similarity, sample
 
-_INSTANCES = 50_000  # that a shuffle's hardness is measured on, at most
-_ANCHORS = 256  # whose neighbours are compared, at most
-LEAST = 0.05  # of the way from a shuffle's hardness to the similarity of nearest neighbours
+_INSTANCES = 50_000  # maximum number of instances on which a shuffle's hardness is measured
+_ANCHORS = 256  # maximum number of instances whose neighbours are compared
+LEAST = 0.05  # smallest gain in hardness, as a share of the gap between a shuffle and nearest neighbours
 
 
 def warn_of_ease(sampler, queue: np.ndarray) -> None:
@@ -44,5 +44,5 @@ def _nearest(graph: ProximityGraph, bank: EmbeddingBank) -> float:
 
 
 def _spread(n: int, most: int) -> np.ndarray:
-    """Return at most so many of n numbers, evenly spread."""
+    """Return at most `most` of the numbers below n, evenly spaced."""
     return np.arange(0, n, -(-n // most))

@@ -1,4 +1,4 @@
-"""Batches of parts of a graph of neighbours, as B3 makes them."""
+"""Batches of parts of a graph of neighbours, as in B3."""
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class GraphPartitionBatchSampler(PlannedBatchSampler):
 
 
 def _mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edges between instances that are neighbours (N, K) of each other, -1 for none, as METIS takes them."""
+    """Return the edges between mutual neighbours (N, K; -1 for none) in METIS' format: row starts and columns."""
     from scipy.sparse import csr_array
 
     places = np.nonzero(neighbors >= 0)
@@ -124,9 +124,9 @@ def _mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _evened(parts: np.ndarray, n_parts: int, size: int) -> np.ndarray:
-    """Return the instances part by part, so that each has `size`: those too many fill the smaller parts."""
+    """Return the instances part by part, `size` in each: instances in excess move to parts that are too small."""
     counts = np.bincount(parts, minlength=n_parts)
-    rank_of = np.empty(n_parts, np.int64)  # the smallest parts last, where the remainder is one
+    rank_of = np.empty(n_parts, np.int64)  # largest part first, so that the last part is the one with fewer than `size`
     rank_of[np.argsort(-counts, kind="stable")] = np.arange(n_parts)
     parts = rank_of[parts]
     order = np.argsort(parts, kind="stable")
@@ -141,12 +141,12 @@ def _evened(parts: np.ndarray, n_parts: int, size: int) -> np.ndarray:
 
 
 def _metis():
-    """Return pymetis, or raise with what to do."""
+    """Return pymetis, or raise an error that says how to install it."""
     try:
         import pymetis
     except ImportError as error:
         raise ModuleNotFoundError(
-            "GraphPartitionBatchSampler needs pymetis, which is not installed: pip install "
-            "'batchsampler-toolkit[rivals]', or use ClusterBatchSampler, which needs nothing else"
+            "GraphPartitionBatchSampler needs pymetis, which is not installed: pip install pymetis (it has no wheel "
+            "for Windows), or use ClusterBatchSampler, which needs nothing else"
         ) from error
     return pymetis

@@ -1,4 +1,4 @@
-"""A graph as part of a sampler's state."""
+"""Graphs in the state of a sampler."""
 
 import torch
 
@@ -11,7 +11,7 @@ _NUMBERS = "seed", "fresh", "lacking"
 
 
 def graph_state(graph: ProximityGraph | None) -> dict | None:
-    """Return what a graph is made of; the arrays are tensors that share their memory."""
+    """Return the arrays of a graph, as tensors that share their memory, and its numbers."""
     if graph is None:
         return None
     arrays = {name: torch.from_numpy(getattr(graph, name)) for name in _ARRAYS}
@@ -19,7 +19,7 @@ def graph_state(graph: ProximityGraph | None) -> dict | None:
 
 
 def graph_from_state(state: dict | None, shape: tuple[int, int], rules: Rules, *, n_candidates: int):
-    """Return the graph of `graph_state`, or raise unless it may be one, of that shape (N, K)."""
+    """Return the graph in a state of `graph_state`, or raise unless it is a valid graph of this shape (N, K)."""
     if state is None:
         return None
     arrays = {name: state[name].numpy() for name in _ARRAYS}

@@ -64,7 +64,7 @@ class KNNBatchSampler(OnlineBatchSampler):
         _checks.integer("skip", skip, 0, self.n - self.batch_size, "no more than there are others beyond the batch")
 
     def _build(self) -> None:
-        """Exact search needs no index."""
+        """Do nothing: exact search needs no index."""
 
     def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
         from toolkit.engine.nearest import exact_neighbors

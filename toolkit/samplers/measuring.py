@@ -1,4 +1,4 @@
-"""Quick measurements of the batches of given settings: hardness and false negatives."""
+"""Quick measurements of hardness and false negatives, for choosing settings."""
 
 from functools import lru_cache
 
@@ -10,13 +10,13 @@ from toolkit.proximity.false_negatives import Counter
 from toolkit.samplers.budget import Choice
 from toolkit.samplers.choosing import Measure
 
-_MEMBERS = 8192  # that batches are measured on, at most
+_MEMBERS = 8192  # approximate number of instances in the batches that are measured
 
 
 def measurer(
     graph: ProximityGraph, vectors: torch.Tensor, counter: Counter, batch_size: int, coverage: str, seed: int
 ) -> Measure:
-    """Return what measures settings of a walk on a graph of some unit rows."""
+    """Return a function that measures the batches of a walk on `graph`, given K and the restart probability."""
     narrow = lru_cache(graph.narrow)
     order = np.random.default_rng(seed).permutation(graph.n_nodes)
 
@@ -36,9 +36,9 @@ def measurer(
 def measured(
     queue: np.ndarray, batch_size: int, vectors: torch.Tensor, paired: bool, counter: Counter
 ) -> tuple[float, float]:
-    """Return hardness and false-negative rate of batches that are planned one after the other, -1 for nobody.
+    """Return hardness and false-negative rate of a plan: concatenated batches, padded with -1.
 
-    At most some 8,192 instances are looked at.
+    Only batches with about 8,192 instances in total are measured.
     """
     some = sample(queue, batch_size)
     hardness = [mean_similarity(vectors[torch.from_numpy(batch)].cpu(), paired) for batch in some]
@@ -46,14 +46,14 @@ def measured(
 
 
 def sample(queue: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Return some of the batches of a plan, evenly spread over it."""
+    """Return some of a plan's batches, evenly spaced."""
     starts = range(0, max(len(queue) - batch_size, 0) + 1, batch_size * max(len(queue) // _MEMBERS, 1))
     batches = [queue[start : start + batch_size] for start in starts]
     return [members for batch in batches if len(members := batch[batch >= 0]) > 1]
 
 
 def mean_similarity(unit: torch.Tensor, paired: bool) -> float:
-    """Return the mean similarity of two of some unit rows (n, d), in linear time."""
+    """Return the mean similarity of two different unit rows (n, d), in linear time."""
     n, unit = len(unit), unit.double()
     if paired:
         queries, targets = unit.chunk(2, 1)

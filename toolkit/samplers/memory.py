@@ -1,4 +1,4 @@
-"""Builds that run out of memory: how much they need, and how to reduce it."""
+"""Messages for graph builds that run out of memory: how much they need, and how to reduce it."""
 
 import torch
 
@@ -6,14 +6,14 @@ _WORDS = "out of memory", "allocate memory", "bad_alloc"
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Return whether an error is one of too little memory; torch has several kinds."""
+    """Return whether an error means that memory ran out, which torch reports in several ways."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
 
 
 def shortage(sampler, error: BaseException) -> str:
-    """Return a message on how much memory a build of a sampler's graph needs, and how to reduce it."""
+    """Return a message that says how much memory building a sampler's graph takes, and how to reduce it."""
     entries = sampler.n * sampler.n_neighbors * (8 if sampler.budget else 4)
     copied = sampler.refresh == "background"
     copy = sampler.bank.vectors.numel() * sampler.bank.vectors.element_size() * copied

@@ -1,4 +1,4 @@
-"""Batches of neighbourhoods, as Sample4Geo makes them."""
+"""Batches of neighbourhoods, as in Sample4Geo."""
 
 import numpy as np
 
@@ -100,9 +100,9 @@ class NeighborhoodBatchSampler(PlannedBatchSampler):
 
 
 def _neighborhoods(neighbors: np.ndarray, n_join: int, batch_size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return all instances: each seed followed by the free ones of `n_join` of its neighbours (N, M), as room allows.
+    """Return all instances in an order: each seed, then up to `n_join` of its neighbours (N, M) that are still free.
 
-    The first instance that is free is the next seed. -1 among the neighbours stands for none.
+    No more join than fit into the seed's batch. The next seed is the first free instance. -1 means no neighbour.
     """
     n_nearest = -(-n_join // 2)
     order, size, free = np.empty(len(neighbors), np.int64), 0, np.ones(len(neighbors), bool)

@@ -52,12 +52,12 @@ class OnlineBatchSampler(BatchSampler):
         self.bank_dtype = _checks.choice("bank_dtype", bank_dtype, tuple(DTYPES))
         self.bank = EmbeddingBank(self.n, DTYPES[bank_dtype])
         self._epoch_starts = -1, np.empty(0, np.int64)
-        self._changed = False  # embeddings came in since the index was built
-        self._built_at = 0  # number of the batch that it was built for, counted over all epochs
+        self._changed = False  # whether embeddings arrived since the index was built
+        self._built_at = 0  # number of the batch for which the index was built, counted over all epochs
         self._builds = 0
-        self._yielded: np.ndarray | None = np.zeros(self.n, bool)  # None once a warning was given
-        self._awaiting = False  # a batch was yielded since the last update
-        self._cuts = 0  # times that this epoch was left early and begun again
+        self._yielded: np.ndarray | None = np.zeros(self.n, bool)  # None after the warning, which is given once
+        self._awaiting = False  # whether a batch was yielded since the last update
+        self._cuts = 0  # number of times that this epoch was left early and started again
 
     @classmethod
     def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "OnlineBatchSampler":
@@ -161,7 +161,7 @@ class OnlineBatchSampler(BatchSampler):
 
     @property
     def _outdated(self) -> bool:
-        """Whether a rebuild would give another index."""
+        """Whether a rebuild would change the index."""
         return self._changed
 
     def _refresh(self) -> None:
@@ -178,9 +178,9 @@ class OnlineBatchSampler(BatchSampler):
         return self._cut(order[np.argsort(self.bank.known[order], kind="stable")])
 
     def _warn_of_gaps(self) -> None:
-        """Warn if embeddings are missing that the epochs so far should have brought."""
+        """Warn if instances have no embedding although the epochs so far should have covered them."""
         missing = np.flatnonzero(~self.bank.known)
-        # The first epoch leaves out the remainder of N / B, with which the second begins.
+        # The first epoch leaves out N mod B instances; the second begins with them.
         remainder = self.n % self.batch_size if self.drop_last and self.epoch == 1 else 0
         if self.epoch < max(self.warmup_epochs, 1) or len(missing) <= remainder:
             return
@@ -193,7 +193,7 @@ class OnlineBatchSampler(BatchSampler):
         )
 
     def _chunk(self) -> range:
-        """Return the numbers of the batches to plan at once."""
+        """Return the positions in this epoch of the batches to plan now."""
         return range(self._position, min(self._position + self.refresh_every, len(self)))
 
     def _starts(self, chunk: range) -> np.ndarray:
@@ -209,7 +209,7 @@ class OnlineBatchSampler(BatchSampler):
 
     @abstractmethod
     def _plan_batches(self, planned: np.ndarray) -> np.ndarray:
-        """Return planned batches, one after the other; `planned` are those to replace (none at an epoch's start)."""
+        """Return new batches, concatenated; they replace `planned`, which is empty at the start of an epoch."""
 
     def _state(self) -> dict:
         return super()._state() | {

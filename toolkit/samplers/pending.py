@@ -1,4 +1,4 @@
-"""The next graph or plan while a thread computes it."""
+"""A graph or plan that a thread computes while training continues."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,9 +8,10 @@ import torch
 
 
 class Pending:
-    """What follows from a copy of the embeddings (N, d), in a thread once it is started, or else when it is needed.
+    """The result of `build` on a copy of the embeddings (N, d), computed in a thread.
 
-    Copies, pickled ones too, are made at any moment and are not started.
+    If the thread was not started, the result is computed when it is asked for. A copy or pickle may be made at any
+    time; its thread is not started.
     """
 
     def __init__(self, build: Callable[[torch.Tensor, int], Any], vectors: torch.Tensor, seed: int) -> None:
@@ -19,17 +20,17 @@ class Pending:
         self._future: Future[Any] | None = None
 
     def start(self) -> None:
-        """Compute it in a thread, which ends with the work, so that forks find none."""
+        """Start the thread. It ends with its work, since a process should not fork while threads run."""
         pool = ThreadPoolExecutor(1)
         self._future = pool.submit(self._build, self.vectors, self.seed)
         pool.shutdown(wait=False)
 
     def result(self) -> Any:
-        """Return the result, when it is there."""
+        """Return the result; wait for the thread, or compute it now if there is none."""
         return self._build(self.vectors, self.seed) if self._future is None else self._future.result()
 
     def state_dict(self) -> dict:
-        """Return what it follows from, shared."""
+        """Return the embeddings, not copied, and the seed, from which the result can be computed again."""
         return {"vectors": self.vectors, "seed": self.seed}
 
     def __getstate__(self) -> dict:

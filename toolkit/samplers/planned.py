@@ -44,15 +44,15 @@ class PlannedBatchSampler(OnlineBatchSampler):
     ) -> None:
         self.refresh = _checks.choice("refresh", refresh, ("blocking", "background"))
         super().__init__(n, batch_size, drop_last, refresh_every, warmup_epochs, seed, groups, skip, None, bank_dtype)
-        self._asked = False  # this batch asks for a new order
-        self._next_rows, self._next_size = np.empty(0, np.int64), 1  # instances and block size of the order to come
+        self._asked = False  # whether to start a new order with this batch
+        self._next_rows, self._next_size = np.empty(0, np.int64), 1  # instances and block size of the next order
         self._next_order: Pending | None = None
 
     @abstractmethod
     def _arrange(self, unit: np.ndarray, block_size: int, rules: Rules, rng: np.random.Generator) -> np.ndarray:
-        """Return an order of some instances in random order, of which `unit` are the float32 unit rows (n, d).
+        """Return an order of instances whose float32 unit rows (n, d), already shuffled, are `unit`.
 
-        It may be called from another thread: everything it depends on is passed or a setting.
+        It may run in another thread, so it must depend on nothing but its arguments and the sampler's settings.
         """
 
     def _block_size(self) -> int:
@@ -86,17 +86,17 @@ class PlannedBatchSampler(OnlineBatchSampler):
         return queue
 
     def _awaits(self, left: np.ndarray) -> bool:
-        """Return whether the order to come is of the instances that are left, of an epoch if there are none."""
+        """Return whether the next order covers exactly the instances that are left, or an epoch if none are left."""
         if len(left) == 0:
             return len(self._next_rows) == min(self.n, len(self) * self.batch_size)
         return np.array_equal(np.sort(self._next_rows), np.sort(left))
 
     def _chosen_rows(self, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the instances to plan in random order: those left, or of an epoch's beginning all that fit."""
+        """Return the instances to plan, shuffled: those left or, at the start of an epoch, as many as it holds."""
         return rng.permutation(left if len(left) else self.n)[: (len(self) - self._position) * self.batch_size]
 
     def _ask(self, queue: np.ndarray) -> None:
-        """Have a thread compute the order of what will be left of `queue`, or else of the next epoch."""
+        """Start a thread that orders what will be left of `queue` when it is due, or else the next epoch."""
         rng = self._rng(5, self._position)
         left = queue[self.refresh_every * self.batch_size :]
         rows = rng.permutation(left[left >= 0] if len(left) else self.n)
@@ -107,17 +107,17 @@ class PlannedBatchSampler(OnlineBatchSampler):
         self._next_order.start()
 
     def _pending(self, rows: np.ndarray, block_size: int, paired: bool, vectors: torch.Tensor, seed: int) -> Pending:
-        """Return the order of some instances, not yet computed; on one thread, so that training keeps the others."""
+        """Return a pending order of `rows`; it uses one thread, so that training keeps the other cores."""
         return Pending(partial(_alone, self._ordered, rows, block_size, paired), vectors, seed)
 
     def _ordered(self, rows: np.ndarray, block_size: int, paired: bool, vectors: torch.Tensor, seed: int) -> np.ndarray:
-        """Return the instances `rows` in an order that follows from their vectors."""
+        """Return the instances `rows` in the order that `_arrange` gives them."""
         groups = None if self.groups is None else Groups(self.groups.codes[rows])
         unit = np.ascontiguousarray(vectors.cpu().float().numpy())
         return rows[self._arrange(unit, block_size, Rules(paired, groups, self.skip), np.random.default_rng(seed))]
 
     def _read_off(self, order: np.ndarray, n_places: int) -> np.ndarray:
-        """Return the batches of an order one after the other, in random order; -1 where no instance could be placed."""
+        """Return the batches of an order, shuffled and concatenated; -1 where no instance could be placed."""
         rng = self._rng(4, self._position)
         queue = _shuffled_blocks(order, self._block_size(), rng)
         if self.groups is not None:
@@ -143,13 +143,13 @@ class PlannedBatchSampler(OnlineBatchSampler):
 
 
 def _shuffled_blocks(order: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return an order with its blocks of `size` shuffled; a smaller one stays at the end."""
+    """Return an order with its blocks of `size` shuffled; a smaller block at the end stays there."""
     whole = len(order) // size * size
     return np.concatenate([rng.permutation(order[:whole].reshape(-1, size)).ravel(), order[whole:]])
 
 
 def _alone(work, *arguments):
-    """Return what `work` returns, computed on one thread."""
+    """Return the result of `work`, computed on one thread."""
     results = []
     threads.run(lambda: results.append(work(*arguments)), 1)
     return results[0]

@@ -25,8 +25,8 @@ from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.pending import Pending
 from toolkit.samplers.sharded import ShardedBank
 
-_LACKING = 0.1  # share of instances
-_SLACK = 1.1  # times a limit that is only estimated, and on some of the batches
+_LACKING = 0.1  # warn if a larger share of the instances has too few neighbours
+_SLACK = 1.1  # tolerance before a warning: hardness and rate are estimated on a sample of the batches
 
 
 class RandomWalkBatchSampler(OnlineBatchSampler):
@@ -141,17 +141,17 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self.fresh = fresh
         fresh_candidates(fresh, skip=self.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
         self.restart = checked_restart(self.n, restart=restart)
-        self.chosen: Choice | None = None  # what the budget led to; None without one, and before the first graph
+        self.chosen: Choice | None = None  # settings within the budget; None without a budget or a graph
         self.graph: ProximityGraph | None = None
         self._next_graph: Pending | None = None
         self.stats = WalkStats()
         self._warned = False
         self._warned_of_budget = False
-        self._judged = False  # whether hardness was compared with a shuffle's
+        self._judged = False  # whether the hardness has been compared with a shuffle's
 
     @property
     def budget(self) -> Budget | None:
-        """What `restart` allows, None if it is a probability."""
+        """Budget that `restart` stands for; None if it is a probability or a function."""
         if isinstance(self.restart, Budget):
             return self.restart
         return Budget() if self.restart == "auto" else None
@@ -181,13 +181,13 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             self.chosen = self._choose(self.budget, seed)
 
     def _pending(self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int) -> Pending:
-        """Return the graph that follows `graph`, not yet built; on one thread, so that training keeps the others."""
+        """Return the next graph, pending; its build uses one thread, so that training keeps the other cores."""
         return Pending(partial(self._built, graph, n_threads=1), vectors, seed)
 
     def _built(
         self, graph: ProximityGraph | None, vectors: torch.Tensor, seed: int, n_threads: int | None = None
     ) -> ProximityGraph:
-        """Return the graph that follows `graph`."""
+        """Build the next graph: from the neighbours in `graph` if `fresh` is below 1, otherwise from scratch."""
         if graph is not None and self.fresh < 1:
             return graph.rebuilt(vectors, fresh=self.fresh, seed=seed, n_threads=n_threads)
         return ProximityGraph.build(
@@ -195,7 +195,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
             n_candidates=self.n_candidates,
             n_neighbors=self.n_neighbors,
             **vars(self._rules),
-            with_similarities=self.budget is not None,  # which chooses the number of neighbours
+            with_similarities=self.budget is not None,  # a budget narrows the graph
             seed=seed,
             n_threads=n_threads,
         )
@@ -208,7 +208,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
                 raise
             if self.graph is None:
                 raise MemoryError(shortage(self, error)) from error
-            self._built_at = self._batch_number  # the next try is as far away as after a build
+            self._built_at = self._batch_number  # try again only after `refresh_every` batches
             warnings.warn(f"{shortage(self, error)}. Training continues with the previous graph", stacklevel=5)
 
     @property
@@ -253,7 +253,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return chosen
 
     def _warn_of_budget(self, chosen: Choice, limits: tuple[float, float]) -> None:
-        """Warn once if no settings keep to the limits."""
+        """Warn once if no settings stay within the limits."""
         kept = chosen.false_negative_rate <= _SLACK * limits[0] and chosen.hardness <= _SLACK * limits[1]
         if self._warned_of_budget or kept:
             return
@@ -267,7 +267,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         )
 
     def _walk(self, planned: np.ndarray, neighbors: np.ndarray, restart_at) -> tuple[np.ndarray, WalkStats]:
-        """Return the batches that are due, one after the other."""
+        """Return the next batches, concatenated, and the statistics of their walks."""
         plan = self._plan_partition if self.coverage == "partition" else self._plan_walks
         queue, stats = plan(planned, neighbors, restart_at)
         return queue.ravel(), stats
@@ -291,14 +291,14 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     @property
     def _neighbors(self) -> np.ndarray:
-        """The neighbours that walks go to."""
+        """Neighbours used by the walks: those of the graph, or fewer if a budget chose so."""
         assert self.graph is not None, "batches are planned after the first build"
         narrower = self.chosen is not None and self.chosen.n_neighbors < self.graph.n_neighbors
         return (self.graph.narrow(self.chosen.n_neighbors) if narrower else self.graph).neighbors
 
     def _state(self) -> dict:
         graphs = {"graph": graph_state(self.graph), "next_graph": self._next_graph and self._next_graph.state_dict()}
-        # Not `asdict`, which takes longer than all the rest: a loader may ask for a state at every batch.
+        # `asdict` would take longer than everything else here, and a loader may ask for a state at every batch.
         chosen = None if self.chosen is None else dict(vars(self.chosen))
         return super()._state() | graphs | {"chosen": chosen, "stats": dict(vars(self.stats))}
 
@@ -319,7 +319,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         }
 
     def _checked_pending(self, state: dict, bank: EmbeddingBank) -> tuple[torch.Tensor, int]:
-        """Return what a pending graph is built from, or raise unless it may be so."""
+        """Return embeddings and seed of a pending graph, or raise unless they are valid for this sampler."""
         known = torch.ones(self.n, dtype=torch.bool)
         vectors = {"vectors": state["vectors"], "known": known}
         copy = bank.restored(vectors)
@@ -327,7 +327,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         return copy.vectors, _checks.seed(state["seed"])
 
     def _choice_of(self, state: dict | None) -> Choice | None:
-        """Return the choice that a state holds, or raise unless it may be one."""
+        """Return the choice in a state, or raise unless it is valid for this sampler."""
         if state is None:
             return None
         choice = Choice(**state)

@@ -1,4 +1,4 @@
-"""The embedding bank of several processes, each of which holds some of the rows."""
+"""An embedding bank that is spread over several processes, each of which holds some of the rows."""
 
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Request(IntEnum):
-    """What the first process asks the others to take part in."""
+    """A collective operation that the first process asks the others to join."""
 
     NOTHING = 0
     LINKS = 1
@@ -26,14 +26,14 @@ class _Request(IntEnum):
 
 
 class ShardedBank(EmbeddingBank):
-    """One process's share of the embeddings: those of instances r, r + R, ... in process r of R; in memory.
+    """One process's share of the embeddings, in memory: those of instances r, r + R, ... in process r of R.
 
-    All processes are given all updates. The first one plans; the others `serve` meanwhile.
+    Every process receives all updates. The first process plans batches; meanwhile, the others `serve` its requests.
 
     Parameters
     ----------
     sampler : RandomWalkBatchSampler
-        Sampler that it is the bank of, and whose graphs the processes link.
+        Sampler that uses this bank and whose graphs the processes build together.
     peers : Peers
 
     Attributes
@@ -41,7 +41,7 @@ class ShardedBank(EmbeddingBank):
     vectors : float32 or float16 tensor, shape (about N / R, d)
         The embeddings of this process.
     known : bool array, shape (N,)
-        Which instances have one, in any process.
+        Which instances have an embedding in any process.
     """
 
     def __init__(self, sampler: "RandomWalkBatchSampler", peers: Peers) -> None:
@@ -53,7 +53,7 @@ class ShardedBank(EmbeddingBank):
         return False
 
     def _write(self, rows: np.ndarray, *sides) -> None:
-        """Store the embeddings that belong here; all processes check all of them, and raise alike."""
+        """Store this process's rows. Every process checks all rows, so that all raise the same error."""
         names = ("embeddings",) if len(sides) == 1 else ("queries", "targets")
         checked = [_checks.vectors(name, side, rows=rows).cpu() for name, side in zip(names, sides, strict=True)]
         for name, side in zip(names, checked, strict=True):
@@ -64,7 +64,7 @@ class ShardedBank(EmbeddingBank):
             super()._write(places, *parts)
 
     def rows(self, indices: np.ndarray) -> torch.Tensor:
-        """Return the embeddings of some instances; only the first process calls it."""
+        """Return the embeddings of some instances; only the first process may call this."""
         self._request(_Request.ROWS, len(indices))
         came = self._collected(indices)
         rows = torch.empty_like(came)
@@ -72,17 +72,17 @@ class ShardedBank(EmbeddingBank):
         return rows
 
     def linked_by_all(self, seed: int) -> ProximityGraph:
-        """Return the graph that `ProximityGraph.build` makes of all embeddings; only the first process calls it."""
+        """Return the graph that `ProximityGraph.build` would make; only the first process may call this."""
         self._request(_Request.LINKS, seed)
         links, sampler = self._linked(seed), self._sampler
         return ProximityGraph(**vars(links), n_candidates=sampler.n_candidates, seed=seed, rules=sampler._rules)
 
     def finish(self) -> None:
-        """Let the other processes go on; only the first one calls it."""
+        """Release the other processes from `serve`; only the first process may call this."""
         self._request(_Request.NOTHING)
 
     def serve(self) -> None:
-        """Take part in what the first process asks for, until it lets this one go on."""
+        """Join in the operations that the first process asks for, until it calls `finish`."""
         while True:
             request, number = self.peers.sent(torch.empty(2, dtype=torch.int64)).tolist()
             if request == _Request.NOTHING:
@@ -101,7 +101,7 @@ class ShardedBank(EmbeddingBank):
         return link_shards(self.vectors, *sizes, seed, sampler._rules, self.peers)
 
     def _collected(self, indices: np.ndarray) -> torch.Tensor:
-        """Return the rows of the first process's `indices` there, in the order of those who hold them."""
+        """Send the rows of the first process's `indices` to it, ordered by the process that holds them."""
         indices = self.peers.sent(torch.from_numpy(indices.astype(np.int64))).numpy()
         nothing = [indices[:0]] * (self.peers.size - 1)
         return collected(self.vectors, [indices, *nothing], self.peers)[1]

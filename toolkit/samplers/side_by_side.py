@@ -14,16 +14,16 @@ from toolkit.proximity.rules import join_pairs
 from toolkit.proximity.walks import WalkStats, walk_batches
 from toolkit.samplers.registry import SAMPLERS, defaults
 
-WALK = "random_walk"  # has its settings varied; the other samplers are drawn with their defaults
-_MOST_BYTES = 2**29  # of graphs that are kept; two are in any case
+WALK = "random_walk"  # the only sampler whose settings vary; the others use their defaults
+_MOST_BYTES = 2**29  # limit for cached graphs; the last two are kept even if they exceed it
 
 
 class SideBySide:
     """Batches of each default sampler from some embeddings, for comparing samplers and the walk's settings.
 
-    Whatever the settings, walks begin at the same instances with the same random numbers. The last batches of the other
-    samplers are kept, and the last graphs, up to 512 MiB of them, so that another restart probability or batch size
-    costs a few walks, a graph that was there before nothing, and fewer neighbours of the same candidates no search.
+    Whatever the settings, walks begin at the same instances and use the same random numbers. Recent batches and graphs
+    (up to 512 MiB of them) are cached. With another restart probability or batch size, only a few walks are recomputed;
+    for fewer neighbours of the same candidates, a cached graph is narrowed without a new search.
 
     Parameters
     ----------
@@ -65,19 +65,19 @@ class SideBySide:
         self.n = _checks.integer("number of embeddings", len(self.vectors), 2)
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.seed(seed)
-        self._graphs: dict[tuple[int, int], ProximityGraph] = {}  # by M and K; the one used last is the last
+        self._graphs: dict[tuple[int, int], ProximityGraph] = {}  # by M and K, in order of last use
         self._references = lru_cache(2)(self._references)
         self._batches = lru_cache(32)(self._batches)
         self._epoch = lru_cache(16)(self._epoch)
 
     @classmethod
     def of(cls, embeddings, seed: int = 0, *, targets=None) -> "SideBySide":
-        """Return `embeddings` if they already are such an object, which explorers then share; otherwise make one.
+        """Return `embeddings` if it is a `SideBySide` object, which explorers can share; otherwise make one.
 
         Raises
         ------
         TypeError
-            If targets are given next to such an object, which holds its own.
+            If both such an object, which holds its own targets, and `targets` are given.
         """
         if not isinstance(embeddings, cls):
             return cls(embeddings, seed=seed, targets=targets)
@@ -94,18 +94,18 @@ class SideBySide:
         return self.targets is not None
 
     def similarities(self, index: int, others=slice(None)) -> torch.Tensor:
-        """Return the similarity of an instance to others, by default to all, as the graph sees it; float32."""
+        """Return the similarity, as used by the graph, of an instance to others, by default to all; float32."""
         own = self.vectors[index]
         return self.vectors[others] @ (crossed(own) if self.paired else own)
 
     @cached_property
     def clusters(self) -> ByClusters:
-        """Clusters of the instances."""
+        """Counter that estimates false negatives from clusters of the instances."""
         return ByClusters(self.vectors, self.seed)
 
     @cached_property
     def counter(self) -> ByClusters | ByPositives:
-        """What false negatives are estimated by where there are no labels."""
+        """Counter that estimates false negatives without labels: from targets for pairs, otherwise from clusters."""
         if self.targets is None:
             return self.clusters
         return ByPositives(self.queries, self.targets, seed=self.seed)
@@ -170,7 +170,7 @@ class SideBySide:
         return graph
 
     def _new_graph(self, n_candidates: int, n_neighbors: int) -> ProximityGraph:
-        """Narrow the narrowest graph of the same candidates that has these neighbours, or build one."""
+        """Narrow the smallest cached graph that contains these neighbours, or build one."""
         wider = [k for m, k in self._graphs if m == n_candidates and k > n_neighbors]
         if wider:
             return self._graphs[n_candidates, min(wider)].narrow(n_neighbors)
@@ -179,7 +179,7 @@ class SideBySide:
         )
 
     def _forget_oldest(self) -> None:
-        """Drop the graphs that were not used for longest, as many as are too much."""
+        """Drop the least recently used graphs until the rest fit the limit."""
         sizes = {key: graph.neighbors.nbytes + graph.similarities.nbytes for key, graph in self._graphs.items()}
         for key in list(sizes)[:-2]:
             if sum(sizes.values()) <= _MOST_BYTES:

@@ -1,4 +1,4 @@
-"""Checkpoint files: written in one move, refused with a reason."""
+"""Checkpoint files, which are written completely or not at all, and rejected with a reason if they do not fit."""
 
 import tempfile
 import zipfile
@@ -16,11 +16,11 @@ PARTS = {
     *("format", "model", "optimizer", "scheduler", "sampler"),
     *("rng", "cuda_rng", "columns", "measured", "last_seen"),
 }
-_FOLDER = 0x10  # the attribute with which torch would take a record for a folder, and leave its tensor unread
+_FOLDER = 0x10  # with this attribute, torch takes a record for a folder and silently leaves its tensor unread
 
 
 def write(path: Path, state: dict) -> None:
-    """Write a checkpoint in one move, or raise OSError."""
+    """Write a checkpoint completely or not at all; raise OSError if this fails."""
     write_whole(path, lambda file: _save({"format": FORMAT, **state}, file))
 
 
@@ -28,7 +28,7 @@ def _save(state: dict, file: BinaryIO) -> None:
     try:
         torch.save(state, file)
     except RuntimeError as error:
-        # torch says where its writer stood, not that the disk is full.
+        # torch reports the position of its writer; the reason, such as a full disk, is in the context.
         raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
@@ -37,7 +37,7 @@ def check_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            path.stat()  # refuses names that no file can have
+            path.stat()  # raises for names that no file can have
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part"):
             pass
     except (OSError, ValueError) as error:
@@ -46,7 +46,7 @@ def check_writable(path: Path) -> None:
 
 def load(path: Path) -> dict:
     """Read a file of `torch.save`, tensors and plain values only, or raise if it is damaged."""
-    # torch itself does not look at the checksums.
+    # torch itself does not check the checksums.
     with zipfile.ZipFile(path) as archive:
         folders = (info.filename for info in archive.infolist() if info.external_attr & _FOLDER)
         damaged = archive.testzip() or next(folders, None)
@@ -56,7 +56,7 @@ def load(path: Path) -> dict:
 
 
 def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> dict:
-    """Read a checkpoint, or raise unless it fits the states of what is to take it over."""
+    """Read a checkpoint, or raise unless it fits the states of this model, optimizer and scheduler."""
     try:
         state = load(path)
         version = dict(state)["format"]
@@ -71,7 +71,7 @@ def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> di
 
 
 def _difference(state: dict, model: dict, optimizer: dict, scheduler: dict | None) -> str:
-    """Return how a checkpoint differs from what is to take it over, nothing if it fits."""
+    """Return how a checkpoint differs from these states, or an empty string if it fits."""
     if state["format"] != FORMAT:
         if _number(state["format"]) > _number(FORMAT):
             return f"was written by a newer version of this toolkit (its format is {state['format']!r}): update it"
@@ -96,10 +96,10 @@ def _number(version: str) -> int:
 
 
 def remedy(path: Path) -> str:
-    """Say what to do with a checkpoint that can't be used."""
+    """Return the advice for a checkpoint that can't be used."""
     return f"delete it to start again, or give another path as checkpoint (got {str(path)!r})"
 
 
 def _groups(optimizer: dict) -> list[tuple[int, list[str]]]:
-    """Return the number of parameters and the settings' names of each group of an optimizer's state."""
+    """Return the number of parameters and the names of the settings of each group in an optimizer's state."""
     return [(len(group["params"]), sorted(group.keys() - {"params"})) for group in optimizer["param_groups"]]

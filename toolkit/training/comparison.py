@@ -1,4 +1,4 @@
-"""Samplers side by side: equal steps, equal seeds, paired differences."""
+"""Comparisons of samplers: equal steps, equal seeds, paired differences."""
 
 import os
 from collections import deque
@@ -74,7 +74,7 @@ class Comparison:
         for _, pair in pairs.groupby([*SAME, "sampler"], sort=False):
             difference, base = pair.value - pair.value_baseline, pair.value_baseline.mean()
             ratio = difference.mean() / base
-            spread = (difference - ratio * pair.value_baseline) / abs(base)  # of the ratio, to first order
+            spread = (difference - ratio * pair.value_baseline) / abs(base)  # first-order spread of the ratio
             percent = 100 * (difference.mean() / abs(base) + spread)
             numbers = (difference.mean(), *mean_interval(difference), percent.mean(), *mean_interval(percent))
             rows.append((*pair.iloc[0][[*SAME, "sampler"]], len(pair), *numbers))
@@ -236,7 +236,7 @@ def compare(
             bar.set_postfix_str(f"{t.name} {key['loss']} {key['sampler']} seed {key['seed']}")
             make = partial(run, t, key, key["loss"] or losses[0])
             row = results.once(path, key, make, wait=asked > len(runs)) if path else make(None)
-            if row is None:  # another process is at it
+            if row is None:  # another process is making this run
                 waiting.append((number, (t, key)))
                 continue
             rows[number] = row
@@ -245,14 +245,14 @@ def compare(
 
 
 def _frame(rows: list[dict]):
-    """Return rows as a pandas frame, which has columns even without rows."""
+    """Return rows as a pandas frame; without rows, it still has the required columns."""
     import pandas as pd
 
     return pd.DataFrame(rows, columns=None if rows else results.required_columns())
 
 
 def _keys(task: Task, samplers, losses, seed) -> list[dict]:
-    """Return what identifies each run of a seed, in the order in which they are made."""
+    """Return the keys of a seed's runs, in the order in which they are made."""
     keys = {}
     names = [name for name, kind in task.samplers.items() if kind.default] if samplers is None else samplers
     for loss, sampler in product(losses, names):

@@ -1,4 +1,4 @@
-"""Share of the data that the last steps have seen, at a cost per step that does not grow with the data."""
+"""The share of the data seen in recent steps, at a cost per step that does not grow with the data."""
 
 from collections import deque
 from itertools import pairwise
@@ -38,11 +38,11 @@ class RunningCoverage:
         order = np.argsort(last_seen, kind="stable")
         starts = np.searchsorted(last_seen[order], np.arange(step - self.width, step + 1))
         parts = [order[start:end] for start, end in pairwise(starts)]
-        self._recent = deque(parts[max(self.width - step, 0) :])  # one entry for each step that counts
+        self._recent = deque(parts[max(self.width - step, 0) :])  # the instances last seen in each step that counts
         self._count = sum(map(len, self._recent))
 
     def add(self, batch: np.ndarray) -> float:
-        """Take note of the instances (B,) of the next step; return the share seen in the last `width` steps."""
+        """Count the instances (B,) of the next step, and return the share seen in the last `width` steps."""
         batch, leaving = np.unique(batch), self._step - self.width
         if len(self._recent) == self.width:
             self._count -= int(np.count_nonzero(self.last_seen[self._recent.popleft()] == leaving))

@@ -1,4 +1,4 @@
-"""Curves of a metric over the steps of runs, and how soon a sampler reaches the best of a baseline."""
+"""Curves of a metric over the steps of runs, and how soon a sampler reaches a baseline's best value."""
 
 import re
 from collections.abc import Iterable
@@ -12,22 +12,22 @@ from toolkit.training.history import History
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = {"value": "curve", "seconds": "seconds"}  # columns of a curve by the beginning of those of the results
+NAMES = {"value": "curve", "seconds": "seconds"}  # columns of a curve, with the prefix of their columns in results
 UNITS = ("step", "seconds")
 
 
 def columns(steps: Iterable[int]) -> list[str]:
-    """Return the columns of results that hold a curve with points at these steps."""
+    """Return the names of the result columns for a curve with points at these steps."""
     return [f"{name}@{step}" for step in steps for name in NAMES.values()]
 
 
 def stored(names: Iterable[str]) -> list[str]:
-    """Return those of the columns of results that hold a curve."""
+    """Return the names of columns that belong to a curve, out of `names`."""
     return [name for name in names if re.fullmatch(rf"({'|'.join(NAMES.values())})@\d+", name)]
 
 
 def steps_of(names: Iterable[str]) -> list[int]:
-    """Return the steps of a curve, in order, that results with these columns hold."""
+    """Return the steps, in order, of the curve in results with these columns."""
     return sorted({int(name.partition("@")[2]) for name in stored(names)})
 
 
@@ -55,10 +55,10 @@ def tidy(runs: "pd.DataFrame", names: Iterable[str]) -> "pd.DataFrame":
 
 
 def to_best(curve: "pd.DataFrame", reference: "pd.DataFrame") -> dict[str, float]:
-    """Return when one run's curve first reaches the best value of another's, as ratios to when that did.
+    """Return when a curve first reaches the best value of a reference, relative to when the reference reached it.
 
-    Both are frames of step, seconds and value. Between points, curves are straight lines; what is reached before the
-    first point counts as reached there. A curve that never reaches the value has the ratio of its end.
+    Both are frames of step, seconds and value. Curves are interpolated linearly between points, and a value reached
+    before the first point counts as reached there. For a curve that never reaches the value, its last point counts.
     """
     best = reference.loc[reference.value.idxmax()]
     above = np.flatnonzero(curve.value >= best.value)
@@ -75,10 +75,10 @@ def to_best(curve: "pd.DataFrame", reference: "pd.DataFrame") -> dict[str, float
 
 
 def ratio_columns() -> list[str]:
-    """Return the columns of the ratios over several runs."""
+    """Return the names of the columns for the ratios over several runs."""
     return [f"{unit}{part}" for unit in ("steps", "seconds") for part in ("_ratio", "_low", "_high")]
 
 
 def mean_ratios(found: "pd.DataFrame") -> list[float]:
-    """Return the mean of each ratio over runs with its 95 % interval (Student's t)."""
+    """Return the mean of each ratio over runs and its 95 % interval (Student's t), in the order of `ratio_columns`."""
     return [number for unit in UNITS for number in (found[unit].mean(), *mean_interval(found[unit]))]

@@ -18,13 +18,13 @@ class Column:
     """A column of histories, declared once for the loop, the plots, the monitor and comparisons."""
 
     name: str
-    title: str = ""  # short name, over its panel and before its last value; empty for a column that is not drawn
-    label: str = ""  # name with its unit, along an axis
+    title: str = ""  # title of the panel and name before the last value; empty for a column that is not drawn
+    label: str = ""  # axis label, with the unit
     form: str = ".3f"  # format of a value
-    sparse: bool = False  # whether it is measured now and then, not in each step
-    missing: str = ""  # text of its panel while there are no values
-    estimate: str = ""  # column to draw instead where there are no values
-    compared: str = ""  # what comparisons report of a run: the "mean" over the second half of the steps, or the "sum"
+    sparse: bool = False  # whether it is measured occasionally instead of in each step
+    missing: str = ""  # text of the panel while there are no values
+    estimate: str = ""  # column to draw instead if there are no values
+    compared: str = ""  # statistic that comparisons report: "mean" over the second half of the steps, or "sum"
 
 
 COLUMNS = (
@@ -204,19 +204,19 @@ class History:
 
 
 def _plain(value: float) -> float | str | None:
-    """Return a number as JSON has it."""
+    """Return a number in a form that JSON allows: NaN as null, infinity as a string."""
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)
 
 
 def _number(value: float | str | None) -> float:
-    """Return the number that `_plain` made it of."""
+    """Return the number that `_plain` wrote as `value`."""
     if value is None:
         return math.nan
     return float(value) if isinstance(value, str) else value
 
 
 def _checksum(state: dict) -> int:
-    """Return the CRC-32 of a history's content as JSON, which reads and writes numbers exactly."""
+    """Return the CRC-32 of a history's JSON text, which is reproducible: JSON keeps numbers exactly."""
     return zlib.crc32(json.dumps(state, allow_nan=False).encode())

@@ -147,7 +147,7 @@ def train(
                 last = n >= steps or run.peers.any(interrupted.is_set())
                 if probe is not None and (last or n % probe_every == 0):
                     history.probes.append((n, _probed(probe, run, path)))
-                    model.train()  # whatever mode the probe left it in
+                    model.train()  # the probe may have left it in evaluation mode
                 if on_step is not None and on_step(history):
                     interrupted.set()
                 if on_step is not None:
@@ -168,7 +168,7 @@ class DivergedError(FloatingPointError):
     Attributes
     ----------
     history : History
-        The steps before.
+        History of the steps before the failure.
     """
 
     def __init__(self, reason: Exception, history: History) -> None:
@@ -181,7 +181,7 @@ class DivergedError(FloatingPointError):
 
 
 def _probed(probe: Callable[[nn.Module], float], run: Run, path: Path | None) -> float:
-    """Return what the probe returns, in the first of several processes; if it raises, keep the steps so far."""
+    """Call the probe in the first process and return its value in all; if it raises, save a checkpoint first."""
     value, failure = float("nan"), None
     if run.peers.rank == 0:
         try:
@@ -203,7 +203,7 @@ def _number(found) -> float:
 
 
 def _default_optimizer(model: nn.Module) -> torch.optim.Optimizer:
-    """Return Adam, or its variant for sparse gradients, which takes no others; raise for a model with both kinds."""
+    """Return Adam, or SparseAdam if all gradients are sparse; raise for a model with both kinds of gradients."""
     layers = [layer for layer in model.modules() if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse]
     tables = {id(layer.weight) for layer in layers if layer.weight.requires_grad}
     dense = [name for name, value in model.named_parameters() if value.requires_grad and id(value) not in tables]
@@ -218,7 +218,7 @@ def _default_optimizer(model: nn.Module) -> torch.optim.Optimizer:
 
 
 def _loader(dataset: Dataset, run: Run, num_workers: int) -> DataLoader:
-    # A generator of its own: starting an epoch must not advance the one that augmentation draws from.
+    # The loader has its own generator: starting an epoch must not advance the one that augmentations use.
     seed = torch.initial_seed() + len(run.history) + (run.peers.rank << 40)
     generator = torch.Generator().manual_seed(seed % 2**63)
     collate = getattr(dataset, "collate", None)
@@ -233,15 +233,15 @@ def _loader(dataset: Dataset, run: Run, num_workers: int) -> DataLoader:
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that trains."""
+    """Ignore Ctrl-C in a loader worker: it reaches all processes of a terminal, but the training process handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _interrupts() -> Generator[threading.Event]:
-    """Turn the first Ctrl-C into an event; signals reach the main thread only, elsewhere nothing changes.
+    """Turn the first Ctrl-C into an event. Outside the main thread, which alone receives signals, do nothing.
 
-    Launchers of several processes end them by SIGTERM, which then does the same.
+    With several processes, SIGTERM does the same, since that is how launchers end them.
     """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -266,7 +266,10 @@ def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:
     if not isinstance(sampler, BatchSampler):
         raise TypeError(f"sampler must be one of toolkit's batch samplers, got {type(sampler).__name__}")
     if len(dataset) != sampler.n:
-        raise ValueError(f"sampler is for {sampler.n} instances, but the data set has {len(dataset)}")
+        raise ValueError(
+            f"sampler must be for the {len(dataset)} instances of the data set, got one for {sampler.n}: make the "
+            "sampler from the data set itself"
+        )
     _checks.choice("precision", precision, PRECISIONS)
     if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
         raise TypeError(f"checkpoint must be the path of a file, got {checkpoint!r}")

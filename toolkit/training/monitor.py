@@ -14,7 +14,7 @@ from toolkit.samplers.budget import Budget
 from toolkit.training.history import History
 from toolkit.training.recorder import StepRecorder, add_staleness
 
-_FEWEST, _MOST = PER_CLUSTER * CLUSTERS[0], PER_CLUSTER * CLUSTERS[-1]  # instances to cluster
+_FEWEST, _MOST = PER_CLUSTER * CLUSTERS[0], PER_CLUSTER * CLUSTERS[-1]  # fewest and most instances to cluster
 _EACH_STEP = "hardness", "false_negative_rate", "coverage"
 
 
@@ -113,7 +113,7 @@ class BatchMonitor:
         if targets is not None:
             sides.append(_checks.vectors("targets", targets, rows=rows))
             _checks.shape("targets", sides[1], tuple(sides[0].shape), "that of the embeddings")
-        # The sampler itself is in the next epoch once it has yielded the last batch of this one.
+        # Not `sampler.epoch`, which moves on once the sampler has yielded the last batch of this epoch.
         epoch, unknown = self.sampler._drawn.epoch, float("nan")
         self._recorder.add(rows, sides, epoch=epoch, loss=_number(loss), sampler_seconds=unknown, began=self._began)
         if len(self.history) % self.every == 0:
@@ -122,7 +122,7 @@ class BatchMonitor:
         return self._last_values()
 
     def _measure_more(self, rows: np.ndarray, paired: bool) -> None:
-        """Measure what takes longer."""
+        """Take the measurements that are too slow for every step: staleness and estimated false negatives."""
         add_staleness(self.history, self.sampler)
         bank = getattr(getattr(self.sampler, "planner", self.sampler), "bank", None)
         estimable = bank is not None and bank.complete and bank.whole and bank.n >= _FEWEST and len(rows) > 1
@@ -163,7 +163,7 @@ class BatchMonitor:
 
 
 def _estimate(bank: EmbeddingBank, batch: np.ndarray) -> float:
-    """Return the estimated share of false negatives in a batch, from the bank or, if it is large, from a part of it."""
+    """Return the estimated share of false negatives in a batch; from a large bank, a random part is clustered."""
     rows = np.arange(bank.n)
     if bank.n > _MOST:
         rows = np.union1d(batch, np.random.default_rng(0).choice(bank.n, _MOST, replace=False))
@@ -172,7 +172,7 @@ def _estimate(bank: EmbeddingBank, batch: np.ndarray) -> float:
 
 
 def _number(loss) -> float:
-    """Return a loss as a float, NaN for None, or raise."""
+    """Return a loss as a float, NaN for None, or raise unless it is a number."""
     if loss is None:
         return float("nan")
     try:

@@ -1,4 +1,4 @@
-"""What training in several processes needs of a model."""
+"""Preparation of models for training in several processes."""
 
 import warnings
 from collections.abc import Generator
@@ -12,7 +12,7 @@ from toolkit.models.losses import gathered
 
 @contextmanager
 def whole_losses(model: nn.Module) -> Generator[None]:
-    """Make the model's attribute `loss` one of whole batches while several processes train; warn if it has none."""
+    """Let the model's attribute `loss` see whole batches while several processes train; warn if it has no `loss`."""
     loss = getattr(model, "loss", None)
     if world_size() == 1 or not callable(loss):
         if world_size() > 1:

@@ -1,4 +1,4 @@
-"""What the batch of each training step was like, measured into a history."""
+"""Measurements of the batch of each training step, added to a history."""
 
 import time
 
@@ -26,7 +26,7 @@ class StepRecorder:
     codes : int array, shape (N,), optional
         Class of each instance, -1 where it is unknown.
     every : int
-        Steps between estimates of the false negatives of pairs, made where there are no classes.
+        Steps between estimates of the false negatives of pairs, which are made if there are no classes.
     """
 
     def __init__(self, sampler: BatchSampler, codes: np.ndarray | None, every: int = _EVERY) -> None:
@@ -37,7 +37,7 @@ class StepRecorder:
     def add(
         self, index: np.ndarray, embeddings: list[Tensor], *, epoch: int, loss: float, sampler_seconds: float, began
     ) -> None:
-        """Add a step: its instances (B,), their embeddings (B, d), of pairs both sides, and when it began."""
+        """Add a step that started at `began`: its instances (B,) and embeddings (B, d), for pairs of both sides."""
         row = {
             "epoch": epoch,
             "loss": loss,
@@ -56,7 +56,7 @@ class StepRecorder:
             self.history.measured["estimated_false_negatives"].append((len(self.history), float(rate)))
 
     def _add_choice(self, paired: bool) -> None:
-        """Note settings that the sampler has chosen, if they are new; with workers it is a few batches ahead."""
+        """Record settings that the sampler chose, if they are new. With workers, it is a few batches ahead."""
         chosen, measured = self.sampler.chosen, self.history.measured
         if chosen is None:
             return
@@ -68,7 +68,7 @@ class StepRecorder:
                 measured[name].append((len(self.history), value))
 
     def state_dict(self) -> dict:
-        """Return the history and what the coverage is counted from (numbers and tensors only)."""
+        """Return the history and the last step of each instance, for the coverage (numbers and tensors only)."""
         return {
             "columns": {name: torch.from_numpy(np.array(values)) for name, values in self.history.columns.items()},
             "measured": self.history.measured,
@@ -76,7 +76,7 @@ class StepRecorder:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where `state_dict` was taken, or raise with nothing changed."""
+        """Resume where `state_dict` was taken, or raise and change nothing."""
         history = History.from_state(state)
         last_seen = _checks.shape("last_seen", state["last_seen"].numpy(), (self.sampler.n,), "one per instance")
         self.history = history
@@ -84,16 +84,16 @@ class StepRecorder:
 
 
 def add_staleness(history: History, sampler: BatchSampler) -> None:
-    """Measure the staleness of a sampler's graph into a history, if it has one whose candidates are known."""
+    """Add the staleness of the sampler's graph to a history, if there is a graph whose candidates are known."""
     planner = getattr(sampler, "planner", sampler)  # the sampler inside `DistributedBatches`
     graph, bank = (getattr(planner, name, None) for name in ("graph", "bank"))
-    # The candidates of a graph with fresh < 1 are no longer known, and other processes may hold their embeddings.
+    # With fresh < 1, old candidates can't be drawn again; with a sharded bank, other processes hold the embeddings.
     if graph is not None and bank is not None and graph.fresh == 1 and bank.whole:
         history.staleness.append((len(history), graph_staleness(graph, bank.vectors).value))
 
 
 def _mean_cosine(*sides: Tensor) -> float:
-    """Return the mean cosine similarity of rows i != j in a batch, of one side (B, d) or between two; NaN of one."""
+    """Return the mean cosine similarity of rows i != j of one side (B, d), or between two sides; NaN if B is 1."""
     rows = F.normalize(torch.stack(sides).float(), dim=2)
     first, second, n = rows[0], rows[-1], rows.shape[1]
     if n < 2:

@@ -1,4 +1,4 @@
-"""A CSV file to which runs add their rows, also from several processes; damaged rows do not count."""
+"""A CSV file to which runs, also in several processes, append their rows; damaged rows are ignored."""
 
 import csv
 import hashlib
@@ -21,7 +21,7 @@ INTEGERS = {"seed", "steps"}
 
 
 def required_columns() -> list[str]:
-    """Return the columns that each file of results has; further ones are named by the test of the task."""
+    """Return the columns that every file of results has; a task's test may add more."""
     return [*KEY, "metric", "value", *(column.name for column in compared_columns())]
 
 
@@ -53,10 +53,10 @@ def read(path: Path) -> list[dict]:
 
 
 def once(path: Path, key: dict, run: Callable[[Path], dict], wait: bool = True) -> dict | None:
-    """Return the row that has all values of `key`: the one in the file, or that of a run, made by one process alone.
+    """Return the row with all values of `key`: from the file, or from a new run, which only one process makes.
 
-    The run is called with the path of its checkpoint, which is deleted once the row is on disk; after an error it
-    stays. While another process makes the run, wait for it, or return None at once.
+    `run` is called with the path of its checkpoint, which is deleted once the row is on disk and kept after an error.
+    If another process is making the run, wait for it, or return None immediately if `wait` is False.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = f"{path.stem}-{hashlib.sha256(_line(key.values())).hexdigest()[:16]}"
@@ -71,7 +71,7 @@ def once(path: Path, key: dict, run: Callable[[Path], dict], wait: bool = True) 
             row = run(checkpoint)
             append(path, row)
         checkpoint.unlink(missing_ok=True)
-        # The row is on disk: a process that still waits for the lock finds it, whichever file it locks.
+        # Safe, because the row is on disk: a process that waited for this lock, or locks a new file, finds the row.
         with suppress(OSError):
             lock.unlink()
     return row
@@ -86,7 +86,7 @@ def _find(path: Path, key: dict) -> dict | None:
 
 def append(path: Path, row: dict) -> None:
     """Add a row and wait until it is on disk, or raise ValueError if the file has other columns."""
-    with FileLock(f"{path}.lock"):  # that of the whole file, held for moments only
+    with FileLock(f"{path}.lock"):  # the lock of the whole file, held only briefly
         header, _, size = _split(path) if path.exists() else ([], [], 0)
         if header and set(header) != set(row):
             odd = sorted(set(header) ^ set(row))
@@ -105,7 +105,7 @@ def append(path: Path, row: dict) -> None:
 
 
 def _split(path: Path) -> tuple[list[str], list[bytes], int]:
-    """Return the names of the columns, the lines of rows and the size of all whole lines."""
+    """Return the column names, the lines of the rows, and the size in bytes of all complete lines."""
     *lines, torn = path.read_bytes().split(b"\n")
     header, required = _cells(lines[0].decode(errors="replace")) if lines else [], required_columns()
     begun = _line(required)[:-1]
@@ -122,7 +122,7 @@ def _split(path: Path) -> tuple[list[str], list[bytes], int]:
 
 
 def _parse(header: list[str], line: bytes) -> dict:
-    """Return a row with its numbers, or raise ValueError if something is missing or is not a number."""
+    """Return a row with its numbers converted, or raise ValueError if a cell is missing or not a number."""
     cells = _cells(line.decode())
     if len(cells) != len(header):
         raise ValueError(f"{len(cells)} cells for {len(header)} columns")
@@ -131,14 +131,14 @@ def _parse(header: list[str], line: bytes) -> dict:
 
 
 def _cells(line: str) -> list[str]:
-    """Return the cells of one line, none if its quotes do not match."""
+    """Return the cells of one line, or an empty list if its quotes do not match."""
     with suppress(csv.Error):
         return next(csv.reader([line], strict=True), [])
     return []
 
 
 def _line(values) -> bytes:
-    """Return the line of a CSV file."""
+    """Return values as one line of a CSV file."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(values)
     if set("\r\n") & set(buffer.getvalue()):

@@ -22,7 +22,7 @@ from toolkit.training.recorder import StepRecorder
 
 
 class Run:
-    """Everything that a training step changes."""
+    """A training run: model, sampler, optimizer and recorder, which every training step changes."""
 
     def __init__(
         self, model: nn.Module, sampler: BatchSampler, optimizer, scheduler, precision: str, augmentation, codes
@@ -35,20 +35,20 @@ class Run:
         self.network = DistributedDataParallel(model) if self.peers.size > 1 else model
         self.batches = TimedBatches(self.sampler)
         self.recorder = StepRecorder(self.sampler, codes)
-        self.trained = 0  # batches of this epoch
+        self.trained = 0  # number of batches trained in this epoch
         self.device = next(model.parameters()).device
         self.low_precision = precision == "bfloat16"
 
     @property
     def history(self) -> History:
-        """What happened so far."""
+        """History of the steps so far."""
         return self.recorder.history
 
     def steps(self, loader: DataLoader) -> Iterator[History]:
         """Train on one batch after the other, epoch after epoch; yield the history after each."""
         began = time.perf_counter()
         while True:
-            epoch = self.sampler.epoch  # with workers the sampler itself is ahead
+            epoch = self.sampler.epoch  # read now: with workers, the sampler moves on before the training does
             for batch in _fetched(loader):
                 self.trained += 1
                 index, parts = self._unpack(batch)
@@ -62,7 +62,7 @@ class Run:
             self.trained = 0
 
     def _hand_over(self, index: np.ndarray, *embeddings: Tensor) -> tuple:
-        """Give the embeddings to the sampler; return index and embeddings of the whole batch."""
+        """Pass the embeddings to the sampler; return index and embeddings of the whole batch, from all processes."""
         if not isinstance(self.sampler, DistributedBatches):
             self.sampler.update(index, *embeddings)
             return index, *embeddings
@@ -71,7 +71,7 @@ class Run:
         return np.asarray(rows), *whole
 
     def _unpack(self, batch) -> tuple[np.ndarray, list[Tensor]]:
-        """Return the index of a batch and what follows it, or raise unless a batch that was drawn begins with it."""
+        """Return the index of a batch and its other parts, or raise unless it starts with the index of its items."""
         first, *parts = batch if isinstance(batch, (list, tuple)) else [batch]
         try:
             index = _checks.indices("index", first, self.sampler.n)
@@ -85,7 +85,7 @@ class Run:
         return index, parts
 
     def _descend(self, parts: list[Tensor]) -> tuple[float, *tuple[Tensor, ...]]:
-        """Take one step of the optimizer; return the loss and what else the model returns."""
+        """Take one optimizer step; return the loss and the embeddings that the model returns."""
         parts = [part.to(self.device, non_blocking=True) for part in parts]
         if self.augmentation is not None:
             parts = [self.augmentation(*parts) for _ in range(2)]
@@ -100,7 +100,7 @@ class Run:
         if self.scheduler is not None:
             self.scheduler.step()
         if self._on_cuda:
-            torch.cuda.synchronize(self.device)  # or the sampler's clock would count the rest of the step
+            torch.cuda.synchronize(self.device)  # otherwise the rest of the step would count as sampler time
         return value, *embeddings
 
     @property
@@ -108,14 +108,14 @@ class Run:
         return self.device.type == "cuda"
 
     def state_dicts(self) -> dict:
-        """Return the states of what is trained, by name; None for a schedule that is not there."""
+        """Return the states of model, optimizer and scheduler by name; None without a scheduler."""
         parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
         return {name: part and part.state_dict() for name, part in parts.items()}
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, or warn that it could not be written; raise if the weights are not finite.
 
-        Of several processes, the first writes it.
+        With several processes, only the first one writes.
         """
         spoiled = next((name for name, p in self.model.named_parameters() if not p.isfinite().all()), None)
         if spoiled is not None:
@@ -142,7 +142,7 @@ class Run:
         }
 
     def load(self, path: Path) -> None:
-        """Take over a checkpoint; raise, with nothing changed, if it is not one of this run."""
+        """Load a checkpoint; raise, and change nothing, if it belongs to another run."""
         state = checkpoints.read(path, **self.state_dicts())
         try:
             self.sampler.load_state_dict(state["sampler"])
@@ -152,7 +152,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        rank = min(self.peers.rank, len(state["rng"]) - 1)  # there may be more processes than before
+        rank = min(self.peers.rank, len(state["rng"]) - 1)  # the number of processes may have grown
         torch.set_rng_state(state["rng"][rank].clone())
         if self._on_cuda and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"][rank].clone(), self.device)
@@ -161,7 +161,7 @@ class Run:
 
 
 class TimedBatches:
-    """A sampler's batches, with the time that the sampler takes."""
+    """The batches of a sampler; measures the time that the sampler takes."""
 
     def __init__(self, sampler: BatchSampler) -> None:
         self.sampler = sampler
@@ -183,7 +183,7 @@ class TimedBatches:
 
     @contextmanager
     def clock(self) -> Generator[None]:
-        """Add the time spent inside."""
+        """Add the time spent in the `with` block."""
         began = time.perf_counter()
         yield
         self.seconds += time.perf_counter() - began
@@ -195,7 +195,7 @@ class TimedBatches:
 
 
 def _fetched(loader: DataLoader) -> Iterator:
-    """Yield the batches; name the worker where only its connection is known to have broken."""
+    """Yield the loader's batches; explain the error if the connection to a worker broke."""
     batches, end = iter(loader), object()
     while True:
         try:

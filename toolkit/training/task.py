@@ -1,4 +1,4 @@
-"""One run of a comparison: what samplers are compared on, and its row of results."""
+"""Tasks on which samplers are compared, and single runs of a comparison."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from toolkit.training import curves, results
 from toolkit.training.history import History, compared_columns
 from toolkit.training.loop import train
 
-UNTRAINED = "untrained"  # in place of a sampler: the model as it is before training
+UNTRAINED = "untrained"  # instead of a sampler's name: the model before training
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Task:
     Raises
     ------
     ValueError
-        For a `curve` besides a probe among the arguments of `train`.
+        If both a `curve` and a probe among the arguments of `train` are given.
     """
 
     name: str
@@ -122,7 +122,7 @@ def run(task: Task, key: dict, loss: str, checkpoint: Path | None) -> dict:
 
 
 def _evaluate(task: Task, model: nn.Module) -> dict[str, float]:
-    """Return the results of the test, or raise unless they are numbers by names that are free."""
+    """Return the results of the test, or raise unless they are numbers under names that are not yet in use."""
     found = task.evaluate(model)
     taken = [name for name in list(found)[1:] if name in results.required_columns() or curves.stored([name])]
     if taken or not found:
