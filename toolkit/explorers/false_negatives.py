@@ -1,7 +1,5 @@
 """See what hardness costs in false negatives, and choose a setting."""
 
-import time
-
 import ipywidgets as widgets
 import numpy as np
 
@@ -20,6 +18,7 @@ from toolkit.metrics import (
 from toolkit.metrics.frontier import with_references
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import INK, RANDOM_WALK, color_of
+from toolkit.proximity.walks import WalkStats
 
 N_PAIRS = 5
 SHARES = (1 / 2, 1 / 5, 1 / 10, 1 / 50)  # K / M of the frontier's lines
@@ -136,8 +135,7 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
-        self.hardness: Hardness
-        self.false_negatives: FalseNegatives | EstimatedFalseNegatives
+        self._found: tuple[np.ndarray, Hardness, FalseNegatives | EstimatedFalseNegatives]
         self.suggested: dict = {}
         self._frontiers: dict[int, Frontier] = {}
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
@@ -157,6 +155,24 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         )
         controls = [self.controls, self.budget, self.use, self.batch, self._new_menu()]
         self._start(controls, [self._image], [self.text, self._new_pairs()])
+
+    @property
+    def batches(self) -> np.ndarray:
+        """The random walk's batches at the current setting."""
+        self._complete()
+        return self._found[0]
+
+    @property
+    def hardness(self) -> Hardness:
+        """Their hardness."""
+        self._complete()
+        return self._found[1]
+
+    @property
+    def false_negatives(self) -> FalseNegatives | EstimatedFalseNegatives:
+        """Their false negatives, estimated if there are no labels."""
+        self._complete()
+        return self._found[2]
 
     @property
     def code(self) -> str:
@@ -184,23 +200,25 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         """What the picture shows."""
         return self._sheet.frontier
 
-    def _show_setting(self) -> None:
-        began = time.perf_counter()
-        self.batches, stats = self._samples.walks(**self.controls.settings)
-        seconds = time.perf_counter() - began
-        self.hardness = batch_hardness(self.batches, *self._sides)
-        words = [f"hardness <b>{self.hardness.value:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
-        found = self.false_negatives = self._rates(self.batches)
+    @property
+    def _least(self) -> int:
+        return self.batch.value
+
+    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
+        found = self._rates(walks)
+        hardness = batch_hardness(walks, *self._sides)
+        self._found = walks, hardness, found
+        words = [f"hardness <b>{hardness.value:.3f}</b>{_plus_minus(hardness, '.3f')}"]
         setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
-        self._sheet.move_point(self.hardness, found, setting)
+        self._sheet.move_point(hardness, found, setting)
         self.suggested = self._sheet.move_star(self.budget.value)
         self.use.disabled = not self.suggested
         rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
         words.append(f"{self._estimated}false negatives {rate}")
-        words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
+        words.append(self._words_on_time(stats, seconds))
         self._show_frame(self._sheet.moving, words)
         self.text.value = self.code
-        self.batch.max = len(self.batches)
+        self.batch.max = self._n_walks
         self._show_batch()
 
     def _use(self) -> None:
@@ -211,7 +229,11 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""
         number = self.batch.value
-        batch, rate = self.batches[number - 1], self.false_negatives.values[number - 1]
+        walks, _, found = self._found
+        if number > len(walks):  # the others are on their way
+            self._complete()
+            return
+        batch, rate = walks[number - 1], found.values[number - 1]
         n_pairs = len(batch) * (len(batch) - 1) // 2
         if self._codes is None:
             estimated = ESTIMATED["positives" if self._samples.paired else "clusters"]

@@ -1,7 +1,5 @@
 """See how the sampler's settings change what is in a batch."""
 
-import time
-
 import numpy as np
 
 from toolkit import plots
@@ -9,6 +7,7 @@ from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
+from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
@@ -106,7 +105,8 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         Labels of the samplers to show besides the random walk and the uniform one. Those that comparisons do not have
         by default are planned in the background.
     hardness, false_negatives : dict of name to result
-        What is shown now; without labels, false negatives are estimated by clusters, or of pairs by their targets.
+        Those of the current setting; without labels, false negatives are estimated by clusters, or of pairs by their
+        targets.
 
     Raises
     ------
@@ -129,11 +129,23 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
-        self.hardness: dict[str, Hardness] = {}
-        self.false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
+        self._hardness: dict[str, Hardness] = {}
+        self._false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
         shows_pairs = items is not None or target_items is not None
         menu = self._new_menu()
         self._start([self.controls, menu], [self._image], [self._new_pairs()] if shows_pairs else [])
+
+    @property
+    def hardness(self) -> dict[str, Hardness]:
+        """Hardness of all batches of each sampler at the current setting."""
+        self._complete()
+        return self._hardness
+
+    @property
+    def false_negatives(self) -> dict[str, FalseNegatives | EstimatedFalseNegatives]:
+        """False negatives of the same batches, estimated if there are no labels."""
+        self._complete()
+        return self._false_negatives
 
     def _new_sheet(self, references: dict[str, list]) -> HardnessSheet:
         results = {name: batch_hardness(batches, *self._sides) for name, batches in references.items()}
@@ -147,18 +159,15 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         which = "with the same label" if self._codes is not None else "in one cluster"
         return f"{self._estimated}false negatives: share of in-batch pairs {which}"
 
-    def _show_setting(self) -> None:
-        began = time.perf_counter()
-        batches, stats = self._samples.walks(**self.controls.settings)
-        seconds = time.perf_counter() - began
+    def _show_walks(self, batches: np.ndarray, stats: WalkStats, seconds: float) -> None:
         result, found = batch_hardness(batches, *self._sides), self._rates(batches)
         self._sheet.move(result, found)
-        self.hardness = self._sheet.results | {RANDOM_WALK: result}
-        self.false_negatives = self._sheet.rates | {RANDOM_WALK: found}
+        self._hardness = self._sheet.results | {RANDOM_WALK: result}
+        self._false_negatives = self._sheet.rates | {RANDOM_WALK: found}
         words = [f"hardness <b>{result.value:.3f}</b>"]
         words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
-        words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
+        words.append(self._words_on_time(stats, seconds))
         self._show_frame(self._sheet.moving, words)
         if hasattr(self, "pairs"):
             pairs = self._hardest_pairs(batches, N_PAIRS)

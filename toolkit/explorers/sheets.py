@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
 from toolkit.explorers.sampler_menu import SamplerMenu
-from toolkit.explorers.slider_base import SliderExplorer
+from toolkit.explorers.walking import WalkingExplorer
 from toolkit.plots.style import style
 
 _KEPT = 8  # pictures, of some 4 MB each
@@ -43,11 +43,11 @@ class Sheet:
 Kind = TypeVar("Kind", bound=Sheet)
 
 
-class SheetExplorer(SliderExplorer, Generic[Kind]):
+class SheetExplorer(WalkingExplorer, Generic[Kind]):
     """An explorer with a sheet for one batch size and choice of samplers.
 
     The last sheets are kept, so that a slider that goes back draws only what moves. A subclass writes `_new_sheet`,
-    which is called with the batches of the other samplers, and `_show_setting`.
+    which is called with the batches of the other samplers, and `_show_walks`.
     """
 
     _sheet: Kind
