@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from map_data import LABELS, POINTS, SENTENCES, N, ints, until
+from map_data import CODES, LABELS, POINTS, SENTENCES, N, ints, until
 
 from toolkit import ProximityGraph, metrics
 from toolkit.explorers import (
@@ -15,6 +15,7 @@ from toolkit.explorers import (
     ProximityGraphExplorer,
     SentenceExplorer,
     WalkPlayer,
+    false_negatives,
 )
 from toolkit.proximity import walk_batches
 from toolkit.samplers import SideBySide, side_by_side
@@ -167,6 +168,39 @@ def test_a_single_walk_does_not_wait_for_the_graph(some, gate):
         await until(lambda: player.escape is not None)
         player.close()
         batch.close()
+
+    run(session)
+
+
+def test_the_frontier_of_another_batch_size_follows(some, monkeypatch):
+    opened, measure = threading.Event(), false_negatives.hardness_frontier
+
+    def slow(*arguments, **settings):
+        assert opened.wait(60)
+        return measure(*arguments, **settings)
+
+    async def session():
+        explorer = FalseNegativeExplorer(some, LABELS, batch_size=64)
+        monkeypatch.setattr(false_negatives, "hardness_frontier", slow)
+        assert explorer.suggested
+        explorer.batch_size.value = 32
+        walks = some.walks(32, **explorer.controls.sizes, restart=0.2)[0]
+        assert f"hardness <b>{metrics.batch_hardness(walks, POINTS).value:.3f}</b>" in explorer.numbers.value
+        assert "batches of 64; those of 32 follow" in explorer._sheet.name.get_text()
+        assert (explorer.suggested, explorer.use.disabled) == ({}, True)
+        explorer.batch_size.value = 64
+        assert explorer.suggested, "what is there is shown whole"
+        explorer.batch_size.value = 32
+        opened.set()
+        await until(lambda: explorer._sheet.batch_size == 32)
+        assert explorer.suggested
+        assert "follow" not in explorer._sheet.name.get_text() + explorer.numbers.value
+        expected = measure(some, CODES, 32, graphs=[(299, 149)], restarts=[0.2], loss_gaps=False).references
+        assert explorer.frontier.references.hardness.tolist() == expected.hardness.tolist()
+        explorer.batch_size.value = 16
+        assert explorer.frontier.references.hardness.tolist() != expected.hardness.tolist(), "waited for"
+        assert explorer._sheet.batch_size == 16
+        explorer.close()
 
     run(session)
 
