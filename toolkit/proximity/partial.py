@@ -66,8 +66,8 @@ class PartialGraph:
         )
         self.rules, self.seed = Rules(_checks.flag("paired", paired)), _checks.seed(seed)
         check_halves(vectors.shape[1], paired)
-        self._vectors = vectors.cpu().float().contiguous()
-        self._norms = _checks.norms("embeddings", self._vectors).numpy()
+        vectors = vectors.cpu().float().contiguous()
+        self._vectors, self._norms = vectors.numpy(), _checks.norms("embeddings", vectors).numpy()
         self._blocks = list(candidate_blocks(self.n_nodes, self.n_candidates, self.seed))
         self._block = np.empty(self.n_nodes, np.int32)
         for number, (rows, _) in enumerate(self._blocks):
@@ -80,8 +80,10 @@ class PartialGraph:
     def link(self, node: int) -> None:
         """Link an instance to its most similar candidates, as `ProximityGraph.build` does."""
         node = _checks.integer("node", node, 0, self.n_nodes - 1)
-        if self.known[node]:
-            return
+        if not self.known[node]:
+            self._link(node)
+
+    def _link(self, node: int) -> None:
         rows, candidates = self._blocks[self._block[node]]
         scores = self._scores(node, candidates)
         order = np.argpartition(scores, len(scores) - self.n_neighbors)
@@ -93,18 +95,19 @@ class PartialGraph:
             start = np.flatnonzero(rows == node)[0] // size * size
             part = rows[start : start + size]
             used = np.unique(np.concatenate([part, candidates]))
-            some = self._vectors[torch.from_numpy(used)]
+            some = torch.from_numpy(self._vectors[used])
             self._keep(part, link_blocks(used, some, [(part, candidates)], self.n_neighbors, 1, self.rules).neighbors)
 
     def _scores(self, node: int, candidates: np.ndarray) -> np.ndarray:
         """Return the similarity of an instance to its block's candidates, one of which is left out."""
         from toolkit.engine.kernels import score_kept
 
-        seen = self.rules.seen_from(self._vectors[node : node + 1]).numpy() / self._norms[node]
+        own = self._vectors[node] / self._norms[node]
+        seen = np.roll(own, len(own) // 2) if self.rules.paired else own
         scores = np.empty((1, len(candidates)), np.float32)
-        score_kept(self._vectors.numpy(), self._norms, seen, candidates[None], np.zeros(1, np.int32), scores)
-        own = np.flatnonzero(candidates == node)
-        scores[0, own[0] if len(own) else -1] = _LEFT_OUT
+        score_kept(self._vectors, self._norms, seen[None], candidates[None], np.zeros(1, np.int32), scores)
+        place = (candidates == node).argmax()
+        scores[0, place if candidates[place] == node else -1] = _LEFT_OUT
         return scores[0]
 
     def _keep(self, nodes, neighbors: np.ndarray) -> None:
