@@ -193,8 +193,8 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         which = "with the same label" if self._codes is not None else "in one cluster"
         return f"{self._estimated}false negatives: share of in-batch pairs {which}"
 
-    def _show_walks(self, batches: np.ndarray, stats: WalkStats, seconds: float) -> None:
-        result, found = batch_hardness(batches, *self._sides), self._rates(batches)
+    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
+        result, found = batch_hardness(walks, *self._sides), self._rates(walks)
         self._sheet.move(result, found)
         self._hardness = self._sheet.results | {RANDOM_WALK: result}
         self._false_negatives = self._sheet.rates | {RANDOM_WALK: found}
@@ -204,5 +204,5 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         words.append(self._words_on_time(stats, seconds))
         self._show_frame(self._sheet.moving, words)
         if hasattr(self, "pairs"):
-            pairs = self._hardest_pairs(batches, N_PAIRS)
+            pairs = self._hardest_pairs(walks, N_PAIRS)
             self._show_pairs("The most similar pairs of the random-walk batches:", pairs)

@@ -151,9 +151,7 @@ def walk_batches(
         batches = np.empty((len(starts), batch_size), np.int64)
         each = [_walk(graph, *given) for given in zip(starts, restarts, states, batches, strict=True)]
         return batches, sum((WalkStats(1, *counts) for counts in each), WalkStats())
-    batches, steps, reseeds = fill_batches(
-        graph.neighbors, starts, batch_size, restarts, states, graph.rules.groups
-    )
+    batches, steps, reseeds = fill_batches(graph.neighbors, starts, batch_size, restarts, states, graph.rules.groups)
     return batches, WalkStats(len(starts), steps, reseeds)
 
 

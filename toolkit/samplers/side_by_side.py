@@ -239,9 +239,7 @@ class SideBySide:
         graph = self._whole_or_partial(n_candidates, n_neighbors)
         return walk_batches(graph, starts, batch_size, restart=restart, seed=self.seed)
 
-    def walk(
-        self, start: int, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float
-    ) -> WalkTrace:
+    def walk(self, start: int, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float) -> WalkTrace:
         """Return one walk; if there is no graph of these settings yet, only what it visits is built."""
         graph = self._whole_or_partial(n_candidates, n_neighbors)
         return trace_walk(graph, start, batch_size, restart=restart, seed=self.seed)
