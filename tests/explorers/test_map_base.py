@@ -13,6 +13,7 @@ from PIL import Image
 from toolkit import ProximityGraph
 from toolkit.explorers import ProximityGraphExplorer, WalkPlayer
 from toolkit.plots import projection
+from toolkit.proximity import PartialGraph
 
 CLASSES = [ProximityGraphExplorer, WalkPlayer]
 
@@ -78,6 +79,7 @@ def test_error_is_shown_and_the_last_good_picture_stays(explorer_class, monkeypa
     before, numbers = getattr(explorer.canvas, trait), explorer.numbers.value
     with monkeypatch.context() as patch:
         patch.setattr(ProximityGraph, "build", fail)
+        patch.setattr(PartialGraph, "link", fail)
         with pytest.raises(RuntimeError, match="the graph <burst>"):
             explorer.n_candidates.value = 100
     assert "<b>RuntimeError</b>: the graph &lt;burst&gt;" in explorer.message.value

@@ -87,7 +87,7 @@ def test_walks_in_turn_equal_walks_one_by_one(graph, n_threads, threads, monkeyp
     for start, restart, state, batch in zip(starts, restarts, states, got, strict=True):
         stamp, expected = np.zeros(graph.n_nodes, np.int32), np.empty(30, np.int64)
         idle = max_idle_steps(graph.n_neighbors, restart)
-        counts = walk_kernels.walk(graph.neighbors, None, start, restart, idle, state, stamp, 1, expected, None)
+        counts = walk_kernels.walk(graph.neighbors, None, None, start, restart, idle, state, stamp, 1, expected, None)
         np.testing.assert_array_equal(batch, expected)
         steps, reseeds = steps + counts[0], reseeds + counts[1]
     assert stats == WalkStats(75, steps, reseeds)

@@ -179,7 +179,7 @@ def _link_blocks(
 ) -> int:
     """Write the links of each block of rows; return how many rows lack some."""
     from toolkit.engine.kernels import cross_halves, score_kept
-    from toolkit.engine.top_k import LANES, select_top_k
+    from toolkit.engine.top_k import select_top_k
 
     slot, lacking, n_kept = None, 0, 0 if kept is None else kept.shape[1]
     found = links.neighbors, links.similarities, links.skipped
@@ -189,8 +189,8 @@ def _link_blocks(
         if slot is None:
             slot = np.full(len(vectors), -1, np.int32)
             heads = None if rules.groups is None else np.full(len(rules.groups), -1, np.int32)
-            pool = torch.zeros(width + n_kept + -(width + n_kept) % LANES, vectors.shape[1], **plain)
-            n_rows = min(len(rows), max(1, _SCORES // len(pool)))
+            pool = torch.zeros(_padded(width + n_kept), vectors.shape[1], **plain)
+            n_rows = rows_at_once(rows, candidates, n_kept)
             anchors, crossed = torch.empty(2, n_rows, vectors.shape[1], **plain)
             own = np.empty(n_rows, np.float32)
             scores = torch.empty(n_rows, len(pool), **plain)
@@ -208,6 +208,17 @@ def _link_blocks(
                 score_kept(vectors, norms, seen.numpy(), kept, part, products[:, width:])
             lacking += select_top_k(products, candidates, part, slot, rules.codes, heads, limits, kept, *found)
     return lacking
+
+
+def rows_at_once(rows: np.ndarray, candidates: np.ndarray, n_kept: int = 0) -> int:
+    """Return how many rows of a block are compared with its candidates by one matrix product."""
+    return min(len(rows), max(1, _SCORES // _padded(len(candidates) + n_kept)))
+
+
+def _padded(n: int) -> int:
+    from toolkit.engine.top_k import LANES
+
+    return n + -n % LANES
 
 
 def _gather_unit(vectors: np.ndarray, norms: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:

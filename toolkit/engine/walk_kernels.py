@@ -36,8 +36,11 @@ def _key(groups, node):
 
 
 @kernel
-def walk(neighbors, groups, start, restart, max_idle, state, stamp, mark, batch, trace):
+def walk(neighbors, known, groups, start, restart, max_idle, state, stamp, mark, batch, trace):
     """Fill `batch` by one random walk with restart; return (steps, reseeds).
+
+    Unless `known` (N,) is None, it tells which rows of `neighbors` are there. Where the walk needs another one, it ends
+    with (-1, the node).
 
     A node v is a member when ``stamp[v] == mark``; with groups, a member is of group g when ``stamp[g] == mark``. After
     `max_idle` steps without a new member the walk continues from a fresh uniform seed, so it ends after at most
@@ -63,6 +66,8 @@ def walk(neighbors, groups, start, restart, max_idle, state, stamp, mark, batch,
         elif (bits >> U32) < threshold:
             node = start
             restarted = True
+        elif known is not None and not known[node]:
+            return -1, node
         else:
             node = np.int64(neighbors[node, below(bits, n_neighbors)])
         new = stamp[_key(groups, node)] != mark

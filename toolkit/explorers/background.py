@@ -27,9 +27,14 @@ class Newest:
         self._waiting: tuple[Callable, Callable] | None = None
         self._closed = False
 
+    @property
+    def at_once(self) -> bool:
+        """Whether there is no kernel, so that results are there at once."""
+        return self._loop is None or self._loop.is_closed()
+
     def submit(self, work: Callable[[], object], show: Callable[[Callable[[], object]], None]) -> None:
         """Call `work`, then `show` with a function that returns what `work` did or raises its error."""
-        if self._loop is None or self._loop.is_closed():
+        if self.at_once:
             show(work)
             return
         with self._lock:

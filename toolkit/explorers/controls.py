@@ -155,6 +155,11 @@ class SamplerControls(widgets.VBox):
         """The settings by name, as the samplers take them."""
         return {control.description: control.value for control in self.sliders}
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """M and K by name, as graphs take them."""
+        return {"n_candidates": self.n_candidates.value, "n_neighbors": self.n_neighbors.value}
+
     def _on_reset(self, _button) -> None:
         self._updating = True
         try:

@@ -1,11 +1,12 @@
 """See what hardness costs in false negatives, and choose a setting."""
 
-import time
+from collections.abc import Callable
 
 import ipywidgets as widgets
 import numpy as np
 
 from toolkit import plots
+from toolkit.explorers.background import Newest
 from toolkit.explorers.controls import BudgetSlider, control_layout
 from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.explorers.slider_base import ESTIMATED
@@ -20,6 +21,7 @@ from toolkit.metrics import (
 from toolkit.metrics.frontier import with_references
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import INK, RANDOM_WALK, color_of
+from toolkit.proximity.walks import WalkStats
 
 N_PAIRS = 5
 SHARES = (1 / 2, 1 / 5, 1 / 10, 1 / 50)  # K / M of the frontier's lines
@@ -32,11 +34,12 @@ class FrontierSheet(Sheet):
     Parameters
     ----------
     frontier : Frontier
+    batch_size : int
     """
 
-    def __init__(self, frontier: Frontier) -> None:
+    def __init__(self, frontier: Frontier, batch_size: int) -> None:
         super().__init__(left=0.12, right=0.83, top=0.9, bottom=0.125)
-        self.frontier = frontier
+        self.frontier, self.batch_size = frontier, batch_size
         (ax,) = self.axes
         plots.frontier(frontier, ax)
         ax.autoscale(False)  # what moves starts at 0
@@ -136,10 +139,10 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
-        self.hardness: Hardness
-        self.false_negatives: FalseNegatives | EstimatedFalseNegatives
+        self._found: tuple[np.ndarray, Hardness, FalseNegatives | EstimatedFalseNegatives]
         self.suggested: dict = {}
         self._frontiers: dict[int, Frontier] = {}
+        self._measuring = Newest()
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
         tooltip = "The largest share of false negatives: the star is the hardest setting within it"
         self.budget = BudgetSlider(self._usual_budget(), tooltip)
@@ -159,6 +162,24 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         self._start(controls, [self._image], [self.text, self._new_pairs()])
 
     @property
+    def batches(self) -> np.ndarray:
+        """The random walk's batches at the current setting."""
+        self._complete()
+        return self._found[0]
+
+    @property
+    def hardness(self) -> Hardness:
+        """Their hardness."""
+        self._complete()
+        return self._found[1]
+
+    @property
+    def false_negatives(self) -> FalseNegatives | EstimatedFalseNegatives:
+        """Their false negatives, estimated if there are no labels."""
+        self._complete()
+        return self._found[2]
+
+    @property
     def code(self) -> str:
         """A sampler with the current setting."""
         shown = self.controls.settings
@@ -166,42 +187,84 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact
         return f"RandomWalkBatchSampler({self._samples.n}, {settings})"
 
-    def _new_sheet(self, references: dict[str, list]) -> FrontierSheet:
+    def _respond(self, moved=None) -> None:
+        size = self.batch_size.value
+        if size not in self._frontiers and self.numbers.value and not self._newest.at_once:
+            self._measuring.submit(lambda: (size, self._measured(size)), self._show_frontier)
+            self._show_setting()  # on the frontier of another batch size
+            return
+        super()._respond(moved)
+
+    def _show_frontier(self, result: Callable) -> None:
+        """Show a frontier from the background, unless the sliders have moved on."""
+        self._attempt(lambda: self._show_if_wanted(*result()))
+
+    def _show_if_wanted(self, size: int, frontier: Frontier) -> None:
+        self._frontiers[size] = frontier
+        if size == self.batch_size.value != self._sheet.batch_size:
+            self._respond()
+
+    def _complete(self) -> None:
         size = self.batch_size.value
         if size not in self._frontiers:
-            widest = min(1000, self._samples.n - 1)
-            graphs = [(widest, max(int(widest * share), 2)) for share in SHARES]
-            self._frontiers[size] = hardness_frontier(
-                self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS, loss_gaps=False
-            )
-        frontier = self._frontiers[size]
-        if list(references) != frontier.references.sampler.tolist():
-            frontier = with_references(frontier, references, self._codes, self._samples)
-        return FrontierSheet(frontier)
+            self._attempt(lambda: self._show_if_wanted(size, self._measured(size)))
+        super()._complete()
+
+    def _measured(self, size: int) -> Frontier:
+        widest = min(1000, self._samples.n - 1)
+        graphs = [(widest, max(int(widest * share), 2)) for share in SHARES]
+        return hardness_frontier(self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS, loss_gaps=False)
+
+    def _sheet_of(self, references: dict[str, list]) -> FrontierSheet:
+        size = self.batch_size.value
+        if size not in self._frontiers:
+            self._frontiers[size] = self._measured(size)
+
+        def new() -> FrontierSheet:
+            frontier = self._frontiers[size]
+            if list(references) != frontier.references.sampler.tolist():
+                frontier = with_references(frontier, references, self._codes, self._samples)
+            return FrontierSheet(frontier, size)
+
+        return self._kept_sheet((size, *references), new)
 
     @property
     def frontier(self) -> Frontier:
-        """What the picture shows."""
+        """What the picture shows; what is being measured is waited for."""
+        self._complete()
         return self._sheet.frontier
 
-    def _show_setting(self) -> None:
-        began = time.perf_counter()
-        self.batches, stats = self._samples.walks(**self.controls.settings)
-        seconds = time.perf_counter() - began
-        self.hardness = batch_hardness(self.batches, *self._sides)
-        words = [f"hardness <b>{self.hardness.value:.3f}</b>{_plus_minus(self.hardness, '.3f')}"]
-        found = self.false_negatives = self._rates(self.batches)
+    @property
+    def _least(self) -> int:
+        return self.batch.value
+
+    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
+        found = self._rates(walks)
+        hardness = batch_hardness(walks, *self._sides)
+        self._found = walks, hardness, found
+        words = [f"hardness <b>{hardness.value:.3f}</b>{_plus_minus(hardness, '.3f')}"]
         setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
-        self._sheet.move_point(self.hardness, found, setting)
-        self.suggested = self._sheet.move_star(self.budget.value)
+        size = self.batch_size.value
+        follows = self._sheet.batch_size != size
+        if follows:
+            setting += f"\nlines: batches of {self._sheet.batch_size}; those of {size} follow …"
+            words.append(f"measuring the lines for batches of {size} …")
+        self._sheet.move_point(hardness, found, setting)
+        self.suggested = self._sheet.move_star(-1 if follows else self.budget.value)  # -1: none of another size
         self.use.disabled = not self.suggested
         rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
         words.append(f"{self._estimated}false negatives {rate}")
-        words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
+        words.append(self._words_on_time(stats, seconds))
         self._show_frame(self._sheet.moving, words)
         self.text.value = self.code
-        self.batch.max = len(self.batches)
+        self.batch.max = self._n_walks
         self._show_batch()
+
+    def close(self) -> None:
+        """End the widget and what it measures; nothing stays in the kernel."""
+        if hasattr(self, "_measuring"):  # not if its arguments were refused
+            self._measuring.close()
+        super().close()
 
     def _use(self) -> None:
         """Set the sliders to the star."""
@@ -211,7 +274,11 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""
         number = self.batch.value
-        batch, rate = self.batches[number - 1], self.false_negatives.values[number - 1]
+        walks, _, found = self._found
+        if number > len(walks):  # the others are on their way
+            self._complete()
+            return
+        batch, rate = walks[number - 1], found.values[number - 1]
         n_pairs = len(batch) * (len(batch) - 1) // 2
         if self._codes is None:
             estimated = ESTIMATED["positives" if self._samples.paired else "clusters"]

@@ -9,7 +9,6 @@ from toolkit.explorers.slider_base import SliderExplorer
 from toolkit.metrics import batch_hardness, false_negative_rate, same_label
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import style
-from toolkit.proximity.walks import walk_batches
 
 N_SHOWN, COLUMNS = 15, 5
 
@@ -67,17 +66,14 @@ class GraphBatchExplorer(SliderExplorer):
 
     def _show_setting(self) -> None:
         settings = self.controls.settings
-        graph = self._samples.graph(n_candidates=settings["n_candidates"], n_neighbors=settings["n_neighbors"])
-        start = self._samples.starts(settings["batch_size"])[:1]
-        batches, stats = walk_batches(
-            graph, start, settings["batch_size"], restart=settings["restart"], seed=self._samples.seed
-        )
-        self.batch = batches[0]
+        start = self._samples.starts(settings["batch_size"])[0]
+        trace = self._samples.walk(start, **settings)
+        self.batch, batches = trace.batch, [trace.batch]
         words = [f"hardness <b>{batch_hardness(batches, *self._sides).value:.3f}</b>"]
         if self._codes is not None:
             found = false_negative_rate(batches, self._codes)
             words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
-        words.append(f"{stats.steps} steps for {len(self.batch)} graphs")
+        words.append(f"{trace.n_steps} steps for {len(self.batch)} graphs")
         self._draw_batch(self.batch[:N_SHOWN])
         self._show_frame((), words)
 

@@ -1,7 +1,5 @@
 """See how the sampler's settings change what is in a batch."""
 
-import time
-
 import numpy as np
 
 from toolkit import plots
@@ -9,21 +7,22 @@ from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
+from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
 FEW = 5  # samplers, for which the figure has room
-_STEP = 1.25  # by which the highest density grows where a setting needs more room
+_STEP = 1.25  # between the ends that the axis of the density may have
 
 
 class HardnessSheet(Sheet):
-    """Densities of in-batch similarity above shares of false negatives; the random walk's move.
+    """Densities of in-batch similarity above shares of false negatives; all of them move.
 
     Parameters
     ----------
     results : dict of name to Hardness
     rates : dict of name to FalseNegatives or EstimatedFalseNegatives
-        Those of the other samplers.
+        Those of the other samplers, at a first batch size.
     rate_name : str
         What the rates are.
     paired : bool
@@ -32,11 +31,12 @@ class HardnessSheet(Sheet):
 
     def __init__(self, results: dict, rates: dict, rate_name: str, paired: bool) -> None:
         super().__init__((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
-        self.results, self.rates, self.paired = results, rates, paired
+        self.paired = paired
         top, bottom = self.axes
         plots.hardness(results, top)
-        self.peak = 1.1 * max(density(result).max() for result in results.values())
-        top.set(ylim=(0, self.peak), yticks=[])
+        top.set_yticks([])
+        densities, means, self.names = list(top.patches), list(top.lines), list(top.texts)
+        self.densities = list(zip(densities[::2], densities[1::2], means, strict=True))
         look = {"color": color_of(RANDOM_WALK), "animated": True}
         self.area = top.stairs(np.zeros(200), Hardness.edges, fill=True, alpha=0.35, **look)
         self.outline = top.stairs(np.zeros(200), Hardness.edges, linewidth=1.8, **look)
@@ -44,23 +44,46 @@ class HardnessSheet(Sheet):
         names = [label for label in labels() if label in results or label == RANDOM_WALK]
         step, font = (0.19, 11) if len(names) <= FEW else (1 / len(names), 8)
         heights = {name: 0.95 - step * i for i, name in enumerate(names)}
-        for text, name in zip(top.texts, results, strict=True):
+        for text, name in zip(self.names, results, strict=True):
             text.set(y=heights[name], fontsize=font)
         at = (1.02, heights[RANDOM_WALK])
         self.name = top.text(*at, "", transform=top.transAxes, va="top", linespacing=1.25, fontsize=font, **look)
-        for i, name in enumerate(names):
-            if name != RANDOM_WALK:
-                bottom.barh(i, rates[name].value, color=color_of(name, i), height=0.6)
+        self.bars = [
+            bottom.barh(names.index(name), 0, color=color_of(name, names.index(name)), height=0.6)[0] for name in rates
+        ]
         self.bar = bottom.barh(names.index(RANDOM_WALK), 0, height=0.6, **look)[0]
         draw_prior(bottom, rates[names[0]].prior)
         bottom.set_yticks(range(len(names)), names, fontsize=11 if len(names) <= FEW else 7)
         bottom.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xlabel=rate_name)
         bottom.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        self.moving = [self.area, self.outline, self.mean, self.name, self.bar]
+        others = [*densities, *means, *self.names, *self.bars]
+        for artist in others:
+            artist.set_animated(True)
+        self.moving = [*others, self.area, self.outline, self.mean, self.name, self.bar]
+        self.show_others(results, rates)
+
+    def show_others(self, results: dict, rates: dict) -> None:
+        """Show the results of the other samplers, which are those of the first batch size."""
+        self.results, self.rates = results, rates
+        for result, (area, outline, mean) in zip(results.values(), self.densities, strict=True):
+            area.set_data(density(result))
+            outline.set_data(density(result))
+            mean.set_xdata([result.value] * 2)
+        for text, (name, result) in zip(self.names, results.items(), strict=True):
+            text.set_text(f"{name}\nmean {result.value:.2f}")
+        for bar, rate in zip(self.bars, rates.values(), strict=True):
+            bar.set_width(rate.value)
+        used = np.flatnonzero(sum(result.histogram for result in results.values()))
+        # In coarse steps, so that most batch sizes have the same axis.
+        ends = np.floor(10 * Hardness.edges[used[0]]) / 10, np.ceil(10 * Hardness.edges[used[-1] + 1]) / 10
+        if self.axes[0].get_xlim() != ends:
+            self.axes[0].set_xlim(ends)
+            self.picture.forget()
 
     def move(self, result: Hardness, found: FalseNegatives | EstimatedFalseNegatives) -> None:
         """Show the random walk's results."""
-        self._make_room(density(result).max(), max(each.value for each in (found, *self.rates.values())))
+        highest = max(density(each).max() for each in (result, *self.results.values()))
+        self._make_room(highest, max(each.value for each in (found, *self.rates.values())))
         self.area.set_data(density(result))
         self.outline.set_data(density(result))
         self.mean.set_xdata([result.value] * 2)
@@ -70,7 +93,7 @@ class HardnessSheet(Sheet):
     def _make_room(self, highest: float, most: float) -> None:
         """Let the axes end where these values fit; the shares of pairs are few."""
         top, bottom = self.axes
-        height = self.peak * _STEP ** max(np.ceil(np.log(highest / self.peak) / np.log(_STEP)), 0)
+        height = _STEP ** np.ceil(np.log(1.1 * highest) / np.log(_STEP))
         end = next((end for end in (0.05, 0.1, 0.25, 0.5) if self.paired and 1.2 * most < end), 1)
         if (top.get_ylim()[1], bottom.get_xlim()[1]) != (height, end):
             top.set_ylim(0, height)
@@ -106,7 +129,8 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         Labels of the samplers to show besides the random walk and the uniform one. Those that comparisons do not have
         by default are planned in the background.
     hardness, false_negatives : dict of name to result
-        What is shown now; without labels, false negatives are estimated by clusters, or of pairs by their targets.
+        Those of the current setting; without labels, false negatives are estimated by clusters, or of pairs by their
+        targets.
 
     Raises
     ------
@@ -129,16 +153,38 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
-        self.hardness: dict[str, Hardness] = {}
-        self.false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
+        self._others: dict[tuple, tuple[dict, dict]] = {}  # by batch size and samplers
+        self._hardness: dict[str, Hardness] = {}
+        self._false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
         shows_pairs = items is not None or target_items is not None
         menu = self._new_menu()
         self._start([self.controls, menu], [self._image], [self._new_pairs()] if shows_pairs else [])
 
-    def _new_sheet(self, references: dict[str, list]) -> HardnessSheet:
-        results = {name: batch_hardness(batches, *self._sides) for name, batches in references.items()}
-        rates = {name: self._rates(batches) for name, batches in references.items()}
-        return HardnessSheet(results, rates, self._rate_name, self._samples.paired)
+    @property
+    def hardness(self) -> dict[str, Hardness]:
+        """Hardness of all batches of each sampler at the current setting."""
+        self._complete()
+        return self._hardness
+
+    @property
+    def false_negatives(self) -> dict[str, FalseNegatives | EstimatedFalseNegatives]:
+        """False negatives of the same batches, estimated if there are no labels."""
+        self._complete()
+        return self._false_negatives
+
+    def _sheet_of(self, references: dict[str, list]) -> HardnessSheet:
+        """Return the sheet of these samplers; another batch size only moves what is on it."""
+        key = self.batch_size.value, *references
+        if key not in self._others:
+            results = {name: batch_hardness(batches, *self._sides) for name, batches in references.items()}
+            self._others[key] = results, {name: self._rates(batches) for name, batches in references.items()}
+        results, rates = self._others[key]
+        sheet = self._kept_sheet(
+            tuple(references), lambda: HardnessSheet(results, rates, self._rate_name, self._samples.paired)
+        )
+        if sheet.results is not results:
+            sheet.show_others(results, rates)
+        return sheet
 
     @property
     def _rate_name(self) -> str:
@@ -147,19 +193,16 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         which = "with the same label" if self._codes is not None else "in one cluster"
         return f"{self._estimated}false negatives: share of in-batch pairs {which}"
 
-    def _show_setting(self) -> None:
-        began = time.perf_counter()
-        batches, stats = self._samples.walks(**self.controls.settings)
-        seconds = time.perf_counter() - began
-        result, found = batch_hardness(batches, *self._sides), self._rates(batches)
+    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
+        result, found = batch_hardness(walks, *self._sides), self._rates(walks)
         self._sheet.move(result, found)
-        self.hardness = self._sheet.results | {RANDOM_WALK: result}
-        self.false_negatives = self._sheet.rates | {RANDOM_WALK: found}
+        self._hardness = self._sheet.results | {RANDOM_WALK: result}
+        self._false_negatives = self._sheet.rates | {RANDOM_WALK: found}
         words = [f"hardness <b>{result.value:.3f}</b>"]
         words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
-        words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
+        words.append(self._words_on_time(stats, seconds))
         self._show_frame(self._sheet.moving, words)
         if hasattr(self, "pairs"):
-            pairs = self._hardest_pairs(batches, N_PAIRS)
+            pairs = self._hardest_pairs(walks, N_PAIRS)
             self._show_pairs("The most similar pairs of the random-walk batches:", pairs)

@@ -22,12 +22,11 @@ from toolkit.samplers.side_by_side import SideBySide
 class MapExplorer(Selecting, DataExplorer):
     """Controls and thumbnails on the left, a map with charts below it on the right, numbers at the end.
 
-    A subclass names its `_canvas_class`, and writes `draw` and what `Explorer` asks for; it sets `graph` first.
+    A subclass names its `_canvas_class`, and writes `draw` and what `Explorer` asks for.
     """
 
     _canvas_class: type[PointMap]
     positions: MapPositions
-    graph: ProximityGraph
     _measures = ("hardness", "in-degree", "exposure")
     _explained = (
         "Hardness: mean similarity to the neighbours. In-degree: how often it is somebody's neighbour. "
@@ -54,6 +53,11 @@ class MapExplorer(Selecting, DataExplorer):
         self.positions = MapPositions(self._samples.vectors, self.canvas, projection, self._attempt)
         self._share([self.canvas], [self.positions])
 
+    @property
+    def graph(self) -> ProximityGraph:
+        """The graph of the current setting; what is being built is waited for."""
+        return self._samples.graph(**self.controls.sizes)
+
     def draw(self, figure: Figure) -> None:
         """Draw what is shown onto an empty figure, about 9 by 6.4 inches, without a layout engine."""
         raise NotImplementedError
@@ -61,6 +65,11 @@ class MapExplorer(Selecting, DataExplorer):
     def _rows(self, controls, view) -> widgets.Widget:
         below = box([self.numbers, self.message], "tk-below")
         return box([box(controls, "tk-controls"), *view, below], "tk-parts", "tk-with-map")
+
+    def _show_known_colors(self) -> None:
+        """Follow the chosen colours, unless they depend on a graph that is not there yet."""
+        if self.color_by.value not in self._measures or self._samples.has_graph(**self.controls.sizes):
+            self._show_colors()
 
     def _state_of(self, name: str):
         if name not in self._measures:

@@ -1,6 +1,7 @@
 """See the proximity graph: an instance, its candidates, the neighbours kept of them."""
 
 import time
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 import ipywidgets as widgets
@@ -9,6 +10,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from toolkit import plots
+from toolkit.explorers.background import Newest
 from toolkit.explorers.bundle import JS, bundle
 from toolkit.explorers.map_base import MapExplorer
 from toolkit.explorers.point_map import PointMap
@@ -86,12 +88,12 @@ class ProximityGraphExplorer(MapExplorer):
 
     _canvas_class = ProximityGraphMap
     canvas: ProximityGraphMap
-    graph: ProximityGraph
-    degrees: InDegrees
+    _degrees_shown: InDegrees
+    _same_label_shown: SameLabelEdges | None
 
     def __init__(self, embeddings, labels=None, items=None, *, columns=None, projection="umap", **settings) -> None:
+        self._newest, self._partial, self._sizes = Newest(), False, {}
         super().__init__(embeddings, labels, items, columns=columns, projection=projection, **settings)
-        self.same_label: SameLabelEdges | None = None
         self._known: WeakKeyDictionary[ProximityGraph, tuple] = WeakKeyDictionary()
         self.candidates = widgets.Checkbox(
             value=True,
@@ -113,22 +115,63 @@ class ProximityGraphExplorer(MapExplorer):
         shown = [self.n_neighbors, self.n_candidates, self.instance, self.color_by, self.search, self.positions.control]
         self._start([*shown, switches, self.reset], [self.canvas])
 
+    @property
+    def degrees(self) -> InDegrees:
+        """In-degrees of the current graph; what is being built is waited for."""
+        self._complete()
+        return self._degrees_shown
+
+    @property
+    def same_label(self) -> SameLabelEdges | None:
+        """Same-label edges of the current graph; None without labels."""
+        self._complete()
+        return self._same_label_shown
+
     def _respond(self, moved) -> None:
-        began = time.perf_counter()
-        graph = self._samples.graph(n_candidates=self.n_candidates.value, n_neighbors=self.n_neighbors.value)
-        if graph is not getattr(self, "graph", None):
-            self._show_graph(graph, began)
-        self._show_colors()
+        sizes = self.controls.sizes
+        if sizes != self._sizes:
+            self._sizes = sizes
+            self._random = Candidates(self._samples.n, n_candidates=sizes["n_candidates"], seed=self._samples.seed)
+            begun = bool(self.numbers.value)  # the first picture is whole
+            self._partial = begun and not self._newest.at_once and not self._samples.has_graph(**sizes)
+            if self._partial:
+                self._newest.submit(lambda: self._counted(sizes), self._show_newest)
+                self.canvas.stats = {}
+                self._show_numbers([[_share(sizes), "building the graph …"]])
+            else:
+                self._show_counted(*self._counted(sizes))
+        self._show_known_colors()
         self.canvas.show_candidates = self.candidates.value
-        self.canvas.edges = self._strongest_edges() if self.edges.value else b""
+        self.canvas.edges = self._strongest_edges() if self.edges.value and not self._partial else b""
         self._show_instance()
 
-    def _show_graph(self, graph: ProximityGraph, began: float) -> None:
+    def _counted(self, sizes: dict) -> tuple:
+        """Return the graph, its in-degrees and same-label edges, and the seconds that they took."""
+        began = time.perf_counter()
+        graph = self._samples.graph(**sizes)
         if graph not in self._known:
             same = None if self._codes is None else same_label_edges(graph, self._codes)
-            candidates = Candidates(self._samples.n, n_candidates=graph.n_candidates, seed=self._samples.seed)
-            self._known[graph] = in_degrees(graph), same, candidates
-        degrees, same, self._random = self._known[graph]
+            self._known[graph] = in_degrees(graph), same
+        return sizes, graph, *self._known[graph], time.perf_counter() - began
+
+    def _show_newest(self, result: Callable) -> None:
+        self._attempt(lambda: self._show_if_current(*result()))
+
+    def _show_if_current(self, sizes: dict, *found) -> None:
+        """Show what was counted in the background, unless the sliders have moved on."""
+        if self._partial and sizes == self._sizes:
+            self._partial = False
+            self._show_counted(sizes, *found)
+            self._respond(None)
+
+    def _complete(self) -> None:
+        """Show the whole graph, if it is not there yet."""
+        if self._partial:
+            self._attempt(lambda: self._show_if_current(*self._counted(self._sizes)))
+
+    def _show_counted(
+        self, sizes: dict, graph: ProximityGraph, degrees: InDegrees, same: SameLabelEdges | None, seconds: float
+    ) -> None:
         low, high = int(degrees.values.min()), int(degrees.values.max()) + 1
         counts, _ = np.histogram(degrees.values, min(_BINS, high - low), (low, high))
         self.canvas.stats = {
@@ -141,13 +184,12 @@ class ProximityGraphExplorer(MapExplorer):
             "prior": None if same is None else same.prior,
             "same_rate": None if same is None else same.value,
         }
-        self.graph, self.degrees, self.same_label = graph, degrees, same
-        words = [f"K / M = <b>{graph.n_neighbors / graph.n_candidates:.0%}</b>"]
-        words.append(f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>")
+        self._degrees_shown, self._same_label_shown = degrees, same
+        words = [_share(sizes), f"similarity of neighbours <b>{graph.similarities.mean():.3f}</b>"]
         if same is not None:
             words.append(f"same-label edges <b>{same.value:.1%}</b>{times_chance(same, ', {}')}")
         words.append(f"nobody's neighbour {degrees.unreachable:.1%}")
-        words.append(f"{1000 * (time.perf_counter() - began):.0f} ms")
+        words.append(f"{1000 * seconds:.0f} ms")
         self._show_numbers([words])
 
     def _degrees(self) -> InDegrees:
@@ -167,11 +209,11 @@ class ProximityGraphExplorer(MapExplorer):
         """Return the selected instance's neighbours, most similar first, their similarities, and the same of all its
         candidates."""
         index = self.instance.value
-        order = np.argsort(-self.graph.similarities[index], kind="stable")
+        neighbors, similarities = self._samples.linked(index, **self.controls.sizes)
+        order = np.argsort(-similarities, kind="stable")
         candidates = self._random.of(index)
-        similarities = self._samples.similarities(index, candidates.astype(np.int64)).numpy()
-        neighbors = self.graph.neighbors[index][order], self.graph.similarities[index][order]
-        return *neighbors, candidates, similarities
+        others = self._samples.similarities(index, candidates.astype(np.int64)).numpy()
+        return neighbors[order], similarities[order], candidates, others
 
     def _show_instance(self) -> None:
         index = self.instance.value
@@ -180,7 +222,10 @@ class ProximityGraphExplorer(MapExplorer):
         span = float(both.min()), float(both.max())
         if span[1] - span[0] < 1e-6:  # of instances that are all alike: bins need a width
             span = span[0] - 0.01, span[1] + 0.01
-        lines = [f"in-degree {self.degrees.values[index]}, mean {self.graph.n_neighbors}"]
+        known = not self._partial  # of the whole graph
+        degree = int(self._degrees_shown.values[index]) if known else None
+        rates = self._same_label_shown.values if known and self._same_label_shown is not None else np.zeros(index + 1)
+        lines = [f"in-degree {'…' if degree is None else degree}, mean {self.n_neighbors.value}"]
         same = np.zeros(len(neighbors), np.uint8)
         if self._codes is None:
             lines.append("no labels given")
@@ -197,8 +242,8 @@ class ProximityGraphExplorer(MapExplorer):
             "similarities": similarities.astype(np.float32).tobytes(),
             "candidates": candidates.astype(np.int32).tobytes(),
             "same": same.tobytes(),
-            "same_rate": 0.0 if self.same_label is None else float(np.nan_to_num(self.same_label.values[index])),
-            "in_degree": int(self.degrees.values[index]),
+            "same_rate": float(np.nan_to_num(rates[index])),
+            "in_degree": degree,
             "lines": lines,
             "texts": texts,
             "span": [f"{value:.2f}" for value in span],
@@ -208,6 +253,7 @@ class ProximityGraphExplorer(MapExplorer):
 
     def draw(self, figure: Figure) -> None:
         """Draw the map, the charts and the nearest neighbours onto an empty figure, about 9 by 6.4 inches."""
+        self._complete()
         index = self.instance.value
         neighbors, similarities, _, others = self.neighborhood()
         outer = figure.add_gridspec(
@@ -246,3 +292,14 @@ class ProximityGraphExplorer(MapExplorer):
             part.tick_params(labelsize=8)
             for text in part.texts:
                 text.set_fontsize(7.5)
+
+    def close(self) -> None:
+        """End the widget and what it computes; nothing stays in the kernel."""
+        if hasattr(self, "_newest"):  # not if its arguments were refused
+            self._newest.close()
+        super().close()
+
+
+def _share(sizes: dict) -> str:
+    """Return the share of candidates that are kept, in words."""
+    return f"K / M = <b>{sizes['n_neighbors'] / sizes['n_candidates']:.0%}</b>"

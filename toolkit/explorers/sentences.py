@@ -1,22 +1,22 @@
 """Read what the samplers put together."""
 
-import time
-
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.base import box
-from toolkit.explorers.slider_base import SliderExplorer
+from toolkit.explorers.walking import WalkingExplorer
 from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import RANDOM_WALK, style
+from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.registry import labels
 
 N_SHOWN = 8
 
 
-class SentenceExplorer(SliderExplorer):
+class SentenceExplorer(WalkingExplorer):
     """One batch of each sampler as sentences side by side; the random walk's follows the sliders.
 
     Hardness and false negatives below are those of twenty batches, always of the same starts.
@@ -62,8 +62,8 @@ class SentenceExplorer(SliderExplorer):
 
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
         super().__init__(embeddings, labels, items, **settings)
-        self.hardness: Hardness
-        self.false_negatives: FalseNegatives | None = None
+        self._hardness: Hardness
+        self._false_negatives: FalseNegatives | None = None
         with style():
             self._figure = Figure(figsize=(9.4, 4.7), dpi=120)
         image = self._new_picture(self._figure)
@@ -73,24 +73,40 @@ class SentenceExplorer(SliderExplorer):
     def _rows(self, controls, view) -> widgets.Widget:
         return box([box(controls, "tk-controls"), box([self.numbers, self.message])], "tk-parts", "tk-across")
 
-    def _show_setting(self) -> None:
-        """Fill the random walk's batches at the current setting, and show one of each sampler."""
-        began = time.perf_counter()
-        walks, stats = self._samples.walks(**self.controls.settings)
-        seconds = time.perf_counter() - began
+    @property
+    def hardness(self) -> Hardness:
+        """Hardness of the random walk's batches."""
+        self._complete()
+        return self._hardness
+
+    @property
+    def false_negatives(self) -> FalseNegatives | None:
+        """False negatives of the random walk's batches; None without labels."""
+        self._complete()
+        return self._false_negatives
+
+    @property
+    def _least(self) -> int:
+        return self.batch.value
+
+    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
+        """Show one batch of each sampler, and numbers of the random walk's."""
         samples = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walks}
         self._all = {label: samples[label] for label in labels() if label in samples}
-        self.batch.max = min(map(len, self._all.values()))
-        self.hardness = batch_hardness(walks, *self._sides)
-        words = [f"random walk: hardness <b>{self.hardness.value:.3f}</b>"]
+        self.batch.max = self._n_walks
+        self._hardness = batch_hardness(walks, *self._sides)
+        words = [f"random walk: hardness <b>{self._hardness.value:.3f}</b>"]
         if self._codes is not None:
-            found = self.false_negatives = false_negative_rate(walks, self._codes)
+            found = self._false_negatives = false_negative_rate(walks, self._codes)
             words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
-        words.append(f"{seconds * 1000:.0f} ms for {stats.batches} batches")
+        words.append(self._words_on_time(stats, seconds))
         self._show_batch()
         self._show_numbers([words])
 
     def _show_batch(self) -> None:
+        if self.batch.value > len(self._all[RANDOM_WALK]):  # the others are on their way
+            self._complete()
+            return
         self.batches = {name: batches[self.batch.value - 1] for name, batches in self._all.items()}
         shown = {int(index) for batch in self.batches.values() for index in batch[:N_SHOWN]}
         texts = {index: self.thumbnails.text(index) for index in shown}

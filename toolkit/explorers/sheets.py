@@ -1,6 +1,6 @@
 """What the explorers of hardness and of false negatives share: other samplers, and a picture for each batch size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from matplotlib.artist import Artist
@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
 from toolkit.explorers.sampler_menu import SamplerMenu
-from toolkit.explorers.slider_base import SliderExplorer
+from toolkit.explorers.walking import WalkingExplorer
 from toolkit.plots.style import style
 
 _KEPT = 8  # pictures, of some 4 MB each
 
 
 class Sheet:
-    """A picture for one batch size and choice of samplers; a subclass draws what stays, and adds what moves.
+    """A picture for a choice of samplers; a subclass draws what stays, and adds what moves.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class Sheet:
 Kind = TypeVar("Kind", bound=Sheet)
 
 
-class SheetExplorer(SliderExplorer, Generic[Kind]):
+class SheetExplorer(WalkingExplorer, Generic[Kind]):
     """An explorer with a sheet for one batch size and choice of samplers.
 
-    The last sheets are kept, so that a slider that goes back draws only what moves. A subclass writes `_new_sheet`,
-    which is called with the batches of the other samplers, and `_show_setting`.
+    The last sheets are kept, so that a slider that goes back draws only what moves. A subclass writes `_sheet_of` and
+    `_show_walks`.
     """
 
     _sheet: Kind
@@ -55,27 +55,29 @@ class SheetExplorer(SliderExplorer, Generic[Kind]):
     def _new_menu(self) -> SamplerMenu:
         """Return the menu of the samplers to show next to the random walk."""
         self._image = PictureView()
-        self._sheets: dict[tuple, Kind] = {}
+        self._sheets: dict[Hashable, Kind] = {}
         self._menu = SamplerMenu(self._samples.batches, self._changed)
         self.samplers = self._menu.choice
         return self._menu
 
     def _respond(self, moved=None) -> None:
-        size = self.batch_size.value
-        references = self._menu.batches(size)
-        key = size, *references
-        if key not in self._sheets:
-            with style():
-                self._sheets[key] = self._new_sheet(references)
-        self._sheet = self._sheets[key] = self._sheets.pop(key)
+        self._sheet = self._sheet_of(self._menu.batches(self.batch_size.value))
         self._picture = self._sheet.picture
-        for old in list(self._sheets)[:-_KEPT]:
-            del self._sheets[old]
         self._show_setting()
 
-    def _new_sheet(self, references: dict[str, list]) -> Kind:
-        """Return a sheet with what depends on the batch size and on the samplers alone; the toolkit's style is set."""
+    def _sheet_of(self, references: dict[str, list]) -> Kind:
+        """Return a sheet with what depends on the batch size and on the samplers alone, given the latter's batches."""
         raise NotImplementedError
+
+    def _kept_sheet(self, key: Hashable, new: Callable[[], Kind]) -> Kind:
+        """Return a sheet that is kept, or a `new` one in the toolkit's style."""
+        if key not in self._sheets:
+            with style():
+                self._sheets[key] = new()
+        sheet = self._sheets[key] = self._sheets.pop(key)
+        for old in list(self._sheets)[:-_KEPT]:
+            del self._sheets[old]
+        return sheet
 
     def close(self) -> None:
         """End the widget and what it plans; nothing stays in the kernel."""

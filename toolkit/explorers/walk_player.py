@@ -18,7 +18,7 @@ from toolkit.metrics.frontier import rates_of
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of
 from toolkit.proximity import theory
-from toolkit.proximity.walks import WalkTrace, trace_walk, visit_frequencies
+from toolkit.proximity.walks import WalkTrace, visit_frequencies
 
 N_VISITS = 200_000
 N_RANKED = 1000
@@ -121,15 +121,15 @@ class WalkPlayer(MapExplorer):
 
     def _respond(self, moved) -> None:
         began = time.perf_counter()
-        graph = self._samples.graph(n_candidates=self.n_candidates.value, n_neighbors=self.n_neighbors.value)
-        start, size, restart = self.instance.value, self.batch_size.value, self.restart.value
-        trace = trace_walk(graph, start, size, restart=restart, seed=self._samples.seed)
+        settings, start = self.controls.settings, self.instance.value
+        size, restart = settings["batch_size"], settings["restart"]
+        trace = self._samples.walk(start, **settings)
         region, members = self._region(start)
         same = np.zeros(size, bool) if self._codes is None else same_label(self._codes, trace.batch, start)
         depth = trace.distances(self._samples.vectors)
         texts = [self.thumbnails.text(int(i)) for i in trace.batch] if self.thumbnails.kind == "text" else []
-        self.graph, self.trace = graph, trace
-        self._show_colors()
+        self.trace = trace
+        self._show_known_colors()
         self.canvas.walk = {
             "start": start,
             "restart": restart,
@@ -143,7 +143,7 @@ class WalkPlayer(MapExplorer):
             "distance_title": f"Distance from the seed (1 - cosine similarity): {depth.mean():.2f} on average",
         }
         self._show_words(time.perf_counter() - began)
-        self._work = lambda: self._theory(graph, start, region, members, restart)
+        self._work = lambda: self._theory(settings, start, region, members)
         self.escape = None
         self._newest.submit(self._work, self._show_theory)
 
@@ -179,7 +179,9 @@ class WalkPlayer(MapExplorer):
         words.append(f"{1000 * seconds:.0f} ms")
         self._show_numbers([words])
 
-    def _theory(self, graph, start: int, region: str, members: np.ndarray, restart: float):
+    def _theory(self, settings: dict, start: int, region: str, members: np.ndarray):
+        restart = settings["restart"]
+        graph = self._samples.graph(n_candidates=settings["n_candidates"], n_neighbors=settings["n_neighbors"])
         visits = visit_frequencies(graph, start, restart=restart, n_steps=N_VISITS, seed=self._samples.seed)
         rank = theory.pagerank(graph, start, restart=restart, tolerance=_TOLERANCE)
         escape = theory.escape(graph, members, restart=restart, tolerance=_TOLERANCE)
@@ -190,6 +192,7 @@ class WalkPlayer(MapExplorer):
 
     def _send_theory(self, start, restart, region, members, visits, rank, escape: theory.Escape) -> None:
         self.visits, self.pagerank, self.escape = visits, rank, escape
+        self._show_known_colors()
         self._measured_escape = float(visits[~members].sum())
         top = np.argsort(-rank, kind="stable")[:N_RANKED]
         apart = np.abs(visits - rank).sum() / 2
@@ -233,7 +236,7 @@ class WalkPlayer(MapExplorer):
         plots.thumbnail_grid(self.thumbnails, shown, None, framed, 6, figure.add_subplot(outer[:, 0]))
         ax = figure.add_subplot(outer[0, 1])
         plots.walk(self.positions.shown, trace, self._labels, step, ax)
-        settings = f"restart {self.restart.value:g}, K = {self.graph.n_neighbors}, M = {self.graph.n_candidates}"
+        settings = f"restart {self.restart.value:g}, K = {self.n_neighbors.value}, M = {self.n_candidates.value}"
         figure.text(0.02, 0.96, f"{ax.get_title(loc='left')}; {settings}", fontsize=11)
         ax.set_title("", loc="left")
         distance = plots.walk_distance(trace, self._samples.vectors, step, figure.add_subplot(outer[1, 1]))

@@ -1,6 +1,7 @@
 """The method: the proximity graph, batches by walks on it, and theory about both."""
 
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.partial import PartialGraph
 from toolkit.proximity.rules import join_pairs
 from toolkit.proximity.schedules import LinearRestart
 from toolkit.proximity.theory import (
@@ -23,6 +24,7 @@ from toolkit.proximity.walks import (
 __all__ = [
     "Escape",
     "LinearRestart",
+    "PartialGraph",
     "ProximityGraph",
     "WalkStats",
     "WalkTrace",

@@ -7,6 +7,7 @@ import numpy as np
 from toolkit import _checks
 from toolkit.engine.walking import cut_into_batches, fill_batches, max_idle_steps, random_states
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.partial import PartialGraph
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class WalkTrace:
 
 
 def walk_batches(
-    graph: ProximityGraph, starts, batch_size: int, *, restart=0.2, seed: int = 0
+    graph: ProximityGraph | PartialGraph, starts, batch_size: int, *, restart=0.2, seed: int = 0
 ) -> tuple[np.ndarray, WalkStats]:
     """Fill one batch from each start by independent walks.
 
@@ -110,7 +111,8 @@ def walk_batches(
 
     Parameters
     ----------
-    graph : ProximityGraph
+    graph : ProximityGraph or PartialGraph
+        Of a partial graph, the rows that the walks read are built.
     starts : int array, shape (n,)
         Seed of each batch.
     batch_size : int
@@ -144,10 +146,12 @@ def walk_batches(
     """
     batch_size = _filled(graph, batch_size)
     starts = _checks.indices("starts", starts, graph.n_nodes)
-    states = random_states(len(starts), _checks.seed(seed))
-    batches, steps, reseeds = fill_batches(
-        graph.neighbors, starts, batch_size, _per_batch(restart, len(starts)), states, graph.rules.groups
-    )
+    states, restarts = random_states(len(starts), _checks.seed(seed)), _per_batch(restart, len(starts))
+    if isinstance(graph, PartialGraph):
+        batches = np.empty((len(starts), batch_size), np.int64)
+        each = [_walk(graph, *given) for given in zip(starts, restarts, states, batches, strict=True)]
+        return batches, sum((WalkStats(1, *counts) for counts in each), WalkStats())
+    batches, steps, reseeds = fill_batches(graph.neighbors, starts, batch_size, restarts, states, graph.rules.groups)
     return batches, WalkStats(len(starts), steps, reseeds)
 
 
@@ -194,8 +198,12 @@ def partition_batches(
     return queue, WalkStats(n_batches, *counts)
 
 
-def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: float = 0.2, seed: int = 0) -> WalkTrace:
+def trace_walk(
+    graph: ProximityGraph | PartialGraph, start: int, batch_size: int, *, restart: float = 0.2, seed: int = 0
+) -> WalkTrace:
     """Fill one batch from `start` and keep the trajectory.
+
+    Of a `PartialGraph`, the rows that the walk reads are built.
 
     Raises
     ------
@@ -215,25 +223,40 @@ def trace_walk(graph: ProximityGraph, start: int, batch_size: int, *, restart: f
     >>> set(trace.nodes[trace.restarted].tolist())
     {7}
     """
-    from toolkit.engine import walk_kernels
-
     start = int(_checks.indices("start", [start], graph.n_nodes)[0])
     batch_size = _filled(graph, batch_size)
     restart = _checks.restart_probability("restart", restart)
-    state = random_states(1, _checks.seed(seed))[0]
-    batch, codes = np.empty(batch_size, np.int64), graph.rules.codes
-
-    def run(trace):
-        stamp = np.zeros(graph.n_nodes, np.int32)
-        idle = max_idle_steps(graph.n_neighbors, restart)
-        return walk_kernels.walk(graph.neighbors, codes, start, restart, idle, state, stamp, 1, batch, trace)
-
+    state, batch = random_states(1, _checks.seed(seed))[0], np.empty(batch_size, np.int64)
     # The first run counts the steps, the second repeats them into an array of that length.
-    n_steps, _ = run(None)
+    n_steps, _ = _walk(graph, start, restart, state, batch)
     trace = np.empty((n_steps, 4), np.int32)
-    run(trace)
+    _walk(graph, start, restart, state, batch, trace)
     flags = trace[:, 1:].astype(bool)
     return WalkTrace(start, trace[:, 0].astype(np.int64), flags[:, 0], flags[:, 1], flags[:, 2], batch)
+
+
+def _walk(
+    graph: ProximityGraph | PartialGraph,
+    start: int,
+    restart: float,
+    state: np.uint64,
+    batch: np.ndarray,
+    trace: np.ndarray | None = None,
+) -> tuple[int, int]:
+    """Fill a batch by one walk, which begins again whenever a row of a partial graph was missing."""
+    from toolkit.engine import walk_kernels
+
+    partial = graph if isinstance(graph, PartialGraph) else None
+    known = None if partial is None else partial.known
+    stamp, idle = np.zeros(graph.n_nodes, np.int32), max_idle_steps(graph.n_neighbors, restart)
+    given = graph.neighbors, known, graph.rules.codes, start, restart, idle, state, stamp
+    mark = 1
+    steps, more = walk_kernels.walk(*given, mark, batch, trace)
+    while partial is not None and steps < 0:
+        partial.link(more)
+        mark += 1
+        steps, more = walk_kernels.walk(*given, mark, batch, trace)
+    return steps, more
 
 
 def visit_frequencies(
@@ -267,7 +290,7 @@ def visit_frequencies(
     return walk_kernels.visit_counts(graph.neighbors, start, restart, n_steps, state) / n_steps
 
 
-def _filled(graph: ProximityGraph, batch_size: int) -> int:
+def _filled(graph: ProximityGraph | PartialGraph, batch_size: int) -> int:
     """Return the batch size, or raise if there are too few instances, or groups of them, to fill a batch."""
     groups = graph.rules.groups
     most, remedy = (graph.n_nodes, "") if groups is None else (len(groups), "a batch holds one instance of each group")

@@ -1,5 +1,6 @@
 """Batches of several samplers side by side: same embeddings, same starts, only the settings differ."""
 
+import threading
 from functools import cached_property, lru_cache
 from itertools import islice
 
@@ -10,12 +11,14 @@ from toolkit import _checks
 from toolkit.engine.rules import crossed
 from toolkit.proximity.false_negatives import ByClusters, ByPositives
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.partial import PartialGraph
 from toolkit.proximity.rules import join_pairs
-from toolkit.proximity.walks import WalkStats, walk_batches
+from toolkit.proximity.walks import WalkStats, WalkTrace, trace_walk, walk_batches
 from toolkit.samplers.registry import SAMPLERS, defaults
 
 WALK = "random_walk"  # the only sampler whose settings vary; the others use their defaults
 _MOST_BYTES = 2**29  # limit for cached graphs; the last two are kept even if they exceed it
+_FEW = 2**18  # comparisons of an instance with a candidate, which take about 30 ms
 
 
 class SideBySide:
@@ -23,7 +26,8 @@ class SideBySide:
 
     Whatever the settings, walks begin at the same instances and use the same random numbers. Recent batches and graphs
     (up to 512 MiB of them) are cached. With another restart probability or batch size, only a few walks are recomputed;
-    for fewer neighbours of the same candidates, a cached graph is narrowed without a new search.
+    for fewer neighbours of the same candidates, a cached graph is narrowed without a new search. A single walk does not
+    wait for the whole graph. Several threads may ask for graphs and walks.
 
     Parameters
     ----------
@@ -66,6 +70,8 @@ class SideBySide:
         self.n_batches = _checks.integer("n_batches", n_batches, 1)
         self.seed = _checks.seed(seed)
         self._graphs: dict[tuple[int, int], ProximityGraph] = {}  # by M and K, in order of last use
+        self._lock, self._building = threading.Lock(), threading.Lock()
+        self._partial = lru_cache(2)(self._partial)
         self._references = lru_cache(2)(self._references)
         self._batches = lru_cache(32)(self._batches)
         self._epoch = lru_cache(16)(self._epoch)
@@ -161,22 +167,51 @@ class SideBySide:
 
     def graph(self, *, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Return the proximity graph of these settings."""
-        n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
-        n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, n_candidates)
-        key = n_candidates, n_neighbors
-        graph = self._graphs.pop(key, None) or self._new_graph(*key)
-        self._graphs[key] = graph
-        self._forget_oldest()
+        key = self._key(n_candidates, n_neighbors)
+        graph = self._kept(key)
+        if graph is None:
+            with self._building:  # what another thread builds is not built twice
+                graph = self._kept(key) or self._new_graph(*key)
+                with self._lock:
+                    self._graphs[key] = graph
+                    self._forget_oldest()
         return graph
+
+    def has_graph(self, *, n_candidates: int, n_neighbors: int) -> bool:
+        """Return whether the graph of these settings is kept, so that nothing has to be built."""
+        return self._key(n_candidates, n_neighbors) in self._graphs
+
+    def _key(self, n_candidates: int, n_neighbors: int) -> tuple[int, int]:
+        n_candidates = min(_checks.integer("n_candidates", n_candidates, 1), self.n - 1)
+        return n_candidates, _checks.integer("n_neighbors", n_neighbors, 1, n_candidates)
+
+    def _kept(self, key: tuple[int, int]) -> ProximityGraph | None:
+        """Return a graph that is kept, which is then the one used last."""
+        with self._lock:
+            graph = self._graphs.pop(key, None)
+            if graph is not None:
+                self._graphs[key] = graph
+            return graph
 
     def _new_graph(self, n_candidates: int, n_neighbors: int) -> ProximityGraph:
         """Narrow the smallest cached graph that contains these neighbours, or build one."""
-        wider = [k for m, k in self._graphs if m == n_candidates and k > n_neighbors]
+        with self._lock:
+            wider = [graph for (m, k), graph in self._graphs.items() if m == n_candidates and k > n_neighbors]
         if wider:
-            return self._graphs[n_candidates, min(wider)].narrow(n_neighbors)
+            return min(wider, key=lambda graph: graph.n_neighbors).narrow(n_neighbors)
         return ProximityGraph.build(
             self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
         )
+
+    def _partial(self, n_candidates: int, n_neighbors: int) -> PartialGraph:
+        return PartialGraph(
+            self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
+        )
+
+    def _whole_or_partial(self, n_candidates: int, n_neighbors: int) -> ProximityGraph | PartialGraph:
+        """Return the graph of these settings if it is kept, otherwise one that is built where walks go."""
+        key = self._key(n_candidates, n_neighbors)
+        return self._kept(key) or self._partial(*key)
 
     def _forget_oldest(self) -> None:
         """Drop the least recently used graphs until the rest fit the limit."""
@@ -192,6 +227,31 @@ class SideBySide:
         """Return batches of random walks, shape (n, B), and their statistics."""
         graph = self.graph(n_candidates=n_candidates, n_neighbors=n_neighbors)
         return walk_batches(graph, self.starts(batch_size), batch_size, restart=restart, seed=self.seed)
+
+    def first_walks(
+        self, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float, least: int = 1
+    ) -> tuple[np.ndarray, WalkStats]:
+        """Return the first of the batches of `walks`, at least `least`, and their statistics.
+
+        As many as take little time without the graph, of which only what they visit is built.
+        """
+        starts = self.starts(batch_size)[: max(_FEW // (batch_size * n_candidates), least)]
+        graph = self._whole_or_partial(n_candidates, n_neighbors)
+        return walk_batches(graph, starts, batch_size, restart=restart, seed=self.seed)
+
+    def walk(self, start: int, batch_size: int, *, n_candidates: int, n_neighbors: int, restart: float) -> WalkTrace:
+        """Return one walk; if there is no graph of these settings yet, only what it visits is built."""
+        graph = self._whole_or_partial(n_candidates, n_neighbors)
+        return trace_walk(graph, start, batch_size, restart=restart, seed=self.seed)
+
+    def linked(self, index: int, *, n_candidates: int, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return an instance's neighbours and their similarities; without the graph, only these are searched."""
+        graph = self._whole_or_partial(n_candidates, n_neighbors)
+        if isinstance(graph, PartialGraph):
+            graph.link(index)
+            neighbors = graph.neighbors[index]
+            return neighbors, self.similarities(index, neighbors.astype(np.int64)).numpy()
+        return graph.neighbors[index], graph.similarities[index]
 
     def starts(self, batch_size: int) -> np.ndarray:
         """Return where the walks begin: distinct random instances."""

@@ -143,17 +143,21 @@ function render({ model, el }) {
   function showCharts() {
     const { detail } = view;
     const stats = model.get("stats");
-    if (!detail || !stats.counts || !degrees.width) return;
+    if (!detail || !degrees.width) return;
+    similarity.begin(detail.similarity_title, "cosine similarity", detail.span);
+    const peak = Math.max(...detail.histograms[0]);
+    similarity.bars(detail.histograms[0], GREY, 0.6, peak);
+    similarity.bars(detail.histograms[1], tone(BLUE), 0.9, peak);
+    if (!stats.counts || detail.in_degree === null) {
+      for (const chart of charts.filter((each) => each !== similarity)) chart.begin("Being counted …", "", ["", ""]);
+      return;
+    }
     const { low, high } = stats.range;
     const at = (detail.in_degree - low) / (high - low);
     degrees.begin(stats.degree_title, "in-degree", [low, high]);
     degrees.bars(stats.counts, GREY, 0.75);
     degrees.line([degrees.point(at, 1), degrees.point(at, 0)], theme.ink, 1.6);
     degrees.text("★", degrees.x(at), degrees.box.top - 3, "center", theme.ink);
-    similarity.begin(detail.similarity_title, "cosine similarity", detail.span);
-    const peak = Math.max(...detail.histograms[0]);
-    similarity.bars(detail.histograms[0], GREY, 0.6, peak);
-    similarity.bars(detail.histograms[1], tone(BLUE), 0.9, peak);
     if (charts.includes(labels)) showLabels(detail, stats);
   }
 
