@@ -20,6 +20,7 @@ SIZES = (2_000, 10_000, 60_000)
 MILLION = 1_000_000
 N_REPEATS = 25
 N_BURST = 20
+NEW = 4, 2  # keys to the left of where a slider begins and, afterwards, to the right: values for the first time
 PAUSE = 250  # ms, as a person would; what runs in the background may end or not
 DATA = """
 import numpy as np
@@ -114,7 +115,7 @@ class Case:
     limit : float
         Median in milliseconds that is not to be exceeded.
     act : str
-        "keys", "pan", "slide", "hover", "lasso" or "open".
+        "keys", "new", "pan", "slide", "hover", "lasso" or "open".
     turn : int
         Presses to the right before as many to the left.
     sizes : tuple of int
@@ -143,17 +144,24 @@ LARGE = (60_000, MILLION)
 CASES = {
     "graph: next instance": Case(GRAPH, MAP, ON_MAP),
     "graph: K": Case(GRAPH, slider(0), ON_MAP, 150, turn=1),
+    "graph: K, new": Case(GRAPH, slider(0), ON_MAP, 150, "new"),
     "graph: M": Case(GRAPH, slider(1), ON_MAP, 150, turn=1),
+    "graph: M, new": Case(GRAPH, slider(1), ON_MAP, 150, "new"),
     "walk: restart": Case(WALK, slider(0), ON_MAP),
     "walk: step": Case(WALK, MAP, ON_MAP, 50),
     "hardness: restart": Case(HARDNESS, slider(0), IN_IMAGE),
     "hardness: restart, by mouse": Case(HARDNESS, slider(0), IN_IMAGE, act="slide"),
     "hardness: K": Case(HARDNESS, slider(1), IN_IMAGE, 150, turn=1),
+    "hardness: K, new": Case(HARDNESS, slider(1), IN_IMAGE, 150, "new"),
     "hardness: M": Case(HARDNESS, slider(2), IN_IMAGE, 150, turn=1),
+    "hardness: M, new": Case(HARDNESS, slider(2), IN_IMAGE, 150, "new"),
     "hardness: batch size": Case(HARDNESS, slider(3), IN_IMAGE, 150, turn=1),
+    "hardness: batch size, new": Case(HARDNESS, slider(3), IN_IMAGE, 150, "new"),
     "false negatives: restart": Case(FALSE, slider(0), IN_IMAGE),
     "false negatives: M": Case(FALSE, slider(2), IN_IMAGE, 150, turn=1),
+    "false negatives: M, new": Case(FALSE, slider(2), IN_IMAGE, 150, "new"),
     "false negatives: batch size": Case(FALSE, slider(3), IN_IMAGE, 150, turn=1),
+    "false negatives: batch size, new": Case(FALSE, slider(3), IN_IMAGE, 150, "new"),
     "dashboard: next instance": Case(
         "explorers.Dashboard(points, labels, images, history=history, projection='pca')", MAP, ON_MAP
     ),
@@ -200,6 +208,18 @@ class Hand:
         self.target.focus()
         self.number += 1
         return self.time("keydown", lambda: self.page.keyboard.press(self.case.keys(self.number)[-1]))
+
+    def new(self) -> float:
+        """Move a slider to its next value to the left of the first, then of those to the right."""
+        left, _ = NEW
+        self.target.focus()
+        if self.number == left:
+            for _ in range(left):
+                self.page.keyboard.press("ArrowRight")
+            self.page.wait_for_timeout(8 * PAUSE)
+        self.number += 1
+        key = "ArrowLeft" if self.number <= left else "ArrowRight"
+        return self.time("keydown", lambda: self.page.keyboard.press(key))
 
     def slide(self) -> float:
         """Drag the handle of a slider a little further, and let go of it in the end."""
@@ -252,7 +272,7 @@ class Hand:
 
 
 def latencies(notebook, case: Case, n: int, n_repeats: int) -> tuple[np.ndarray, float]:
-    """Return milliseconds from act to repaint, after three to warm up, and those after a burst of keys."""
+    """Return milliseconds from act to repaint, and those after a burst of keys; the first three acts warm up."""
     hand = Hand(notebook, case, n)
     if case.shown[0] == MAP:
         notebook.page.wait_for_function("() => document.querySelector('.tk-top').dataset.shown", timeout=120_000)
@@ -260,10 +280,10 @@ def latencies(notebook, case: Case, n: int, n_repeats: int) -> tuple[np.ndarray,
     if case.act == "keys" and case.target == MAP:
         hand.target.press("Home")
         notebook.page.wait_for_timeout(500)
-    repeats = 3 if case.act == "open" else n_repeats + 3
-    times = [getattr(hand, case.act)() for _ in range(repeats)]
+    once = {"open": 3, "new": sum(NEW)}
+    times = [getattr(hand, case.act)() for _ in range(once.get(case.act, n_repeats + 3))]
     if case.act != "keys":
-        return np.array(times[0 if case.act == "open" else 3 :]), float("nan")
+        return np.array(times[0 if case.act in once else 3 :]), float("nan")
     keys = [hand.target.element_handle(), case.keys(N_BURST), case.shown[0]]
     bursts = [notebook.page.evaluate(BURST, keys) for _ in range(3)]
     return np.array(times[3:]), float(np.median(bursts))

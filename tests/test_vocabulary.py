@@ -1,11 +1,10 @@
 """One vocabulary: names, order and kind of arguments are the same everywhere."""
 
 import inspect
-import subprocess
 from collections import defaultdict
 from pathlib import Path
 
-from test_project import public_members, public_modules
+from test_project import public_members, public_modules, repository_files
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETTINGS = ["n_candidates", "n_neighbors", "restart"]
@@ -81,10 +80,7 @@ def test_results_have_a_value_an_interval_and_a_table():
 
 
 def test_no_file_is_long():
-    command = ["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "*.py", "*.js"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    lengths = {
-        name: len((REPOSITORY / name).read_text().splitlines()) for name in listed if (REPOSITORY / name).exists()
-    }
+    paths = [path for path in repository_files() if path.suffix in (".py", ".js")]
+    lengths = {str(path.relative_to(REPOSITORY)): len(path.read_text().splitlines()) for path in paths}
     assert len(lengths) > 150
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}

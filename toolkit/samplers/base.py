@@ -313,7 +313,8 @@ class BatchSampler(_Refusing):
 @cache
 def _setting_names(cls: type[BatchSampler]) -> list[str]:
     """Return the names of the arguments of a sampler's constructor, without `n`."""
-    return list(inspect.signature(cls).parameters)[1:]
+    # The signature of a subclass without a constructor of its own is that of `__new__` in Python 3.11.2.
+    return list(inspect.signature(cls.__init__).parameters)[2:]
 
 
 def _portable(value):

@@ -42,7 +42,7 @@ class SamplerKind:
 
     def takes(self, setting: str) -> bool:
         """Return whether the class's constructor has an argument of this name."""
-        return setting in inspect.signature(self.cls).parameters
+        return setting in inspect.signature(self.cls.__init__).parameters
 
     def make(self, n, batch_size: int, **settings) -> BatchSampler:
         """Return a sampler of `n` instances, or of a data set."""
