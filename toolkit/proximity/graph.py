@@ -232,12 +232,12 @@ class ProximityGraph:
 
     @classmethod
     def nearest(cls, embeddings, *, n_neighbors: int | None = None, seed: int = 0) -> "ProximityGraph":
-        """Link each instance to its nearest neighbours in the whole data set (the limit M = N - 1), found by faiss.
+        """Link each instance to its nearest neighbours in the whole data set (the limit M = N - 1).
 
         A walk on this graph gives the hardest batches, full of false negatives, and can get trapped: it is a baseline.
         For up to 50,000 instances, the search is exact and takes time proportional to the square of N. For more, it is
-        approximate, with inverted lists, and `recall` is the share of the true neighbours found, over 1,000 random
-        instances.
+        approximate, with the inverted lists of faiss, and `recall` is the share of the true neighbours found, over
+        1,000 random instances.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from toolkit.samplers.online import OnlineBatchSampler
 
 
 class KNNBatchSampler(OnlineBatchSampler):
-    """Batches of a random instance and its B - 1 nearest neighbours in cosine similarity, exact through faiss.
+    """Batches of a random instance and its B - 1 nearest neighbours in cosine similarity, found exactly.
 
     The paper's second reference sampler: its batches are very hard and full of false negatives. An epoch has N // B
     batches, whose first members are drawn without replacement; batches may overlap.
