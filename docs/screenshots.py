@@ -94,6 +94,30 @@ definitions, words = (np.asarray(side.texts)[some] for side in (data.train.queri
 embeddings = encode_all(model, model.encode_queries, data.train.queries)[some]
 targets = encode_all(model, model.encode_targets, data.train.targets)[some]
 given = {"items": definitions, "targets": targets, "target_items": words, "batch_size": 64}"""
+RETRIEVAL = """import torch
+from toolkit import RandomWalkBatchSampler, UniformBatchSampler, explorers
+from toolkit.datasets import pairs
+from toolkit.evaluation import retrieve
+from toolkit.models import PairModel
+from toolkit.models.text_encoders import static
+from toolkit.training import train
+
+data = pairs.bundled()
+few, n, groups = data.dev.first(1000), len(data.train), data.train.groups
+settings = {"n_candidates": 2000, "n_neighbors": 10, "restart": 0.5, "fresh": 0.2, "refresh_every": 1000}
+walk = RandomWalkBatchSampler(n, 32, coverage="partition", groups=groups, **settings)
+monitor = explorers.TrainingMonitor()
+for name, sampler in {"Random walk": walk, "Uniform": UniformBatchSampler(n, 32, groups=groups)}.items():
+    torch.manual_seed(0)
+    tokenizer = data.train.queries.tokenizer
+    model = PairModel(static(tokenizer), static(tokenizer), temperature=0.2)
+    optimizer = torch.optim.SparseAdam(list(model.parameters()), lr=0.003)
+    train(
+        model, data.train, sampler, 6000, optimizer=optimizer, progress=False,
+        probe=lambda model: retrieve(model, few).value, probe_every=1000,
+        on_step=monitor.follow(name, sampler),
+    )
+monitor.window.value = 100"""
 EXPLORERS = {
     "proximity_graph": (
         IMAGES,
@@ -127,7 +151,7 @@ explorers.SelectionExplorer(embeddings, names, images, selection=similar)""",
     ),
     "hardness": (IMAGES, "explorers.HardnessExplorer(embeddings, names, images)"),
     "false_negatives": (IMAGES, "explorers.FalseNegativeExplorer(embeddings, names, images)"),
-    "training": (IMAGES, "monitor"),
+    "training": (RETRIEVAL, "monitor"),
     "dashboard": (
         IMAGES,
         """dashboard = explorers.Dashboard(embeddings, names, images, history=monitor.histories, projection="pca")
