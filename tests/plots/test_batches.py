@@ -310,6 +310,15 @@ def test_training_draws_the_running_mean(column, label):
     assert texts(ax) == [line.get_label() for line in highest_first]
 
 
+def test_estimates_of_every_tenth_step_are_averaged_over_the_same_steps():
+    history = make_history()
+    history.columns["false_negative_rate"] = [np.nan] * 30
+    history.measured["estimated_false_negatives"] = [(10, 0.1), (20, 0.3), (30, 0.2)]
+    (line,) = plots.training({"Uniform": history}, "false_negative_rate", window=15).lines
+    np.testing.assert_array_equal(line.get_xdata(), [10, 20, 30])
+    np.testing.assert_allclose(line.get_ydata(), [0.1, 0.2, 0.25])
+
+
 def test_unknown_column_is_named_with_those_there_are():
     with pytest.raises(ValueError, match=r"column must be one of 'loss', 'hardness'.*got 'accuracy'"):
         plots.training({"Uniform": make_history()}, "accuracy")

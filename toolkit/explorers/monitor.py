@@ -23,7 +23,7 @@ from toolkit.training.recorder import add_staleness
 SHARE_OF_TIME = 0.1  # drawing may take at most so much of the training's
 LEAST_PAUSE = 0.5
 HOW = ["No run yet. To watch one here:", "<code>train(..., on_step=monitor.follow('Random walk', sampler))</code>"]
-MARGINS = {"left": 0.075, "right": 0.98, "top": 0.87, "bottom": 0.11, "wspace": 0.36, "hspace": 0.42}
+MARGINS = {"left": 0.075, "right": 0.965, "top": 0.87, "bottom": 0.11, "wspace": 0.36, "hspace": 0.42}
 
 
 class TrainingMonitor(Explorer):

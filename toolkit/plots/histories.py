@@ -13,6 +13,8 @@ from toolkit._result import mean_interval
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, percent, side_labels, styled
 from toolkit.training.history import Column, shown_columns
 
+_FEW = 50  # values that can be told apart as dots
+
 
 @styled
 def training(histories: Mapping, column: str = "loss", window: int = 10, ax: Axes | None = None) -> Axes:
@@ -75,7 +77,7 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     for ax, column in zip(axes.flat, columns, strict=False):
         _draw_curves(histories, column, window, ax)
         estimated = any(is_estimated(history, column) for history in histories.values())
-        ax.set_title(f"{'estimated ' * estimated}{column.title}", fontsize=10.5, pad=5)
+        ax.set_title(f"{column.title}{' (estimate)' * estimated}", fontsize=10, pad=5)
         ax.tick_params(labelsize=9)
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(5))
@@ -97,7 +99,8 @@ def _draw_curves(histories: Mapping, column: Column, window: int, ax: Axes) -> l
     lines = []
     for i, (name, history) in enumerate(histories.items()):
         steps, values = curve(history, column, window)
-        sparse = {"marker": "o", "markersize": 4, "clip_on": False} if column.sparse else {}
+        few = column.sparse and len(steps) <= _FEW
+        sparse = {"marker": "o", "markersize": 4, "clip_on": False} if few else {}
         lines += ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
     if column.form.endswith("%"):
         ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
@@ -110,16 +113,20 @@ def _end(line: Line2D) -> float:
 
 
 def curve(history, column: Column, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps and values of a column, as a running mean where it has a value in each step."""
-    if is_estimated(history, column):
-        return history.series(column.estimate)
-    steps, values = history.series(column.name)
+    """Return steps and values of a column, or of its estimate; means over the last steps unless it is sparse."""
+    steps, values = history.series(column.estimate if is_estimated(history, column) else column.name)
     if not column.sparse:
-        import pandas as pd
-
-        values = pd.Series(values).rolling(window, min_periods=1).mean().to_numpy()
+        values = _running_mean(steps, values, window)
     known = np.isfinite(values)
     return steps[known], values[known]
+
+
+def _running_mean(steps: np.ndarray, values: np.ndarray, window: int) -> np.ndarray:
+    """Return means over the last `window` steps, not all of which need have a value."""
+    import pandas as pd
+
+    rows = pd.Series(values, index=pd.to_timedelta(steps, unit="s"))
+    return rows.rolling(f"{window}s").mean().to_numpy()
 
 
 def is_estimated(history, column: Column) -> bool:
