@@ -210,6 +210,15 @@ class Notebook:
         assert not self.errors, self.errors
         assert not self.outside, self.outside
 
+    def assert_accessible(self) -> None:
+        """Check that axe-core finds no serious barrier in the explorers."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        options = {"runOnly": ["wcag2a", "wcag2aa"]}
+        found = Axe().run(self.page, context=".tk-explorer", options=options).response
+        serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+        assert not serious, [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:3]) for rule in serious]
+
     def screenshot(self, name: str) -> None:
         """Keep a picture of the page in the folder that the variable SCREENSHOTS names, if it does."""
         if folder := os.environ.get("SCREENSHOTS"):

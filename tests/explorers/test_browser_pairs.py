@@ -1,7 +1,6 @@
 """The explorer of pairs and the tuner in a real browser: keyboard, mouse, background work, access."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from lab import CHROMIUM
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
@@ -28,13 +27,6 @@ def show(lab, open_notebook):
     return show_
 
 
-def assert_accessible(notebook):
-    """Check that axe-core finds no serious barrier in the explorer."""
-    found = Axe().run(notebook.page, context=".tk-explorer", options={"runOnly": ["wcag2a", "wcag2aa"]}).response
-    serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
-    assert not serious, [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:3]) for rule in serious]
-
-
 def test_a_query_its_positive_and_the_negatives_of_its_batch(show):
     notebook, widget = show("pairs", f"PairExplorer(queries, {SETTINGS}, n_neighbors=10)")
     page, columns = notebook.page, widget.locator(".tk-columns > div")
@@ -58,7 +50,7 @@ def test_a_query_its_positive_and_the_negatives_of_its_batch(show):
     menu.select_option(["Clusters", "Bandwidth"])
     page.wait_for_function("() => document.querySelectorAll('.tk-columns > div').length === 4")
     assert "planning" not in widget.text_content()
-    assert_accessible(notebook)
+    notebook.assert_accessible()
     notebook.screenshot("pairs")
     notebook.assert_clean()
 
@@ -78,6 +70,6 @@ def test_the_tuner_follows_its_sliders_and_compares_with_what_is_pinned(show):
     page.wait_for_function("() => !document.querySelector('.tk-busy, .tk-stale')")
     assert cards.nth(1).text_content() == pinned
     assert "batch_size=32" in cards.first.locator("pre").text_content()
-    assert_accessible(notebook)
+    notebook.assert_accessible()
     notebook.screenshot("tuner")
     notebook.assert_clean()

@@ -1,6 +1,7 @@
-"""The sentence explorer by its traits, and the figure it shows by its texts."""
+"""The sentence explorer by its traits and lists, and the figure that pages without scripts show by its texts."""
 
 import base64
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,14 @@ def explorer():
 
 def texts_of(axes):
     return [text.get_text() for text in axes.texts]
+
+
+def lists_of(explorer):
+    """Return the look, sentence and note of each entry in the lists that are shown, by their names."""
+    page = ElementTree.fromstring(f"<div>{explorer.columns.value}</div>")
+    return {
+        each.get("aria-label"): [(entry.get("class"), *entry.itertext()) for entry in each] for each in page.iter("ol")
+    }
 
 
 # The figure
@@ -88,6 +97,51 @@ def test_shows_one_batch_of_each_sampler(explorer):
     assert knn > walk
 
 
+def test_lists_hold_the_first_members_and_mark_false_negatives(explorer):
+    explorer.batch.value = 3
+    shown = lists_of(explorer)
+    assert list(shown) == list(explorer.batches)
+    for name, batch in explorer.batches.items():
+        first, *others = batch[: module.N_SHOWN].tolist()
+        expected = [("tk-first", TEXTS[first], NAMES[first])]
+        for i in others:
+            if LABELS[i] == LABELS[first]:
+                expected.append(("tk-false", TEXTS[i], f"{NAMES[i]} · false negative"))
+            else:
+                expected.append(("", TEXTS[i], NAMES[i]))
+        assert shown[name] == expected
+    looks = {look for entries in shown.values() for look, *_ in entries}
+    assert looks == {"tk-first", "tk-false", ""}
+    assert "Vermillion: false negative" in explorer.columns.value
+
+
+def test_instances_without_a_label_are_never_false_negatives():
+    labels = [None if i % 2 else "cat" for i in range(400)]
+    shown = lists_of(SentenceExplorer(POINTS, labels, TEXTS, batch_size=32))
+    entries = [entry for each in shown.values() for entry in each[1:]]
+    notes = {note for _, _, note in entries}
+    assert {"no label", "cat"} <= notes <= {"no label", "cat", "cat · false negative"}
+    assert all((look == "tk-false") == note.endswith("false negative") for look, _, note in entries)
+
+
+def test_a_step_draws_no_figure(explorer, monkeypatch):
+    monkeypatch.setattr(module.plots, "batch_sentences", None)
+    before = lists_of(explorer)
+    explorer.restart.value, explorer.batch.value = 0.9, 2
+    assert lists_of(explorer) != before
+
+
+def test_the_picture_holds_the_batches_that_are_shown(explorer, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(module.plots, "batch_sentences", lambda batches, texts, *_: drawn.append((batches, texts)))
+    explorer.batch.value = 2
+    explorer.svg()
+    ((batches, texts),) = drawn
+    assert batches is explorer.batches
+    for name, entries in lists_of(explorer).items():
+        assert [texts[i] for i in batches[name][: module.N_SHOWN].tolist()] == [text for _, text, _ in entries]
+
+
 def test_the_restart_slider_refills_the_walks_batch(explorer):
     before, picture = explorer.batches, explorer.png()
     explorer.restart.value = 0.9
@@ -120,6 +174,11 @@ def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
 def test_without_labels(explorer):
     bare = SentenceExplorer(POINTS, items=TEXTS)
     assert bare.false_negatives is None
+    assert {(look, len(words)) for each in lists_of(bare).values() for look, *words in each} == {
+        ("tk-first", 1),
+        ("", 1),
+    }
+    assert "ermillion" not in bare.columns.value
     assert "false negatives" not in bare.numbers.value
     assert repr(bare) == "SentenceExplorer(n=400, labels=False)"
 
@@ -136,16 +195,16 @@ def test_page_without_scripts_gets_the_picture(explorer):
 
 
 def test_error_is_shown_and_raised(explorer, monkeypatch):
-    picture = explorer.png()
+    picture, shown = explorer.png(), explorer.columns.value
 
     def fail(*args, **kwargs):
         raise RuntimeError("no <ink>")
 
-    monkeypatch.setattr(module.plots, "batch_sentences", fail)
+    monkeypatch.setattr(module, "batch_hardness", fail)
     with pytest.raises(RuntimeError, match="no <ink>"):
         explorer.restart.value = 0.7
     assert explorer.message.value == "<b>RuntimeError</b>: no &lt;ink&gt;"
-    assert explorer.png() == picture
+    assert (explorer.png(), explorer.columns.value) == (picture, shown)
     monkeypatch.undo()
     explorer.batch.value = 2
     assert explorer.message.value == ""

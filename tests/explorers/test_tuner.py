@@ -48,7 +48,7 @@ def test_settings_batch_and_code_are_those_of_the_suggestion(explorer, budget, b
     made = eval(found.code, {kind.cls.__name__: kind.cls, "len": len, "dataset": POINTS})
     assert (made.batch_size, made.settings | found.settings) == (batch_size, made.settings)
     assert f"Suggested ★: {kind.label.lower()}, batches of {batch_size}" in explorer.cards.value
-    assert f'style="border-color:{kind.color}"' in explorer.cards.value
+    assert f'style="--tk-own:{kind.color}"' in explorer.cards.value
     assert f"batch_size={batch_size}" in explorer.cards.value
     assert f"{1000 * found.seconds_per_batch:.1f} ms a batch" in explorer.cards.value
     assert f"<b>{expected.hardness:.3f}</b>" in explorer.numbers.value

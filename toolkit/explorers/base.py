@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import _checks
+from toolkit.explorers import lists
 from toolkit.explorers.controls import DEFAULTS, SamplerControls
 from toolkit.explorers.picture import packed_png, svg
 from toolkit.plots.style import style
@@ -179,7 +180,7 @@ class ItemExplorer(Explorer):
         if self.thumbnails.kind != "text":
             return self._grid(members)
         sides = [self.thumbnails, self.target_thumbnails]
-        lines = ["".join(item_html(side, index) for side in sides if side is not None) for index in members]
+        lines = ["".join(lists.item(side, index) for side in sides if side is not None) for index in members]
         return f"<ol>{''.join(f'<li>{line}</li>' for line in lines)}</ol>"
 
     def _captions(self, indices: Iterable[int]) -> list[str]:
@@ -238,13 +239,6 @@ def box(children: Sequence[widgets.Widget], *classes: str) -> widgets.VBox:
     for name in classes:
         made.add_class(name)
     return made
-
-
-def item_html(thumbnails: Thumbnails, index: int) -> str:
-    """Return an instance as HTML: its text in full width, or its picture."""
-    if thumbnails.kind in ("text", "number"):
-        return f'<div class="tk-words">{html.escape(thumbnails.text(index))}</div>'
-    return thumbnails.html(index)
 
 
 def close_tree(widget: widgets.Widget) -> None:

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from toolkit import plots
 from toolkit.explorers.picture import Picture
-from toolkit.explorers.slider_base import SliderExplorer
+from toolkit.explorers.picture_view import PictureView
+from toolkit.explorers.slider_base import PictureExplorer
 from toolkit.metrics import batch_hardness, false_negative_rate, same_label
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import style
@@ -13,7 +14,7 @@ from toolkit.plots.style import style
 N_SHOWN, COLUMNS = 15, 5
 
 
-class GraphBatchExplorer(SliderExplorer):
+class GraphBatchExplorer(PictureExplorer):
     """The sampler's sliders next to the first graphs of a walk's batch; false negatives are framed.
 
     The walk always begins at the same graph with the same random numbers.
@@ -61,7 +62,7 @@ class GraphBatchExplorer(SliderExplorer):
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
         super().__init__(embeddings, labels, items, **settings)
         self.thumbnails.size = 160
-        self._new_picture(Figure())
+        self._image = PictureView()
         self._start([self.controls], [self._image])
 
     def _show_setting(self) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from toolkit import plots
-from toolkit.explorers.base import DataExplorer, item_html
+from toolkit.explorers import lists
+from toolkit.explorers.base import DataExplorer
 from toolkit.explorers.controls import control_layout
 from toolkit.explorers.picture_view import StyleSheet
 from toolkit.explorers.sampler_menu import SamplerMenu
@@ -112,7 +113,7 @@ class PairExplorer(DataExplorer):
         }
         columns = [self._column(name) for name in self.negatives]
         columns += [_absent(name) for name, batch in found.items() if batch is None]
-        self.panel.value = f'{self._positive(query)}<div class="tk-columns">{"".join(columns)}</div>'
+        self.panel.value = self._positive(query) + lists.columns(columns)
         self._show_numbers([[*self._words(RANDOM_WALK), f"{1000 * seconds:.0f} ms"], self._legend])
 
     @property
@@ -138,12 +139,12 @@ class PairExplorer(DataExplorer):
         label = self._captions([query])[0]
         label = f' <span class="tk-note">{html.escape(label)}</span>' if label else ""
         return (
-            f'<div class="tk-query"><div><b>Query {query}</b>{label}{item_html(self.thumbnails, query)}</div>'
+            f'<div class="tk-query"><div><b>Query {query}</b>{label}{lists.item(self.thumbnails, query)}</div>'
             f"<div><b>Its positive</b>{_bar(similarity, similarity)}{self._target(query)}</div></div>"
         )
 
     def _target(self, index: int) -> str:
-        return item_html(self.target_thumbnails or self.thumbnails, index)
+        return lists.item(self.target_thumbnails or self.thumbnails, index)
 
     def _column(self, name: str) -> str:
         """Return the hardest negatives of a sampler as HTML."""
@@ -155,16 +156,13 @@ class PairExplorer(DataExplorer):
         for index, similarity, positive, false in zip(
             found["index"].tolist(), found["similarity"], found["positive"], marks, strict=True
         ):
-            label = self._captions([index])[0]
-            words = " · ".join(html.escape(each) for each in (label, marked if false else "") if each)
-            words = f'<div class="tk-note">{words}</div>' if words else ""
-            bar = _bar(similarity, positive)
-            rows.append(f'<li class="{"tk-false" if false else ""}">{bar}{self._target(index)}{words}</li>')
-        color, words = color_of(name), "".join(f"<span>{each}</span>" for each in self._words(name))
-        return (
-            f'<div><div class="tk-name" style="border-color:{color}">{html.escape(name)}: the hardest {len(found)} of '
-            f'{size - 1} negatives<div class="tk-numbers tk-note">{words}</div></div><ol>{"".join(rows)}</ol></div>'
-        )
+            content = _bar(similarity, positive) + self._target(index)
+            words = [*self._captions([index]), marked if false else ""]
+            rows.append(lists.entry(content, words, "tk-false" if false else ""))
+        words = "".join(f"<span>{each}</span>" for each in self._words(name))
+        title = f"{name}: the hardest {len(found)} of {size - 1} negatives"
+        head = lists.heading(title, color_of(name), f'<div class="tk-numbers tk-note">{words}</div>')
+        return lists.column(head, title, rows)
 
     def _to_figure(self) -> Figure:
         """Return the similarities of the negatives as a figure."""
@@ -190,7 +188,7 @@ def _holding(batches: list, query: int) -> np.ndarray | None:
 def _absent(name: str) -> str:
     """Return what to say of a sampler whose epoch leaves the query out."""
     words = '<div class="tk-note">Choose another query or batch size.</div>'
-    return f'<div><div class="tk-name">{html.escape(name)}: its epoch leaves this query out</div>{words}</div>'
+    return f"<div>{lists.heading(f'{name}: its epoch leaves this query out')}{words}</div>"
 
 
 def _bar(similarity: float, positive: float) -> str:

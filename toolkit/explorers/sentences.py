@@ -5,11 +5,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit import plots
+from toolkit.explorers import lists
 from toolkit.explorers.base import box
+from toolkit.explorers.picture_view import StyleSheet
 from toolkit.explorers.walking import WalkingExplorer
-from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate
+from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, same_label
 from toolkit.plots.batches import times_chance
-from toolkit.plots.style import RANDOM_WALK, style
+from toolkit.plots.sentences import legend
+from toolkit.plots.style import RANDOM_WALK, color_of
 from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.registry import labels
 
@@ -64,14 +67,12 @@ class SentenceExplorer(WalkingExplorer):
         super().__init__(embeddings, labels, items, **settings)
         self._hardness: Hardness
         self._false_negatives: FalseNegatives | None = None
-        with style():
-            self._figure = Figure(figsize=(9.4, 4.7), dpi=120)
-        image = self._new_picture(self._figure)
+        self.columns = widgets.HTML()
         self.batch = self._batch_slider("Which of the twenty batches is shown.", self._show_batch)
-        self._start([self.controls, self.batch], [], [image])
+        self._start([self.controls, self.batch], [StyleSheet(), self.columns])
 
     def _rows(self, controls, view) -> widgets.Widget:
-        return box([box(controls, "tk-controls"), box([self.numbers, self.message])], "tk-parts", "tk-across")
+        return box([box(controls, "tk-controls"), box([self.numbers, self.message, *view])], "tk-parts", "tk-across")
 
     @property
     def hardness(self) -> Hardness:
@@ -91,10 +92,10 @@ class SentenceExplorer(WalkingExplorer):
 
     def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
         """Show one batch of each sampler, and numbers of the random walk's."""
+        self._hardness = batch_hardness(walks, *self._sides)
         samples = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walks}
         self._all = {label: samples[label] for label in labels() if label in samples}
         self.batch.max = self._n_walks
-        self._hardness = batch_hardness(walks, *self._sides)
         words = [f"random walk: hardness <b>{self._hardness.value:.3f}</b>"]
         if self._codes is not None:
             found = self._false_negatives = false_negative_rate(walks, self._codes)
@@ -107,10 +108,27 @@ class SentenceExplorer(WalkingExplorer):
         if self.batch.value > len(self._all[RANDOM_WALK]):  # the others are on their way
             self._complete()
             return
-        self.batches = {name: batches[self.batch.value - 1] for name, batches in self._all.items()}
+        self.batches = {name: np.asarray(batches[self.batch.value - 1]) for name, batches in self._all.items()}
+        columns = [self._column(name, batch[:N_SHOWN]) for name, batch in self.batches.items()]
+        self.columns.value = f'<div class="tk-note">{legend(self._codes is not None)}</div>{lists.columns(columns)}'
+
+    def _column(self, name: str, members: np.ndarray) -> str:
+        """Return the first members of a sampler's batch as HTML; false negatives of the first are marked."""
+        known = self._codes is not None
+        same = same_label(self._codes, members[1:], members[0]) if known else np.zeros(len(members) - 1, bool)
+        looks = ["tk-first", *("tk-false" if each else "" for each in same)]
+        entries = [
+            lists.entry(
+                lists.item(self.thumbnails, index), [caption, "false negative" if look == "tk-false" else ""], look
+            )
+            for index, caption, look in zip(members, self._captions(members), looks, strict=True)
+        ]
+        return lists.column(lists.heading(name, color_of(name)), name, entries)
+
+    def _to_figure(self) -> Figure:
+        """Return the same batches as a figure."""
         shown = {int(index) for batch in self.batches.values() for index in batch[:N_SHOWN]}
         texts = {index: self.thumbnails.text(index) for index in shown}
-        self._figure.clear()
-        plots.batch_sentences(self.batches, texts, self._labels, N_SHOWN, self._figure)
-        self._picture.forget()
-        self._image.value = self._picture.png(())
+        figure = Figure(figsize=(9.4, 4.7), dpi=120)
+        plots.batch_sentences(self.batches, texts, self._labels, N_SHOWN, figure)
+        return figure

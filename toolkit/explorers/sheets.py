@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
 from toolkit.explorers.sampler_menu import SamplerMenu
+from toolkit.explorers.slider_base import PictureExplorer
 from toolkit.explorers.walking import WalkingExplorer
 from toolkit.plots.style import style
 
@@ -43,7 +44,7 @@ class Sheet:
 Kind = TypeVar("Kind", bound=Sheet)
 
 
-class SheetExplorer(WalkingExplorer, Generic[Kind]):
+class SheetExplorer(WalkingExplorer, PictureExplorer, Generic[Kind]):
     """An explorer with a sheet for one batch size and choice of samplers.
 
     The last sheets are kept, so that a slider that goes back draws only what moves. A subclass writes `_sheet_of` and

@@ -1,4 +1,4 @@
-"""What the explorers with a picture and sliders share: a frame, a batch to choose, a row of pairs."""
+"""What the explorers with sliders share: a batch to choose, a row of pairs, a picture."""
 
 import html
 from collections.abc import Callable, Iterable
@@ -24,17 +24,9 @@ ESTIMATED = {
 
 
 class SliderExplorer(DataExplorer):
-    """An explorer with the sampler's four sliders and a picture; a subclass writes `_show_setting`."""
+    """An explorer with the sampler's four sliders; a subclass writes `_show_setting`."""
 
-    _picture: Picture
-    _image: PictureView
     pairs: widgets.HTML
-
-    def _new_picture(self, figure: Figure) -> PictureView:
-        """Make a figure the picture, and return the widget that shows it."""
-        self._picture = Picture(figure)
-        self._image = PictureView()
-        return self._image
 
     def _new_pairs(self) -> widgets.HTML:
         self.pairs = widgets.HTML()
@@ -66,13 +58,8 @@ class SliderExplorer(DataExplorer):
         self._show_setting()
 
     def _show_setting(self) -> None:
-        """Show the present setting: picture and numbers."""
+        """Show the present setting: batches and numbers."""
         raise NotImplementedError
-
-    def _show_frame(self, moving: Iterable[Artist], words: Iterable[str]) -> None:
-        """Send the picture and the line of numbers to the browser."""
-        self._image.value = self._picture.png(moving)
-        self._show_numbers([words])
 
     def _show_pairs(self, heading: str, pairs) -> None:
         """Show pairs (from `hardest_pairs`) side by side, with similarities and labels; false negatives are framed."""
@@ -90,6 +77,18 @@ class SliderExplorer(DataExplorer):
                 f'vertical-align:top">{self._grid(members)}<br>similarity {pair.similarity:.2f}{name}</div>'
             )
         self.pairs.value = "".join(cells)
+
+
+class PictureExplorer(SliderExplorer):
+    """An explorer with sliders whose `_image` shows the frames of a `_picture`."""
+
+    _picture: Picture
+    _image: PictureView
+
+    def _show_frame(self, moving: Iterable[Artist], words: Iterable[str]) -> None:
+        """Send the picture and the line of numbers to the browser."""
+        self._image.value = self._picture.png(moving)
+        self._show_numbers([words])
 
     def _to_figure(self) -> Figure:
         return self._picture.canvas.figure

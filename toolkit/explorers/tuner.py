@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from toolkit import _checks, plots
+from toolkit.explorers import lists
 from toolkit.explorers.background import Newest
 from toolkit.explorers.base import ItemExplorer
 from toolkit.explorers.controls import BATCH_SIZES, DEFAULTS, BudgetSlider, SizeSlider
@@ -192,7 +193,7 @@ class TunerExplorer(ItemExplorer):
         cards = [self._card("Suggested ★", found)]
         if self.pinned is not None:
             cards.append(self._card("Pinned ◇", self.pinned))
-        self.cards.value = f'<div class="tk-columns">{"".join(cards)}</div>'
+        self.cards.value = lists.columns(cards)
         with style():
             self._image.value = Picture(self._to_figure()).png(())
         self._image.description = found.suggestion.reason
@@ -229,7 +230,7 @@ class TunerExplorer(ItemExplorer):
         head = f"{title}: {kind.label.lower() if best.settings else 'shuffle'}, batches of {size}"
         shown = best.batch[:N_SHOWN].tolist()
         return (
-            f'<div><div class="tk-name" style="border-color:{kind.color}">{head}</div>'
+            f"<div>{lists.heading(head, kind.color)}"
             f'<table class="tk-table">{table}</table><pre class="tk-code">{html.escape(best.code)}</pre>'
             f"<div>{len(shown)} members of a batch of median hardness:</div>{self._members(shown)}</div>"
         )

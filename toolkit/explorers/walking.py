@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from toolkit.explorers.background import Newest
 from toolkit.explorers.slider_base import SliderExplorer
@@ -58,7 +57,7 @@ class WalkingExplorer(SliderExplorer):
             self._attempt(lambda: self._show_if_current(settings, _timed(self._samples.walks, settings)))
 
     def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
-        """Show batches, or the first of them: picture and numbers."""
+        """Show batches, or the first of them, and numbers."""
         raise NotImplementedError
 
     def _words_on_time(self, stats: WalkStats, seconds: float) -> str:
@@ -66,14 +65,15 @@ class WalkingExplorer(SliderExplorer):
         which = f"the first {stats.batches} of {self._n_walks} batches" if self._partial else f"{stats.batches} batches"
         return f"{seconds * 1000:.0f} ms for {which}{' …' if self._partial else ''}"
 
-    def _to_figure(self) -> Figure:
-        self._complete()
-        return super()._to_figure()
-
     def png(self) -> bytes:
         """Return the picture as a PNG, as pages without JavaScript show it; what is being walked is waited for."""
         self._complete()
         return super().png()
+
+    def svg(self) -> bytes:
+        """Return the picture as an SVG, for papers and slides; what is being walked is waited for."""
+        self._complete()
+        return super().svg()
 
     def close(self) -> None:
         """End the widget and what it computes; nothing stays in the kernel."""

@@ -57,6 +57,11 @@ def batch_sentences(
                 write(ax.text(0, row + 0.93, "", va="bottom", fontsize=6.5, color=color, alpha=0.75), name)
             if row:
                 ax.axhline(row, color="#DDDDDD", linewidth=0.6)
-    marked = " Vermillion: false negative, of the same class as the first." if labels is not None else ""
-    figure.suptitle(f"Bold: the first member of the batch.{marked}", fontsize=10, x=0.01, ha="left")
+    figure.suptitle(legend(labels is not None), fontsize=10, x=0.01, ha="left")
     return axes
+
+
+def legend(labelled: bool) -> str:
+    """Return what the looks of the sentences mean, with or without labels."""
+    marked = " Vermillion: false negative, of the same class as the first." if labelled else ""
+    return f"Bold: the first member of the batch.{marked}"
