@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from figures import ACCURACIES, colors, make_history, texts
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
@@ -11,7 +12,6 @@ from toolkit import plots
 from toolkit.metrics import FalseNegatives, Frontier, Hardness
 from toolkit.plots.batches import density
 from toolkit.plots.style import COLORS, OTHERS, color_of
-from toolkit.training.history import History
 
 NAMES = ("Uniform", "Random walk", "kNN")
 
@@ -33,11 +33,6 @@ RATES = {
 }
 
 
-def make_history(n=30, seed=0):
-    rng = np.random.default_rng(seed)
-    return History({name: rng.random(n).tolist() for name in History().columns})
-
-
 def make_frontier(rates=(0.1, 0.2, 0.3, 0.4)):
     rows = [
         {"sampler": "Uniform", "hardness": 0.0, "false_negative_rate": 0.1},
@@ -51,7 +46,6 @@ def make_frontier(rates=(0.1, 0.2, 0.3, 0.4)):
     return Frontier(pd.DataFrame(rows).assign(prior=0.1, false_negative_half=0.01))
 
 
-ACCURACIES = {"Uniform": [0.60, 0.62, 0.64], "Random walk": [0.63, 0.65, 0.67], "kNN": [0.5, 0.5, 0.53]}
 SINGLE = {
     "hardness": lambda **more: plots.hardness(HARDNESS, **more),
     "false_negatives": lambda **more: plots.false_negatives(RATES, **more),
@@ -65,14 +59,6 @@ def draw_grid():
     images = np.random.default_rng(0).integers(0, 256, (20, 1, 6, 6), dtype=np.uint8)
     labels = np.arange(20) % 3
     return plots.batch_grid({"Uniform": range(8), "kNN": range(0, 16, 2)}, images, labels, ["a", "b", "c"], n_shown=5)
-
-
-def colors(artists, get):
-    return [to_hex(get(artist)).upper() for artist in artists]
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 def line_at(ax, color):
@@ -281,78 +267,3 @@ def test_title_of_frontier_is_computed():
     assert title == "Harder batches hold more false negatives"
     opposite = plots.frontier(Frontier(make_frontier((0.4, 0.3, 0.2, 0.1)).walks))
     assert opposite.get_title(loc="left") == "Harder batches hold no more false negatives"
-
-
-# Training
-
-
-@pytest.mark.parametrize(
-    ("column", "label"),
-    [
-        ("loss", "loss"),
-        ("hardness", "cosine"),
-        ("false_negative_rate", "share of pairs"),
-        ("coverage", "share of data"),
-    ],
-)
-def test_training_draws_the_running_mean(column, label):
-    history = make_history()
-    ax = plots.training({"Uniform": history, "kNN": make_history(seed=1)}, column, window=5)
-    line = ax.lines[0]
-    values = np.array(history.columns[column])
-    expected = [values[max(0, i - 5) : i].mean() for i in range(1, 31)]
-    np.testing.assert_allclose(line.get_ydata(), expected)
-    np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 31))
-    assert colors(ax.lines, lambda line: line.get_color()) == [COLORS["Uniform"], COLORS["kNN"]]
-    assert ax.get_xlabel() == "training step"
-    assert label in ax.get_ylabel()
-    highest_first = sorted(ax.lines, key=lambda line: line.get_ydata()[-1], reverse=True)
-    assert texts(ax) == [line.get_label() for line in highest_first]
-
-
-def test_estimates_of_every_tenth_step_are_averaged_over_the_same_steps():
-    history = make_history()
-    history.columns["false_negative_rate"] = [np.nan] * 30
-    history.measured["estimated_false_negatives"] = [(10, 0.1), (20, 0.3), (30, 0.2)]
-    (line,) = plots.training({"Uniform": history}, "false_negative_rate", window=15).lines
-    np.testing.assert_array_equal(line.get_xdata(), [10, 20, 30])
-    np.testing.assert_allclose(line.get_ydata(), [0.1, 0.2, 0.25])
-
-
-def test_unknown_column_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match=r"column must be one of 'loss', 'hardness'.*got 'accuracy'"):
-        plots.training({"Uniform": make_history()}, "accuracy")
-
-
-def test_accuracies_shows_every_seed_and_the_means():
-    ax = plots.accuracies(ACCURACIES)
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [list(line.get_ydata()) for line in dots] == list(ACCURACIES.values())
-    means = [line.get_ydata()[0] for line in ax.lines if to_hex(line.get_color()) == "#000000"]
-    assert means == pytest.approx([0.62, 0.65, 0.51])
-    joining = [list(line.get_ydata()) for line in ax.lines if to_hex(line.get_color()) == "#cccccc"]
-    assert joining == [[0.60, 0.63, 0.5], [0.62, 0.65, 0.5], [0.64, 0.67, 0.53]]
-    ticks = [label.get_text() for label in ax.get_xticklabels()]
-    assert ticks == ["Uniform\nmean 62.0%", "Random walk\nmean 65.0%", "kNN\nmean 51.0%"]
-
-
-def test_baselines_are_dotted_lines_with_their_names():
-    ax = plots.accuracies(ACCURACIES, {"untrained": 0.45, "pixels": 0.55})
-    dotted = [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == ":"]
-    assert dotted == [0.45, 0.55]
-    assert texts(ax) == ["untrained 45.0%", "pixels 55.0%"]
-
-
-@pytest.mark.parametrize(
-    ("walk", "words"),
-    [
-        ([0.63, 0.65], "Random walk: above uniform (+3.0 points"),
-        ([0.57, 0.59], "Random walk: below uniform (-3.0 points"),
-        ([0.6, 0.64], "Random walk: no clear difference from uniform (+1.0 points"),
-    ],
-)
-def test_title_of_accuracies_is_computed(walk, words):
-    title = plots.accuracies({"Uniform": [0.60, 0.62], "Random walk": walk}).get_title(loc="left")
-    assert words in title
-    assert "2 seeds" in title
-    assert plots.accuracies({"kNN": [0.1, 0.2]}).get_title(loc="left") == ""

@@ -1,18 +1,16 @@
-"""Figures of pairs, of K / M against the class prior, and of whole trainings, by the data of their artists."""
+"""Figures of pairs and of K / M against the class prior, by the data of their artists."""
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from figures import texts
+from figures import make_history, texts
 from matplotlib.colors import to_hex
 
 from toolkit import plots
 from toolkit.metrics import Frontier
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE
 from toolkit.plots.thumbnails import Thumbnails
-from toolkit.training import history as module
-from toolkit.training.history import Column, History
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 6, 6), dtype=np.uint8)
 LABELS = np.array(["cat", "dog", "eel"])[np.arange(9) % 3]
@@ -61,50 +59,6 @@ def test_false_negatives_by_ratio_draws_the_rate_over_k_by_m_and_states_the_cost
     assert ax.get_title(loc="left") == "At K / M of twice the class prior: 1.5 × chance"
     assert set(texts(ax)) == {"K / M = class prior", "chance 10.0%"}
     assert ax.get_xscale() == "log"
-
-
-def make_history(n=30, seed=0, **parts):
-    rng = np.random.default_rng(seed)
-    return History({name: rng.random(n).tolist() for name in History().columns}, parts)
-
-
-def test_training_panels_draw_columns_as_running_means_and_measurements_as_they_are():
-    history = make_history(probes=[(10, 0.5), (30, 0.75)], staleness=[(20, 0.25)])
-    axes = plots.training_panels({"Uniform": history, "kNN": make_history(seed=1)}, window=5)
-    panels = {ax.get_title(loc="left"): ax for ax in axes.flat}
-    columns = {"loss": "loss", "hardness": "hardness", "false negatives": "false_negative_rate", "coverage": "coverage"}
-    for title, column in columns.items():
-        line, other = panels[title].lines
-        values = np.array(history.columns[column])
-        assert line.get_ydata() == pytest.approx([values[max(0, i - 5) : i].mean() for i in range(1, 31)])
-        assert [line.get_color(), other.get_color()] == [COLORS["Uniform"], COLORS["kNN"]]
-    assert panels["probe accuracy"].lines[0].get_xydata().tolist() == [[10, 0.5], [30, 0.75]]
-    assert panels["staleness of the graph"].lines[0].get_xydata().tolist() == [[20, 0.25]]
-    assert {ax.get_xlim() for ax in axes.flat} == {(0, 30)}
-    assert [text.get_text() for text in axes[0, 0].figure.legends[0].get_texts()] == ["Uniform", "kNN"]
-
-
-def test_training_panels_leave_out_nan_and_say_what_is_missing():
-    history = make_history()
-    history.columns["false_negative_rate"] = [float("nan")] * 30
-    axes = plots.training_panels({"Uniform": history})
-    assert texts(axes[0, 2]) == ["no labels given"]
-    assert len(axes[0, 2].lines[0].get_xdata()) == 0
-    assert texts(axes[1, 1]) == ["no graph measured yet"]
-    assert texts(axes[0, 0]) == []
-
-
-def test_a_declared_column_gets_its_panel(monkeypatch):
-    added = (Column("toy", "toy", "toy (points)"), Column("rare", "rare", form=".0%", sparse=True, missing="none yet"))
-    monkeypatch.setattr(module, "COLUMNS", (*module.COLUMNS, *added))
-    history = make_history(rare=[(7, 0.5)])
-    axes = plots.training_panels({"Uniform": history, "kNN": make_history(seed=1)}, window=5)
-    panels = {ax.get_title(loc="left"): ax for ax in axes[0, 0].figure.axes}
-    assert len(panels) == 8
-    assert panels["toy"].lines[0].get_ydata()[-1] == pytest.approx(np.mean(history.columns["toy"][-5:]))
-    assert panels["rare"].lines[0].get_xydata().tolist() == [[7, 0.5]]
-    assert texts(plots.training_panels({"kNN": make_history(seed=1)})[2, 1]) == ["none yet"]
-    assert plots.training({"Uniform": history}, "toy").get_ylabel() == "toy (points)"
 
 
 def test_settings_of_matplotlib_stay():
