@@ -137,7 +137,9 @@ def judged(call: Call, argument: str, error: Exception) -> str:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     expected = isinstance(error, ERRORS) or any(re.search(rf"\b{kind}\b", documented) for kind in kinds)
     # Where two arguments don't fit each other, either may be named.
-    names = rf"\b({'|'.join(sorted({*call.arguments, argument}))})\b"
+    more = [each.name for each in call.signature.parameters.values() if each.kind is each.VAR_KEYWORD]
+    settings = {name for each in more for name in call.arguments.get(each, ())}
+    names = rf"\b({'|'.join(sorted({*call.arguments, *settings, argument}))})\b"
     named = isinstance(error, FileNotFoundError) or re.search(names, str(error))
     return "refused" if expected and named else "unclear"
 
