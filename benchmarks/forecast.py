@@ -17,6 +17,7 @@ import torch
 from benchmarks import modality, study
 from benchmarks.doses import CONSTANT, doses
 from toolkit import UniformBatchSampler
+from toolkit.datasets.graphs import GraphViews
 from toolkit.evaluation import embed
 from toolkit.evaluation.embedding import encode_all
 from toolkit.metrics import batch_hardness, batch_variety, false_negative_rate, loss_gap
@@ -44,7 +45,7 @@ def embedded(task: Task, loss: str) -> tuple[torch.Tensor, torch.Tensor | None]:
         return encode_all(model, model.encode_queries, data.queries), encode_all(
             model, model.encode_targets, data.targets
         )
-    source = getattr(data, "images", getattr(data, "graphs", data))
+    source = data.graphs if isinstance(data, GraphViews) else getattr(data, "images", data)
     return embed(model, source, projected=hasattr(model, "project"))[0], None
 
 

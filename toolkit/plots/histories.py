@@ -13,7 +13,7 @@ from toolkit._result import mean_interval
 from toolkit.plots.style import RANDOM_WALK, UNIFORM, color_of, mark, new_axes, percent, side_labels, styled
 from toolkit.training.history import Column, shown_columns
 
-_FEW = 50  # values that can be told apart as dots
+_FEW = 25  # values that can be told apart as dots
 
 
 @styled
