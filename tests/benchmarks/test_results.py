@@ -95,3 +95,15 @@ def test_the_best_trial_is_chosen_by_development_queries_of_the_tuning_seed():
     runs.loc[runs.seed > 0, DEVELOPMENT] = 1 - runs[DEVELOPMENT]
     runs["value"] = 1 - runs[DEVELOPMENT]
     assert best_trials(Comparison(runs).to_frame()) == [list(trials)[-1] for trials in RIVALS.values()]
+
+
+def test_the_published_order_is_found_where_it_shows():
+    columns = ["trial", "sampler", "percent", "percent_low", "percent_high"]
+    rows = [
+        *(("as published", "knn", -2.0, -3.0, -1.0), ("as published", "walk_10_5000", 2, 1, 3)),
+        *(("by means only", "knn", -2, -5, 1), ("by means only", "walk_20_2000", 2, 1, 3)),
+        *(("other", "knn", 1, 0, 2), ("other", "walk_20_2000", 2, 1, 3)),
+    ]
+    words = results.published_order(pd.DataFrame(rows, columns=columns).assign(runs=3))
+    assert "on 2 of 3 tasks: as published (kNN -2.0 %" in words
+    assert words.endswith("exclude zero: as published.")
