@@ -66,7 +66,7 @@ class EmbeddingExplorer(Selecting):
     ------
     TypeError, ValueError
         For embeddings with NaN, Inf or zero rows, fewer than 32 embeddings, an unknown projection, and labels, items,
-        columns or positions whose number differs from that of the embeddings.
+        columns or positions that do not have one entry for each embedding.
 
     Examples
     --------

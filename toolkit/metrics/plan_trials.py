@@ -19,7 +19,7 @@ _CLUSTERED, _BATCHES = 4096, 32  # smallest numbers of instances and of batches 
 def chains(setup: Setup) -> tuple[list[dict], Found | None]:
     """Return all settings tried, and the one with the hardest batches within the limit.
 
-    Search spaces consist of random instances, so a few of them are representative of all.
+    A search space is a random sample of the instances, so a few of them represent all.
     """
     data, tried = setup.whole, []
     # Two batches or more: in a search space of a single batch, a chain would be a shuffle.
@@ -40,7 +40,7 @@ def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
     """Return all settings tried, and the one with the hardest batches within the limit.
 
     Clusters are tighter the more instances there are. A subset of the instances would not show this, so the trial
-    splits all of them, but computes only some of the clusters.
+    splits all instances, but follows only some of the branches to the end.
     """
     data = setup.whole
     unit = cluster_points(data.vectors.numpy(), data.paired)
@@ -61,7 +61,7 @@ def _hardest(
         return points, None
     best = max(fitting, key=lambda i: figures[i]["hardness"])
     settings, queue, seconds = tried[best]
-    # The similarity that could be reached: to the nearest instance of the search space, or of all the data.
+    # The highest similarity possible: that to the nearest instance of the search space, or of the whole data set.
     nearest = setup.some.nearest(settings.get("n_candidates", len(setup.some)))
     if setup.gain(figures[best]["hardness"], nearest) < LEAST:
         return points, None

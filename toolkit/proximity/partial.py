@@ -27,9 +27,9 @@ class PartialGraph:
     Attributes
     ----------
     neighbors : int32 array, shape (N, K)
-        Out-neighbours of the instances that are `known`.
+        Neighbours of each instance; only rows that are `known` are valid.
     known : bool array, shape (N,)
-        Which instances have been linked.
+        Whether an instance has been linked.
     rules : Rules
 
     Raises
