@@ -8,6 +8,7 @@
 
 import argparse
 import os
+import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -32,10 +33,16 @@ from toolkit.samplers.registry import SamplerKind
 from toolkit.training.comparison import UNTRAINED, Comparison, compare
 from toolkit.training.task import Task
 
+# Named one by one, so that all runs have the same pairs whatever else is installed.
+PACKAGES = (
+    *("accelerate", "anywidget", "datasets", "faiss-cpu", "filelock", "ipywidgets", "jupyterlab", "llvmlite"),
+    *("matplotlib", "networkx", "numba", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "sentence-transformers"),
+    *("tokenizers", "torch", "torch-geometric", "torchvision", "tqdm", "traitlets", "transformers", "umap-learn"),
+)
 SETS = {
     "dictionary": pairs.bundled,
     "hypernyms": partial(pairs.bundled, "hypernym"),
-    "code": partial(pairs.code, limit=None),
+    "code": partial(pairs.code, [sysconfig.get_path("stdlib"), *PACKAGES], limit=None),
 }
 WALKS = {
     name: SamplerKind(name, modality.sampler_name(name), "#56B4E9", RandomWalkBatchSampler, settings)

@@ -124,7 +124,7 @@ def _no_garbage_collection() -> Generator[None]:
 def _sources(source) -> Iterator[tuple[str, list[Path]]]:
     """Yield a description and the files of each source."""
     if source is None:
-        yield f"Python {platform.python_version()}", _of_folder(Path(sysconfig.get_path("stdlib")))
+        yield _of_folder(Path(sysconfig.get_path("stdlib")))
         needed = importlib.metadata.requires(PROJECT) or []
         for name in sorted({re.split(r"[^\w.-]", text)[0] for text in needed if not re.search("extra == .dev", text)}):
             try:
@@ -137,7 +137,7 @@ def _sources(source) -> Iterator[tuple[str, list[Path]]]:
         if not isinstance(one, (str, Path)):
             raise TypeError(f"source must be folders and names of packages, got {one!r}")
         folder = Path(one).expanduser()
-        yield (folder.resolve().name, _of_folder(folder)) if folder.is_dir() else _of_package(str(one))
+        yield _of_folder(folder) if folder.is_dir() else _of_package(str(one))
 
 
 def _of_package(name: str) -> tuple[str, list[Path]]:
@@ -156,8 +156,10 @@ def _of_distribution(name: str) -> tuple[str, list[Path]]:
     return f"{name} {found.version}", [Path(str(file.locate())) for file in files]
 
 
-def _of_folder(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if _wanted(path.relative_to(folder)))
+def _of_folder(folder: Path) -> tuple[str, list[Path]]:
+    is_library = folder == Path(sysconfig.get_path("stdlib"))
+    name = f"Python {platform.python_version()}" if is_library else folder.resolve().name
+    return name, sorted(path for path in folder.rglob("*.py") if _wanted(path.relative_to(folder)))
 
 
 def _wanted(path) -> bool:
