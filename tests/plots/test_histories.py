@@ -27,6 +27,22 @@ def test_training_panels_draw_columns_as_running_means_and_measurements_as_they_
     assert [text.get_text() for text in axes[0, 0].figure.legends[0].get_texts()] == ["Uniform", "kNN"]
 
 
+def test_long_curves_keep_their_ends_and_extremes():
+    values = np.sin(np.arange(50_321) / 900)
+    values[[20_000, 30_000]] = 5, -5
+    history = make_history(n=len(values))
+    history.columns["loss"] = values.tolist()
+    line = plots.training({"Uniform": history}, "loss", window=1).lines[0]
+    steps, drawn = line.get_xdata(), line.get_ydata()
+    assert len(steps) < 5000
+    assert (drawn == values[steps - 1]).all()
+    assert (steps[0], steps[-1]) == (1, 50_321)
+    for begin in range(0, 50_000, 50):
+        piece = values[begin : begin + 50]
+        of_piece = drawn[(steps > begin) & (steps <= begin + 50)]
+        assert [of_piece.min(), of_piece.max()] == [piece.min(), piece.max()]
+
+
 def test_training_panels_leave_out_nan_and_say_what_is_missing():
     history = make_history()
     history.columns["false_negative_rate"] = [float("nan")] * 30

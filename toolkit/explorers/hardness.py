@@ -76,9 +76,7 @@ class HardnessSheet(Sheet):
         used = np.flatnonzero(sum(result.histogram for result in results.values()))
         # In coarse steps, so that most batch sizes have the same axis.
         ends = np.floor(10 * Hardness.edges[used[0]]) / 10, np.ceil(10 * Hardness.edges[used[-1] + 1]) / 10
-        if self.axes[0].get_xlim() != ends:
-            self.axes[0].set_xlim(ends)
-            self.picture.forget()
+        self.axes[0].set_xlim(ends)
 
     def move(self, result: Hardness, found: FalseNegatives | EstimatedFalseNegatives) -> None:
         """Show the random walk's results."""
@@ -95,10 +93,8 @@ class HardnessSheet(Sheet):
         top, bottom = self.axes
         height = _STEP ** np.ceil(np.log(1.1 * highest) / np.log(_STEP))
         end = next((end for end in (0.05, 0.1, 0.25, 0.5) if self.paired and 1.2 * most < end), 1)
-        if (top.get_ylim()[1], bottom.get_xlim()[1]) != (height, end):
-            top.set_ylim(0, height)
-            bottom.set_xlim(0, end)
-            self.picture.forget()
+        top.set_ylim(0, height)
+        bottom.set_xlim(0, end)
 
 
 class HardnessExplorer(SheetExplorer[HardnessSheet]):

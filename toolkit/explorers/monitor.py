@@ -212,7 +212,7 @@ def _numbers(name: str, history: History, position: int) -> list[str]:
     mark = f"border-left:8px solid {color_of(name, position)};padding-left:5px"  # the colour of text is the theme's
     words = [f'<b style="{mark}">{html.escape(name)}</b>: step {len(history)}{of}']
     for column in shown_columns():
-        values = history.series(column.name)[1]
-        if len(values) and math.isfinite(values[-1]):
-            words.append(f"{column.title} <b>{values[-1]:{column.form}}</b>")
+        value = history.last(column.name)
+        if math.isfinite(value):
+            words.append(f"{column.title} <b>{value:{column.form}}</b>")
     return words + ["stopped early"] * history.interrupted

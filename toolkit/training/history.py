@@ -121,6 +121,19 @@ class History:
         steps, values = np.array(self.measured[name], float).reshape(-1, 2).T
         return steps, values
 
+    def last(self, name: str) -> float:
+        """Return the last value of a column, NaN if there is none.
+
+        Examples
+        --------
+        >>> history = History(measured={"probes": [(10, 0.5), (20, 0.75)]})
+        >>> history.last("probes"), history.last("loss")
+        (0.75, nan)
+        """
+        if name in self.columns:
+            return self.columns[name][-1] if self.columns[name] else float("nan")
+        return self.measured[name][-1][1] if self.measured[name] else float("nan")
+
     def save(self, path: str | Path) -> None:
         """Write the history to a JSON file, completely or not at all; NaN becomes null, and infinity a string.
 
