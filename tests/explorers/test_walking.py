@@ -36,7 +36,7 @@ def some():
 @pytest.fixture
 def gate(monkeypatch):
     """Closed, it holds up whoever builds a graph."""
-    monkeypatch.setattr(side_by_side, "_FEW", 2 * 64 * 250)
+    monkeypatch.setattr(side_by_side, "_FEW", 2 * 64 * (250 + side_by_side._LINK))
     opened, build = threading.Event(), ProximityGraph.build
     opened.set()
 

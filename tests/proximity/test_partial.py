@@ -74,3 +74,17 @@ def test_a_node_outside_the_graph_is_refused():
     graph = PartialGraph(np.random.default_rng(0).normal(size=(40, 4)))
     with pytest.raises((IndexError, ValueError), match="node"):
         graph.link(40)
+
+
+def test_another_size_has_rows_of_its_own():
+    points = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+    wide, _ = both(points, n_candidates=120, n_neighbors=20)
+    wide.link(7)
+    narrow = wide.resized(n_candidates=40, n_neighbors=5)
+    assert not narrow.known.any()
+    narrow.link(7)
+    full = ProximityGraph.build(points, n_candidates=40, n_neighbors=5, seed=5)
+    assert sorted(narrow.neighbors[7]) == sorted(full.neighbors[7])
+    assert (wide.neighbors.shape, wide.known.sum()) == ((300, 20), 1)
+    with pytest.raises(ValueError, match="n_neighbors"):
+        wide.resized(n_candidates=5, n_neighbors=6)

@@ -1,9 +1,13 @@
 """Work in a thread next to the kernel's own, of which only the newest counts."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+
+_NICENESS = 15  # of 19
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -17,6 +21,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 class Newest:
     """Runs work in a thread and shows its result in the kernel's; without a kernel, both at once.
 
+    The thread gives way to the kernel's own, so that it doesn't slow down the next move of a slider.
     While some work is going on, only the newest of what is submitted waits for its turn.
     """
 
@@ -44,6 +49,8 @@ class Newest:
                 self._thread.start()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        if sys.platform == "linux":  # elsewhere threads of a process have no priority of their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while True:
             with self._lock:
                 if self._waiting is None or self._closed:

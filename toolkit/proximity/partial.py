@@ -1,5 +1,7 @@
 """A proximity graph of which only those rows are built that walks read."""
 
+import copy
+
 import numpy as np
 import torch
 
@@ -68,14 +70,41 @@ class PartialGraph:
         check_halves(vectors.shape[1], paired)
         vectors = vectors.cpu().float().contiguous()
         self._vectors, self._norms = vectors.numpy(), _checks.norms("embeddings", vectors).numpy()
+        # Sums in another order differ by a few rounding errors.
+        self._close = np.float32(np.finfo(np.float32).eps * vectors.shape[1] ** 0.5)
+        self._begin()
+
+    def resized(self, *, n_candidates: int | None = None, n_neighbors: int | None = None) -> "PartialGraph":
+        """Return a graph of other sizes, and otherwise the same, of which no row is built; it shares the embeddings.
+
+        Raises
+        ------
+        ValueError
+            For K > M.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from toolkit.proximity import PartialGraph
+        >>> graph = PartialGraph(np.random.default_rng(0).normal(size=(500, 8)))
+        >>> graph.resized(n_candidates=100, n_neighbors=10)
+        PartialGraph(n_nodes=500, n_neighbors=10, n_candidates=100, known=0)
+        """
+        other = copy.copy(self)
+        other.n_candidates, other.n_neighbors = graph_size(
+            self.n_nodes, n_candidates=n_candidates, n_neighbors=n_neighbors
+        )
+        other._begin()
+        return other
+
+    def _begin(self) -> None:
+        """Draw the candidates, and know no row."""
         self._blocks = list(candidate_blocks(self.n_nodes, self.n_candidates, self.seed))
         self._block = np.empty(self.n_nodes, np.int32)
         for number, (rows, _) in enumerate(self._blocks):
             self._block[rows] = number
         self.neighbors = np.zeros((self.n_nodes, self.n_neighbors), np.int32)  # takes memory where it is written
         self.known = np.zeros(self.n_nodes, bool)
-        # Sums in another order differ by a few rounding errors.
-        self._close = np.float32(np.finfo(np.float32).eps * vectors.shape[1] ** 0.5)
 
     def link(self, node: int) -> None:
         """Link an instance to its most similar candidates, as `ProximityGraph.build` does."""

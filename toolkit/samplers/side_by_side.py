@@ -19,6 +19,7 @@ from toolkit.samplers.registry import SAMPLERS, defaults
 WALK = "random_walk"  # the only sampler whose settings vary; the others use their defaults
 _MOST_BYTES = 2**29  # limit for cached graphs; the last two are kept even if they exceed it
 _FEW = 2**18  # comparisons of an instance with a candidate, which take about 30 ms
+_LINK = 600  # comparisons that take as long as the rest of an instance's links
 
 
 class SideBySide:
@@ -203,10 +204,12 @@ class SideBySide:
             self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
         )
 
+    @cached_property
+    def _unlinked(self) -> PartialGraph:
+        return PartialGraph(self.vectors, paired=self.paired, seed=self.seed)
+
     def _partial(self, n_candidates: int, n_neighbors: int) -> PartialGraph:
-        return PartialGraph(
-            self.vectors, n_candidates=n_candidates, n_neighbors=n_neighbors, paired=self.paired, seed=self.seed
-        )
+        return self._unlinked.resized(n_candidates=n_candidates, n_neighbors=n_neighbors)
 
     def _whole_or_partial(self, n_candidates: int, n_neighbors: int) -> ProximityGraph | PartialGraph:
         """Return the graph of these settings if it is kept, otherwise one that is built where walks go."""
@@ -235,7 +238,7 @@ class SideBySide:
 
         As many as take little time without the graph, of which only what they visit is built.
         """
-        starts = self.starts(batch_size)[: max(_FEW // (batch_size * n_candidates), least)]
+        starts = self.starts(batch_size)[: max(_FEW // (batch_size * (n_candidates + _LINK)), least)]
         graph = self._whole_or_partial(n_candidates, n_neighbors)
         return walk_batches(graph, starts, batch_size, restart=restart, seed=self.seed)
 
