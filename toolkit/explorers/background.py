@@ -4,10 +4,12 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
 _NICENESS = 15  # of 19
+_PAUSE = 0.2  # seconds in which the browser paints what is there already
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -21,7 +23,8 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 class Newest:
     """Runs work in a thread and shows its result in the kernel's; without a kernel, both at once.
 
-    The thread gives way to the kernel's own, so that it doesn't slow down the next move of a slider.
+    The thread begins after a short pause and gives way to the kernel's own, so that it doesn't slow down what is shown
+    at once or the next move of a slider.
     While some work is going on, only the newest of what is submitted waits for its turn.
     """
 
@@ -30,7 +33,8 @@ class Newest:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._waiting: tuple[Callable, Callable] | None = None
-        self._closed = False
+        self._due = 0.0
+        self._closed = threading.Event()
 
     @property
     def at_once(self) -> bool:
@@ -43,7 +47,7 @@ class Newest:
             show(work)
             return
         with self._lock:
-            self._waiting = work, show
+            self._waiting, self._due = (work, show), time.monotonic() + _PAUSE
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, args=(self._loop,), name="explorer", daemon=True)
                 self._thread.start()
@@ -52,26 +56,29 @@ class Newest:
         if sys.platform == "linux":  # elsewhere threads of a process have no priority of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while True:
+            self._closed.wait(self._due - time.monotonic())
             with self._lock:
-                if self._waiting is None or self._closed:
+                if self._waiting is None or self._closed.is_set():
                     self._thread = None
                     return
+                if self._due > time.monotonic():
+                    continue
                 (work, show), self._waiting = self._waiting, None
             result = Future()
             try:
                 result.set_result(work())
             except Exception as error:
                 result.set_exception(error)
-            if not self._closed and not loop.is_closed():
+            if not self._closed.is_set() and not loop.is_closed():
                 loop.call_soon_threadsafe(self._show, show, result.result)
 
     def _show(self, show: Callable, result: Callable[[], object]) -> None:
-        if not self._closed:
+        if not self._closed.is_set():
             show(result)
 
     def close(self) -> None:
         """Forget what waits, and wait for what is going on."""
-        self._closed = True
+        self._closed.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()

@@ -16,7 +16,7 @@ _STEP = 1.25  # between the ends that the axis of the density may have
 
 
 class HardnessSheet(Sheet):
-    """Densities of in-batch similarity above shares of false negatives; all of them move.
+    """Densities of in-batch similarity above shares of false negatives; the random walk's move.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class HardnessSheet(Sheet):
         bottom.set_yticks(range(len(names)), names, fontsize=11 if len(names) <= FEW else 7)
         bottom.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xlabel=rate_name)
         bottom.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        others = [*densities, *means, *self.names, *self.bars]
-        for artist in others:
+        self.still = [*densities, *means, *self.names, *self.bars]  # until another batch size
+        for artist in self.still:
             artist.set_animated(True)
-        self.moving = [*others, self.area, self.outline, self.mean, self.name, self.bar]
+        self.moving = [self.area, self.outline, self.mean, self.name, self.bar]
         self.show_others(results, rates)
 
     def show_others(self, results: dict, rates: dict) -> None:
-        """Show the results of the other samplers, which are those of the first batch size."""
+        """Show the results of the other samplers at a batch size."""
         self.results, self.rates = results, rates
         for result, (area, outline, mean) in zip(results.values(), self.densities, strict=True):
             area.set_data(density(result))
@@ -198,7 +198,7 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(self._words_on_time(stats, seconds))
-        self._show_frame(self._sheet.moving, words)
+        self._show_frame(self._sheet.moving, words, self._sheet.still, self.batch_size.value)
         if hasattr(self, "pairs"):
             pairs = self._hardest_pairs(walks, N_PAIRS)
             self._show_pairs("The most similar pairs of the random-walk batches:", pairs)

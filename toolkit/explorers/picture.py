@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -12,13 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-_KEPT = 4  # fixed layers, of some 2 MB each
+_KEPT = 6  # layers, of some 2 MB each
 
 
 class Picture:
-    """A persistent figure whose fixed layer is kept as pixels under a moving one.
+    """A persistent figure whose fixed layers are kept as pixels under a moving one.
 
-    The fixed layers of the last limits of the axes are kept, so that a slider that goes back draws only what moves.
+    Those of the last limits of the axes are kept, so that a slider that goes back draws only what moves.
 
     Parameters
     ----------
@@ -28,29 +28,49 @@ class Picture:
 
     def __init__(self, figure: Figure) -> None:
         self.canvas = FigureCanvasAgg(figure)
-        self._fixed: dict[tuple, object] = {}  # by the limits of the axes, in order of last use
+        self._layers: dict[tuple, object] = {}  # by limits of the axes and state, in order of last use
 
     def forget(self) -> None:
-        """Draw the fixed layer again at the next frame, because more than limits of axes has changed."""
-        self._fixed.clear()
+        """Draw all layers again at the next frame, because more than the limits of axes has changed."""
+        self._layers.clear()
 
-    def png(self, moving: Iterable[Artist]) -> bytes:
-        """Return the picture with the `moving` artists, which the figure holds as animated, drawn on top."""
-        self._draw_fixed()
-        for artist in moving:
-            artist.axes.draw_artist(artist)
+    def png(self, moving: Iterable[Artist], still: Sequence[Artist] = (), state: Hashable = None) -> bytes:
+        """Return the picture with artists, which the figure holds as animated, drawn on top.
+
+        Parameters
+        ----------
+        moving : iterable of Artist
+        still : sequence of Artist
+            Drawn below the moving ones. They look the same as long as `state` does.
+        state : hashable
+        """
+        limits = tuple((*ax.get_xlim(), *ax.get_ylim()) for ax in self.canvas.figure.axes)
+        if not self._restored((limits, state)):
+            if not self._restored((limits, None)):
+                self.canvas.draw()
+                self._keep((limits, None))
+            _draw(still)
+            self._keep((limits, state))
+        _draw(moving)
         return _encoded(np.asarray(self.canvas.buffer_rgba())[..., :3])
 
-    def _draw_fixed(self) -> None:
-        limits = tuple((*ax.get_xlim(), *ax.get_ylim()) for ax in self.canvas.figure.axes)
-        if limits in self._fixed:
-            self._fixed[limits] = self._fixed.pop(limits)
-            self.canvas.restore_region(self._fixed[limits])
-            return
-        self.canvas.draw()
-        self._fixed[limits] = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
-        for old in list(self._fixed)[:-_KEPT]:
-            del self._fixed[old]
+    def _restored(self, key: tuple) -> bool:
+        """Draw a layer that is kept, which is then the one used last, or return False."""
+        if key not in self._layers:
+            return False
+        self._layers[key] = self._layers.pop(key)
+        self.canvas.restore_region(self._layers[key])
+        return True
+
+    def _keep(self, key: tuple) -> None:
+        self._layers[key] = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
+        for old in list(self._layers)[:-_KEPT]:
+            del self._layers[old]
+
+
+def _draw(artists: Iterable[Artist]) -> None:
+    for artist in artists:
+        artist.axes.draw_artist(artist)
 
 
 def _encoded(pixels: np.ndarray) -> bytes:

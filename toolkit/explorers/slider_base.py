@@ -85,9 +85,9 @@ class PictureExplorer(SliderExplorer):
     _picture: Picture
     _image: PictureView
 
-    def _show_frame(self, moving: Iterable[Artist], words: Iterable[str]) -> None:
-        """Send the picture and the line of numbers to the browser."""
-        self._image.value = self._picture.png(moving)
+    def _show_frame(self, moving: Iterable[Artist], words: Iterable[str], *still) -> None:
+        """Send the picture (`Picture.png`) and the line of numbers to the browser."""
+        self._image.value = self._picture.png(moving, *still)
         self._show_numbers([words])
 
     def _to_figure(self) -> Figure:

@@ -63,8 +63,7 @@ class EmbeddingBank:
         with torch.inference_mode(False):
             device = checked[0].device
             if not self.vectors.shape[1]:
-                self.vectors = torch.zeros(len(self.vectors), dim * len(sides), dtype=self.vectors.dtype, device=device)
-                self.paired = paired
+                self.vectors, self.paired = self._empty(dim * len(sides), device), paired
             self.vectors = self.vectors.to(device)
             for first, side, norm in zip((0, dim), checked, norms, strict=False):
                 scaled = side.to(device) / (norm.to(device)[:, None] * len(sides) ** 0.5)
@@ -77,18 +76,31 @@ class EmbeddingBank:
         """
         from toolkit.engine.kernels import scatter_pairs, scatter_unit
 
-        shape = *rows.shape, self.vectors.shape[1] // len(sides)
+        paired, is_first = len(sides) > 1, not self.vectors.shape[1]
+        width = np.shape(sides[0])[-1] if is_first and np.ndim(sides[0]) else self.vectors.shape[1] // len(sides)
+        shape = *rows.shape, width
         ordinary = (
             rows.dtype == np.int64
             and rows.ndim == 1
-            and shape[1] > 0
-            and self.paired == (len(sides) > 1)
+            and width > 0
+            and (is_first or self.paired == paired)
             and self.vectors.device.type == "cpu"
             and self.vectors.dtype == torch.float32
             and all(_is_plain(side, shape) for side in sides)
         )
-        scatter = scatter_pairs if self.paired else scatter_unit
-        return ordinary and scatter(*(side.detach().numpy() for side in sides), rows, self.vectors.numpy())
+        if not ordinary:
+            return False
+        vectors = self._empty(width * len(sides), self.vectors.device) if is_first else self.vectors
+        scatter = scatter_pairs if paired else scatter_unit
+        written = scatter(*(side.detach().numpy() for side in sides), rows, vectors.numpy())
+        if written:
+            self.vectors, self.paired = vectors, paired
+        return written
+
+    def _empty(self, width: int, device: torch.device) -> torch.Tensor:
+        # A tensor allocated in inference mode could not be written to outside of it.
+        with torch.inference_mode(False):
+            return torch.zeros(len(self.vectors), width, dtype=self.vectors.dtype, device=device)
 
     @property
     def whole(self) -> bool:
