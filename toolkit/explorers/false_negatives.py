@@ -61,12 +61,13 @@ class FrontierSheet(Sheet):
         self.across.set_data([x, x], found.interval())
         self.name.set_text(f"● {setting}")
 
-    def move_star(self, budget: float) -> dict:
-        """Show a budget and the hardest setting within it; return that setting, {} if there is none."""
+    def move_star(self, budget: float | None) -> dict:
+        """Show a budget and the hardest setting within it; return that setting, {} if there is none, as without one."""
         walks = self.frontier.walks
-        within = walks[walks.false_negative_rate <= budget]
+        within = walks[walks.false_negative_rate <= budget] if budget is not None else walks[:0]
+        self.limit.set_visible(budget is not None)
         self.star.set_visible(len(within) > 0)
-        self.limit.set_ydata([budget] * 2)
+        self.limit.set_ydata([budget or 0] * 2)
         if not len(within):
             return {}
         best = within.loc[within.hardness.idxmax()]
@@ -250,7 +251,7 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
             setting += f"\nlines: batches of {self._sheet.batch_size}; those of {size} follow …"
             words.append(f"measuring the lines for batches of {size} …")
         self._sheet.move_point(hardness, found, setting)
-        self.suggested = self._sheet.move_star(-1 if follows else self.budget.value)  # -1: none of another size
+        self.suggested = self._sheet.move_star(None if follows else self.budget.value)
         self.use.disabled = not self.suggested
         rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
         words.append(f"{self._estimated}false negatives {rate}")
