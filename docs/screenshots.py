@@ -234,6 +234,7 @@ def take_looks(page, explorer, name: str, look: str) -> None:
         tab.click()
         page.wait_for_timeout(4000)
         page.wait_for_function("() => !document.querySelector('.tk-busy')", timeout=300_000)  # what the tuner measures
+        page.wait_for_timeout(1000)  # its picture follows
         title = tab.text_content().strip().lower().replace(" ", "_")
         save(explorer.screenshot(scale="css"), HERE / "looks" / f"{name}_{title}_{look}.png", COLORS)
     if not tabs:
