@@ -89,14 +89,6 @@ def test_forked_workers_after_threads(refresh):
     assert result.stdout == "36 False ProximityGraph(n_nodes=600, n_neighbors=10, n_candidates=100)\n"
 
 
-BUILD = """
-import numpy as np
-import toolkit
-from toolkit.proximity import walk_batches
-graph = toolkit.ProximityGraph.build(np.random.default_rng(0).normal(size=(300, 8)), n_candidates=100, n_neighbors=10)
-batches, _ = walk_batches(graph, [7, 9], 32, seed=0)
-"""
-
 # Each kernel looks for a place to be kept in when it is imported, and for what is kept there when it is compiled.
 WALK = """
 import pkgutil
@@ -131,25 +123,12 @@ def test_unwritable_installation(home, unwritable, tmp_path):
     assert result.stdout == f"{unwritable} (2, 32)\n"
 
 
-def test_second_process_does_not_compile(tmp_path):
-    def cached() -> dict[str, int]:
-        return {str(path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")}
-
-    results, files = [], [cached()]
-    for _ in range(2):
-        results.append(run(BUILD, NUMBA_CACHE_DIR=str(tmp_path)))
-        files.append(cached())
-    assert [result.returncode for result in results] == [0, 0], results[0].stderr
-    assert not files[0]
-    assert any("select_top_k" in name for name in files[1])
-    assert any("walks" in name for name in files[1])
-    assert files[1] == files[2]
-
-
 LINK = """
 import numpy as np
 from toolkit import ProximityGraph
+from toolkit.proximity import walk_batches
 graph = ProximityGraph.build(np.random.default_rng(0).normal(size=(700, 8)), n_candidates=300, n_neighbors=33)
+batches, _ = walk_batches(graph, [7, 9], 32, seed=0)
 print(np.sort(graph.neighbors, 1).ravel().tolist())
 """
 
@@ -160,10 +139,36 @@ def linked_here():
     return run(LINK).stdout
 
 
-@pytest.mark.parametrize("features", ["", "+avx,+avx2,+popcnt"])
-def test_instructions_do_not_change_the_graph(features, linked_here, tmp_path):
-    if features and platform.machine() not in ("x86_64", "AMD64"):
-        pytest.skip("instructions of another processor")
-    there = run(LINK, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=features, NUMBA_CACHE_DIR=str(tmp_path))
-    assert there.returncode == 0, there.stderr
-    assert there.stdout == linked_here
+def link_with(features: str, cache: Path) -> str:
+    """Return what is printed with some instructions only; the compiled code is kept in a folder."""
+    done = run(LINK, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=features, NUMBA_CACHE_DIR=str(cache))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def linked_plainly(tmp_path_factory):
+    """What is printed without them, and the folder with the compiled code."""
+    cache = tmp_path_factory.mktemp("compiled")
+    return link_with("", cache), cache
+
+
+def test_fewer_instructions_do_not_change_the_graph(linked_here, linked_plainly):
+    assert linked_plainly[0] == linked_here
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="instructions of another processor")
+def test_some_instructions_do_not_change_the_graph(linked_here, tmp_path):
+    assert link_with("+avx,+avx2,+popcnt", tmp_path) == linked_here
+
+
+def test_second_process_does_not_compile(linked_plainly):
+    def kept() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in cache.rglob("*.nb?")}
+
+    printed, cache = linked_plainly
+    before = kept()
+    assert any("select_top_k" in name for name in before)
+    assert any("walks" in name for name in before)
+    assert link_with("", cache) == printed
+    assert kept() == before
