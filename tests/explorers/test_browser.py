@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
 from lab import CHROMIUM
 
@@ -12,12 +13,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 
 def test_slider_moves_picture_and_numbers(lab, open_notebook):
-    # nbval runs the whole of it; here short trainings are enough.
-    source = (NOTEBOOKS / "00_quickstart.ipynb").read_text()
-    for long, short in (("128, 186, (0, 1, 2)", "128, 16, (0, 1)"), ("for _ in range(2)", "for _ in range(1)")):
-        assert long in source
-        source = source.replace(long, short)
-    (lab.folder / "00_quickstart.ipynb").write_text(source)
+    # nbval runs the whole of it; here a short training is enough, and what comes before the explorer.
+    source = nbformat.read(NOTEBOOKS / "00_quickstart.ipynb", as_version=4)
+    shown = next(i for i, cell in enumerate(source.cells) if cell.source.endswith("\nexplorer"))
+    del source.cells[shown + 1 :]
+    sizes = next(cell for cell in source.cells if "128, 186, (0, 1, 2)" in cell.source)
+    sizes.source = sizes.source.replace("186", "16")
+    nbformat.write(source, lab.folder / "00_quickstart.ipynb")
     notebook = open_notebook("00_quickstart.ipynb", fresh=True)
     notebook.run_all()
     explorer = notebook.page.locator(".jp-OutputArea-output .widget-vbox", has=notebook.page.locator(PICTURE)).first
