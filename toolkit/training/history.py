@@ -114,7 +114,14 @@ class History:
             values.append(row[name])
 
     def series(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the steps at which a column has values, and the values."""
+        """Return the steps at which a column has values, and the values.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
+        self._check(name)
         if name in self.columns:
             values = np.array(self.columns[name], float)
             return np.arange(1, len(values) + 1), values
@@ -124,15 +131,24 @@ class History:
     def last(self, name: str) -> float:
         """Return the last value of a column, NaN if there is none.
 
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+
         Examples
         --------
         >>> history = History(measured={"probes": [(10, 0.5), (20, 0.75)]})
         >>> history.last("probes"), history.last("loss")
         (0.75, nan)
         """
+        self._check(name)
         if name in self.columns:
             return self.columns[name][-1] if self.columns[name] else float("nan")
         return self.measured[name][-1][1] if self.measured[name] else float("nan")
+
+    def _check(self, name: str) -> None:
+        _checks.choice("name", name, (*self.columns, *self.measured))
 
     def save(self, path: str | Path) -> None:
         """Write the history to a JSON file, completely or not at all; NaN becomes null, and infinity a string.
