@@ -156,8 +156,8 @@ def _line(name: str, n: int, rows: pd.DataFrame) -> dict[str, str]:
 
 def _ratio(ratios: pd.Series) -> str:
     """Return the median of ratios and, if there are several, their range."""
-    several = f" ({ratios.min():.2f} to {ratios.max():.2f})" if len(ratios) > 1 else ""
-    return f"{ratios.median():.2f}{several}"
+    several = f" ({ratios.min():.3g} to {ratios.max():.3g})" if len(ratios) > 1 else ""
+    return f"{ratios.median():.3g}{several}"
 
 
 def _growth(name: str, rows: pd.DataFrame) -> str:

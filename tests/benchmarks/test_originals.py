@@ -108,5 +108,5 @@ def test_medians_ranges_and_growth():
     text = originals.markdown(pd.DataFrame(rows))
     lines = [line.split(" | ") for line in text.splitlines() if line.startswith(("| GCBS", "| kNN"))]
     assert [line[3:5] for line in lines] == [["100,000", "3"], ["10,000", "3"], ["20,000", "3"]]
-    assert {line[7] for line in lines} == {"3.00 (2.00 to 4.00)"}
+    assert {line[7] for line in lines} == {"3 (2 to 4)"}
     assert "GCBS: processor time as N^1.50, memory as N^2.00, which makes 10 GiB at N = 100,000. Ours: N^1.50." in text
