@@ -65,7 +65,7 @@ is from one seed; except on pairs, seeds differ by as much as most gains."""
 
 PLANS_HEAD = """## What a plan costs
 
-Time and memory to plan an epoch of {n:,} points in batches of 32, with the first settings of each sampler
+Processor time and memory to plan an epoch of {n:,} points in batches of 32, with the first settings of each sampler
 ([all settings](../benchmarks/README.md#every-way-to-choose-batches-python--m-benchmarksrivals)). The points form
 classes of ten, so false negatives can be counted. Variety is the effective rank of a batch's embeddings."""
 
@@ -163,9 +163,8 @@ def cost(plans: pd.DataFrame) -> str:
     seconds = plans.set_index("sampler").plan_s
     dearest = rivals.KINDS[seconds.index[-1]].label.lower()
     return (
-        f"**Planning an epoch** of {plans.instances.iloc[0]:,} instances takes {seconds[WALK]:.0f} s for the random "
-        f"walk, {seconds.iloc[0]:.1f} s for a shuffle and {seconds.iloc[-1]:.0f} s for {dearest}, on two cores shared "
-        "with other programs."
+        f"**Planning an epoch** of {plans.instances.iloc[0]:,} instances takes {seconds[WALK]:.1f} s of processor "
+        f"time for the random walk, {seconds.iloc[0]:.2f} s for a shuffle and {seconds.iloc[-1]:.0f} s for {dearest}."
     )
 
 
@@ -217,7 +216,7 @@ def plans_table(plans: pd.DataFrame) -> str:
         pd.DataFrame(
             {
                 "sampler": [_with_settings(name) for name in plans.sampler],
-                "plan (s)": plans.plan_s.map("{:.1f}".format),
+                "plan (processor s)": plans.plan_s.map("{:.1f}".format),
                 "memory (GiB)": plans.peak_gib.map("{:.2f}".format),
                 "hardness": plans.hardness.map("{:.3f}".format),
                 "false negatives": plans.false_negative_rate.map("{:.2%}".format),
