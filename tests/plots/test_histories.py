@@ -27,6 +27,12 @@ def test_training_panels_draw_columns_as_running_means_and_measurements_as_they_
     assert [text.get_text() for text in axes[0, 0].figure.legends[0].get_texts()] == ["Uniform", "kNN"]
 
 
+def test_a_window_of_any_length_is_the_mean_of_all():
+    history = make_history()
+    line = plots.training({"Uniform": history}, "loss", window=2**63).lines[0]
+    assert line.get_ydata()[-1] == pytest.approx(np.mean(history.columns["loss"]))
+
+
 def test_long_curves_keep_their_ends_and_extremes():
     values = np.sin(np.arange(50_321) / 900)
     values[[20_000, 30_000]] = 5, -5

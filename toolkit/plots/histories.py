@@ -142,7 +142,8 @@ def _running_mean(steps: np.ndarray, values: np.ndarray, window: int) -> np.ndar
     import pandas as pd
 
     rows = pd.Series(values, index=pd.to_timedelta(steps, unit="s"))
-    return rows.rolling(f"{window}s").mean().to_numpy()
+    longest = int(steps.max(initial=1))  # pandas takes no more seconds than fit its time
+    return rows.rolling(f"{min(window, longest)}s").mean().to_numpy()
 
 
 def is_estimated(history, column: Column) -> bool:
