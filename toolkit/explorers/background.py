@@ -53,8 +53,7 @@ class Newest:
                 self._thread.start()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        if sys.platform == "linux":  # elsewhere threads of a process have no priority of their own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        _give_way()
         while True:
             self._closed.wait(self._due - time.monotonic())
             with self._lock:
@@ -82,3 +81,10 @@ class Newest:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+
+def _give_way() -> None:
+    """Lower the priority of this thread, if it isn't lower already: raising it takes rights that few have."""
+    if sys.platform == "linux":  # elsewhere threads of a process have no priority of their own
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(os.getpriority(os.PRIO_PROCESS, thread), _NICENESS))
