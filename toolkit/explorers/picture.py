@@ -28,7 +28,7 @@ class Picture:
 
     def __init__(self, figure: Figure) -> None:
         self.canvas = FigureCanvasAgg(figure)
-        self._layers: dict[tuple, object] = {}  # by limits of the axes and state, in order of last use
+        self._layers: dict[tuple, object] = {}  # by limits of the axes, some also by state; in order of last use
 
     def forget(self) -> None:
         """Draw all layers again at the next frame, because more than the limits of axes has changed."""
@@ -45,14 +45,19 @@ class Picture:
         state : hashable
         """
         limits = tuple((*ax.get_xlim(), *ax.get_ylim()) for ax in self.canvas.figure.axes)
-        if not self._restored((limits, state)):
-            if not self._restored((limits, None)):
-                self.canvas.draw()
-                self._keep((limits, None))
+        if not still:
+            self._draw_fixed(limits)
+        elif not self._restored((limits, state)):
+            self._draw_fixed(limits)
             _draw(still)
             self._keep((limits, state))
         _draw(moving)
         return _encoded(np.asarray(self.canvas.buffer_rgba())[..., :3])
+
+    def _draw_fixed(self, limits: tuple) -> None:
+        if not self._restored(limits):
+            self.canvas.draw()
+            self._keep(limits)
 
     def _restored(self, key: tuple) -> bool:
         """Draw a layer that is kept, which is then the one used last, or return False."""

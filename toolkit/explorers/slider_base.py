@@ -1,7 +1,7 @@
 """What the explorers with sliders share: a batch to choose, a row of pairs, a picture."""
 
 import html
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import ipywidgets as widgets
 from matplotlib.artist import Artist
@@ -85,9 +85,11 @@ class PictureExplorer(SliderExplorer):
     _picture: Picture
     _image: PictureView
 
-    def _show_frame(self, moving: Iterable[Artist], words: Iterable[str], *still) -> None:
+    def _show_frame(
+        self, moving: Iterable[Artist], words: Iterable[str], still: Sequence[Artist] = (), state: Hashable = None
+    ) -> None:
         """Send the picture (`Picture.png`) and the line of numbers to the browser."""
-        self._image.value = self._picture.png(moving, *still)
+        self._image.value = self._picture.png(moving, still, state)
         self._show_numbers([words])
 
     def _to_figure(self) -> Figure:

@@ -40,7 +40,7 @@ def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
     """Return all settings tried, and the one with the hardest batches within the limit.
 
     Clusters are tighter the more instances there are. A subset of the instances would not show this, so the trial
-    splits all instances, but follows only some of the branches to the end.
+    splits all instances at first, but only some of the parts down to clusters.
     """
     data = setup.whole
     unit = cluster_points(data.vectors.numpy(), data.paired)
@@ -61,7 +61,7 @@ def _hardest(
         return points, None
     best = max(fitting, key=lambda i: figures[i]["hardness"])
     settings, queue, seconds = tried[best]
-    # The highest similarity possible: that to the nearest instance of the search space, or of the whole data set.
+    # No batch can be harder than this: similarity to the nearest instance of the search space, or of the data set.
     nearest = setup.some.nearest(settings.get("n_candidates", len(setup.some)))
     if setup.gain(figures[best]["hardness"], nearest) < LEAST:
         return points, None

@@ -142,7 +142,7 @@ def _running_mean(steps: np.ndarray, values: np.ndarray, window: int) -> np.ndar
     import pandas as pd
 
     rows = pd.Series(values, index=pd.to_timedelta(steps, unit="s"))
-    longest = int(steps.max(initial=1))  # pandas takes no more seconds than fit its time
+    longest = int(steps.max(initial=1))  # a much longer window would overflow in pandas
     return rows.rolling(f"{min(window, longest)}s").mean().to_numpy()
 
 

@@ -15,7 +15,7 @@ from toolkit.plots.writing import wrap, write
 def batch_grid(
     batches: Mapping[str, Sequence[int]], images, labels, classes: Sequence[str] | None = None, n_shown: int = 12
 ):
-    """Draw the first members of one batch of each sampler; false negatives of the first member are framed.
+    """Draw the first members of one batch of each sampler, with frames around false negatives of the first.
 
     Parameters
     ----------

@@ -59,8 +59,7 @@ class EmbeddingBank:
         dim = self.vectors.shape[1] // len(sides) or width
         if width != dim:
             raise ValueError(f"{names[0]} must keep the dimension of the first update, {dim}, got {width}")
-        # A tensor allocated in inference mode could not be written to outside of it.
-        with torch.inference_mode(False):
+        with torch.inference_mode(False):  # also for what is moved to another device
             device = checked[0].device
             if not self.vectors.shape[1]:
                 self.vectors, self.paired = self._empty(dim * len(sides), device), paired
