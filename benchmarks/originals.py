@@ -181,11 +181,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FILE")
     options = parser.parse_args()
     table = pd.read_csv(options.out) if options.out.exists() else None
-    for key in missing(table, options.originals, options.repeats):
-        row = pd.DataFrame([apart(*key)])
-        print(row.T.to_string(header=False), flush=True)
-        table = row if table is None else pd.concat([table, row])
-        table.to_csv(options.out, index=False)
+    wanted = missing(table, options.originals, options.repeats)
+    table = report.grow(options.out, table, (apart(*key) for key in wanted))
     if table is not None and options.out == RESULTS:
         report.refresh("originals", markdown(table))
 

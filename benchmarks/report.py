@@ -1,7 +1,7 @@
 """Timings side by side, figures, and the tables of ``benchmarks/README.md``."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,16 @@ def refresh(section: str, text: str) -> None:
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     before, rest = README.read_text().split(begin)
     README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+
+
+def grow(path: Path, table: pd.DataFrame | None, rows: Iterable[dict]) -> pd.DataFrame | None:
+    """Add rows to a table as they come, print each, and keep the table in a file; return it."""
+    for row in rows:
+        new = pd.DataFrame([row])
+        print(new.T.to_string(header=False), flush=True)
+        table = new if table is None else pd.concat([table, new])
+        table.to_csv(path, index=False)
+    return table
 
 
 def points(value: float) -> str:

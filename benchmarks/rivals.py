@@ -166,11 +166,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FILE")
     options = parser.parse_args()
     table = read(options.out) if options.out.exists() else None
-    for name, settings in missing(table, options.instances, options.samplers):
-        row = pd.DataFrame([apart(name, settings, options.instances)])
-        print(row.drop(columns=["dim", "batch_size"]).to_string(index=False, header=False), flush=True)
-        table = row if table is None else pd.concat([table, row])
-        table.to_csv(options.out, index=False)
+    wanted = missing(table, options.instances, options.samplers)
+    table = report.grow(options.out, table, (apart(*each, options.instances) for each in wanted))
     if table is not None and options.out == RESULTS:
         report.refresh("rivals", markdown(table))
 
