@@ -146,6 +146,8 @@ def open_notebook(lab, profile):
         page = profile.new_page()
         page.set_viewport_size({"width": width, "height": height})
         opened.append(Notebook(page, lab.plain_address(name) if plain else lab.address(name)))
+        if not fresh:
+            opened[-1].collect()
         return opened[-1]
 
     yield open_

@@ -185,6 +185,14 @@ class Notebook:
         """Close all widgets of the kernel and delete its variables, for the next notebook that shares it."""
         self.page.evaluate(EXECUTE, FORGET)
 
+    def collect(self) -> None:
+        """Delete what the page before left in a shared kernel.
+
+        Closing a page stops its subshells, some with a message not yet read. asyncio writes about such a task when it
+        is deleted, by chance into the next cell's output.
+        """
+        self.page.evaluate(EXECUTE, "import gc; gc.collect()")
+
     def output(self, selector: str):
         """Return the first element in the cells' outputs that `selector` finds, scrolled into view."""
         found = self.page.locator(f".jp-OutputArea-output {selector}").first
