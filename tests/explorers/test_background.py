@@ -55,3 +55,79 @@ def test_only_the_newest_waits_for_the_pause():
 
     asyncio.run(session())
     assert shown == [4]
+
+
+def background(session):
+    """Run a session with a background, which ends with it."""
+
+    async def whole():
+        newest = Newest()
+        try:
+            await session(newest)
+        finally:
+            newest.close()
+
+    asyncio.run(whole())
+    assert not any(thread.name == "explorer" for thread in threading.enumerate())
+
+
+def test_what_is_prepared_comes_after_what_is_asked_for():
+    done = []
+
+    async def session(newest):
+        newest.prepare([lambda number=number: done.append(number) for number in range(3)])
+        newest.submit(lambda: done.append("asked for"), lambda result: result())
+        await until(lambda: len(done) == 4)
+
+    background(session)
+    assert done == ["asked for", 0, 1, 2]
+
+
+def test_what_is_asked_for_interrupts_what_is_prepared():
+    done, begun, goes_on = [], threading.Event(), threading.Event()
+
+    def first():
+        begun.set()
+        assert goes_on.wait(60)
+
+    async def session(newest):
+        newest.prepare([first, lambda: done.append("old")])
+        await until(begun.is_set)
+        newest.submit(lambda: done.append("asked for"), lambda result: result())
+        newest.prepare([lambda: done.append("new")])
+        goes_on.set()
+        await until(lambda: "new" in done)
+
+    background(session)
+    assert done == ["asked for", "new"]
+
+
+def test_an_error_ends_what_is_prepared_and_nothing_else():
+    done = []
+
+    async def session(newest):
+        newest.prepare([lambda: done.append(1 / 0), lambda: done.append("after an error")])
+        await until(lambda: newest._thread is None)
+        newest.submit(lambda: "fine", lambda result: done.append(result()))
+        await until(lambda: done)
+
+    background(session)
+    assert done == ["fine"]
+
+
+def test_nothing_is_prepared_after_the_end_or_without_a_kernel():
+    done, begun, goes_on = [], threading.Event(), threading.Event()
+
+    def first():
+        begun.set()
+        assert goes_on.wait(60)
+
+    async def session(newest):
+        newest.prepare([first, lambda: done.append("after the end")])
+        await until(begun.is_set)
+        threading.Timer(0.1, goes_on.set).start()
+        newest.close()
+
+    background(session)
+    Newest().prepare([lambda: done.append("without a kernel")])
+    assert done == []

@@ -105,3 +105,12 @@ def test_defaults_fit_what_is_given(given, n_neighbors, n_candidates):
 def test_many_neighbours_take_the_default_of_candidates_along():
     explorer = HardnessExplorer(RNG.normal(size=(2000, 4)), n_neighbors=1500)
     assert explorer.n_candidates.value == 1500
+
+
+def test_other_sizes_are_those_that_one_move_of_a_slider_leads_to():
+    controls = MAKERS["hardness"](n_neighbors=50, n_candidates=100).controls
+    sizes = [tuple(each[name] for name in ("n_candidates", "n_neighbors")) for each in controls.other_sizes]
+    assert sizes[:4] == [(50, 50), (200, 50), (100, 20), (100, 100)], "one step each"
+    others = {value for value in controls.n_candidates.options if value != 100}
+    wider = {(max(100, value), value) for value in controls.n_neighbors.options if value != 50}
+    assert set(sizes) == {(value, min(value, 50)) for value in others} | wider

@@ -205,6 +205,60 @@ def test_the_frontier_of_another_batch_size_follows(some, monkeypatch):
     run(session)
 
 
+def test_the_other_samplers_of_another_batch_size_follow(some, monkeypatch):
+    opened, begun, plan = threading.Event(), threading.Event(), SideBySide.references
+
+    def slow(self, batch_size):
+        begun.set()
+        assert opened.wait(60)
+        return plan(self, batch_size)
+
+    async def session():
+        explorer = HardnessExplorer(some, LABELS, batch_size=64)
+        monkeypatch.setattr(SideBySide, "references", slow)
+        explorer.batch_size.value = 32
+        walks = some.walks(32, **explorer.controls.sizes, restart=0.2)[0]
+        assert f"hardness <b>{metrics.batch_hardness(walks, POINTS).value:.3f}</b>" in explorer.numbers.value
+        assert "the other samplers' batches are of 64; those of 32 follow" in explorer.numbers.value
+        explorer.batch_size.value = 64
+        assert "follow" not in explorer.numbers.value, "what is there is shown at once"
+        explorer.batch_size.value = 32
+        opened.set()
+        await until(lambda: "follow" not in explorer.numbers.value)
+        monkeypatch.undo()
+        expected = {
+            name: metrics.batch_hardness(some.references(32)[name], POINTS).value for name in ("Uniform", "kNN")
+        }
+        assert {name: explorer._sheet.results[name].value for name in expected} == expected
+        explorer.batch_size.value = 16
+        assert explorer.hardness["kNN"].value == metrics.batch_hardness(some.references(16)["kNN"], POINTS).value
+        explorer.close()
+
+    run(session)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_other_values_of_the_sliders_are_prepared(name, some, monkeypatch):
+    walked, first_walks = [], SideBySide.first_walks
+
+    def noted(self, *arguments, **settings):
+        walked.append((threading.current_thread().name, settings["n_candidates"], settings["n_neighbors"]))
+        return first_walks(self, *arguments, **settings)
+
+    monkeypatch.setattr(SideBySide, "first_walks", noted)
+
+    async def session():
+        explorer = MAKERS[name](some)
+        unknown = [sizes for sizes in explorer.controls.other_sizes if not some.has_graph(**sizes)]
+        wanted = {("explorer", sizes["n_candidates"], sizes["n_neighbors"]) for sizes in unknown}
+        await until(lambda: set(walked) == wanted)
+        if name == "hardness":
+            assert set(explorer._measured) == set(explorer.batch_size.options)
+        explorer.close()
+
+    run(session)
+
+
 def test_an_error_in_the_background_is_shown(some, monkeypatch):
     def fail(*arguments, **settings):
         raise RuntimeError("no graph <today>")

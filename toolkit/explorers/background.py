@@ -1,11 +1,11 @@
-"""Work in a thread next to the kernel's own, of which only the newest counts."""
+"""Work in a thread next to the kernel's own: the newest that was asked for, then what may be asked for next."""
 
 import asyncio
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 
 _NICENESS = 15  # of 19
@@ -25,14 +25,16 @@ class Newest:
 
     The thread begins after a short pause and gives way to the kernel's own, so that it doesn't slow down what is shown
     at once or the next move of a slider.
-    While some work is going on, only the newest of what is submitted waits for its turn.
+    While some work is going on, only the newest of what is submitted waits for its turn. Once nothing waits, the thread
+    prepares what may be asked for next.
     """
 
     def __init__(self) -> None:
         self._loop = running_loop()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._waiting: tuple[Callable, Callable] | None = None
+        self._waiting: Callable[[], object] | None = None
+        self._ahead: Iterator[Callable[[], object]] = iter(())
         self._due = 0.0
         self._closed = threading.Event()
 
@@ -47,29 +49,64 @@ class Newest:
             show(work)
             return
         with self._lock:
-            self._waiting, self._due = (work, show), time.monotonic() + _PAUSE
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="explorer", daemon=True)
-                self._thread.start()
+            self._waiting = lambda: self._finish(work, show)
+            self._start()
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def prepare(self, tasks: Iterable[Callable[[], object]]) -> None:
+        """Call these functions one by one while nothing waits, instead of those given before; without a kernel, none.
+
+        An error ends them. It shows when what failed is asked for.
+        """
+        if self.at_once:
+            return
+        with self._lock:
+            self._ahead = iter(tasks)
+            self._start()
+
+    def _start(self) -> None:
+        self._due = time.monotonic() + _PAUSE
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="explorer", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
         _give_way()
+        while (task := self._next()) is not None:
+            task()
+
+    def _next(self) -> Callable[[], object] | None:
+        """Return what to do after the pause; None, if there is nothing, ends the thread."""
         while True:
             self._closed.wait(self._due - time.monotonic())
             with self._lock:
-                if self._waiting is None or self._closed.is_set():
-                    self._thread = None
-                    return
-                if self._due > time.monotonic():
+                closed = self._closed.is_set()
+                if not closed and self._due > time.monotonic():
                     continue
-                (work, show), self._waiting = self._waiting, None
-            result = Future()
-            try:
-                result.set_result(work())
-            except Exception as error:
-                result.set_exception(error)
-            if not self._closed.is_set() and not loop.is_closed():
-                loop.call_soon_threadsafe(self._show, show, result.result)
+                task, self._waiting = self._waiting or self._next_ahead(), None
+                if closed or task is None:
+                    self._thread = None
+                    return None
+                return task
+
+    def _next_ahead(self) -> Callable[[], object] | None:
+        task = next(self._ahead, None)
+        return task and (lambda: self._try(task))
+
+    def _try(self, task: Callable[[], object]) -> None:
+        try:
+            task()
+        except Exception:
+            self._ahead = iter(())
+
+    def _finish(self, work: Callable[[], object], show: Callable) -> None:
+        result = Future()
+        try:
+            result.set_result(work())
+        except Exception as error:
+            result.set_exception(error)
+        loop = self._loop
+        if not self._closed.is_set() and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._show, show, result.result)
 
     def _show(self, show: Callable, result: Callable[[], object]) -> None:
         if not self._closed.is_set():

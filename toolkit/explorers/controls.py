@@ -1,6 +1,7 @@
 """The sampler's settings as sliders."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 
 import ipywidgets as widgets
 import traitlets
@@ -46,6 +47,13 @@ class SizeSlider(widgets.SelectionSlider):
             finally:
                 self._initializing_traits_ = False
         return value
+
+    @property
+    def others(self) -> list[tuple[int, int]]:
+        """Steps to each other value, and the value; the nearest first."""
+        place = self.options.index(self.value)
+        steps = [(abs(other - place), value) for other, value in enumerate(self.options) if other != place]
+        return sorted(steps, key=itemgetter(0))
 
 
 class RestartSlider(widgets.FloatSlider):
@@ -159,6 +167,17 @@ class SamplerControls(widgets.VBox):
     def sizes(self) -> dict[str, int]:
         """M and K by name, as graphs take them."""
         return {"n_candidates": self.n_candidates.value, "n_neighbors": self.n_neighbors.value}
+
+    @property
+    def other_sizes(self) -> list[dict[str, int]]:
+        """The M and K that a move of either slider leads to, as graphs take them; the fewest steps first."""
+        found = []
+        for slider in (self.n_candidates, self.n_neighbors):
+            for steps, value in slider.others:
+                sizes = self.sizes | {slider.description: value}
+                along = sizes["n_neighbors"] > sizes["n_candidates"]
+                found.append((steps, dict.fromkeys(sizes, value) if along else sizes))
+        return [sizes for _, sizes in sorted(found, key=itemgetter(0))]
 
     def _on_reset(self, _button) -> None:
         self._updating = True

@@ -1,12 +1,9 @@
 """See what hardness costs in false negatives, and choose a setting."""
 
-from collections.abc import Callable
-
 import ipywidgets as widgets
 import numpy as np
 
 from toolkit import plots
-from toolkit.explorers.background import Newest
 from toolkit.explorers.controls import BudgetSlider, control_layout
 from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.explorers.slider_base import ESTIMATED
@@ -76,7 +73,7 @@ class FrontierSheet(Sheet):
         return sizes | {"restart": float(best.restart)}
 
 
-class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
+class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
     """The frontier of hardness against false negatives, with the current setting as a point that moves on it.
 
     Uniform and kNN batches are its ends. The point stands for twenty batches, always of the same starts, and carries
@@ -142,8 +139,6 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
         self._found: tuple[np.ndarray, Hardness, FalseNegatives | EstimatedFalseNegatives]
         self.suggested: dict = {}
-        self._frontiers: dict[int, Frontier] = {}
-        self._measuring = Newest()
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
         tooltip = "The largest share of false negatives: the star is the hardest setting within it"
         self.budget = BudgetSlider(self._usual_budget(), tooltip)
@@ -188,41 +183,16 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact
         return f"RandomWalkBatchSampler({self._samples.n}, {settings})"
 
-    def _respond(self, moved=None) -> None:
-        size = self.batch_size.value
-        if size not in self._frontiers and self.numbers.value and not self._newest.at_once:
-            self._measuring.submit(lambda: (size, self._measured(size)), self._show_frontier)
-            self._show_setting()  # on the frontier of another batch size
-            return
-        super()._respond(moved)
-
-    def _show_frontier(self, result: Callable) -> None:
-        """Show a frontier from the background, unless the sliders have moved on."""
-        self._attempt(lambda: self._show_if_wanted(*result()))
-
-    def _show_if_wanted(self, size: int, frontier: Frontier) -> None:
-        self._frontiers[size] = frontier
-        if size == self.batch_size.value != self._sheet.batch_size:
-            self._respond()
-
-    def _complete(self) -> None:
-        size = self.batch_size.value
-        if size not in self._frontiers:
-            self._attempt(lambda: self._show_if_wanted(size, self._measured(size)))
-        super()._complete()
-
-    def _measured(self, size: int) -> Frontier:
+    def _measure(self, size: int) -> Frontier:
         widest = min(1000, self._samples.n - 1)
         graphs = [(widest, max(int(widest * share), 2)) for share in SHARES]
         return hardness_frontier(self._samples, self._codes, size, graphs=graphs, restarts=RESTARTS, loss_gaps=False)
 
     def _sheet_of(self, references: dict[str, list]) -> FrontierSheet:
         size = self.batch_size.value
-        if size not in self._frontiers:
-            self._frontiers[size] = self._measured(size)
 
         def new() -> FrontierSheet:
-            frontier = self._frontiers[size]
+            frontier = self._measured[size]
             if list(references) != frontier.references.sampler.tolist():
                 frontier = with_references(frontier, references, self._codes, self._samples)
             return FrontierSheet(frontier, size)
@@ -246,12 +216,11 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         words = [f"hardness <b>{hardness.value:.3f}</b>{_plus_minus(hardness, '.3f')}"]
         setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
         size = self.batch_size.value
-        follows = self._sheet.batch_size != size
-        if follows:
+        if self._follows:
             setting += f"\nlines: batches of {self._sheet.batch_size}; those of {size} follow …"
             words.append(f"measuring the lines for batches of {size} …")
         self._sheet.move_point(hardness, found, setting)
-        self.suggested = self._sheet.move_star(None if follows else self.budget.value)
+        self.suggested = self._sheet.move_star(None if self._follows else self.budget.value)
         self.use.disabled = not self.suggested
         rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
         words.append(f"{self._estimated}false negatives {rate}")
@@ -260,12 +229,6 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet]):
         self.text.value = self.code
         self.batch.max = self._n_walks
         self._show_batch()
-
-    def close(self) -> None:
-        """End the widget and what it measures; nothing stays in the kernel."""
-        if hasattr(self, "_measuring"):  # not if its arguments were refused
-            self._measuring.close()
-        super().close()
 
     def _use(self) -> None:
         """Set the sliders to the star."""

@@ -1,5 +1,8 @@
 """See how the sampler's settings change what is in a batch."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from toolkit import plots
@@ -15,6 +18,9 @@ FEW = 5  # samplers, for which the figure has room
 _STEP = 1.25  # between the ends that the axis of the density may have
 
 
+Judged = tuple[Hardness, FalseNegatives | EstimatedFalseNegatives]
+
+
 class HardnessSheet(Sheet):
     """Densities of in-batch similarity above shares of false negatives; the random walk's move.
 
@@ -23,13 +29,14 @@ class HardnessSheet(Sheet):
     results : dict of name to Hardness
     rates : dict of name to FalseNegatives or EstimatedFalseNegatives
         Those of the other samplers, at a first batch size.
+    batch_size : int
     rate_name : str
         What the rates are.
     paired : bool
         Whether the instances are pairs, which have few false negatives.
     """
 
-    def __init__(self, results: dict, rates: dict, rate_name: str, paired: bool) -> None:
+    def __init__(self, results: dict, rates: dict, batch_size: int, rate_name: str, paired: bool) -> None:
         super().__init__((3, 1.4), left=0.195, right=0.81, top=0.98, bottom=0.1, hspace=0.4)
         self.paired = paired
         top, bottom = self.axes
@@ -60,11 +67,11 @@ class HardnessSheet(Sheet):
         for artist in self.still:
             artist.set_animated(True)
         self.moving = [self.area, self.outline, self.mean, self.name, self.bar]
-        self.show_others(results, rates)
+        self.show_others(results, rates, batch_size)
 
-    def show_others(self, results: dict, rates: dict) -> None:
+    def show_others(self, results: dict, rates: dict, batch_size: int) -> None:
         """Show the results of the other samplers at a batch size."""
-        self.results, self.rates = results, rates
+        self.results, self.rates, self.batch_size = results, rates, batch_size
         for result, (area, outline, mean) in zip(results.values(), self.densities, strict=True):
             area.set_data(density(result))
             outline.set_data(density(result))
@@ -97,7 +104,7 @@ class HardnessSheet(Sheet):
         bottom.set_xlim(0, end)
 
 
-class HardnessExplorer(SheetExplorer[HardnessSheet]):
+class HardnessExplorer(SheetExplorer[HardnessSheet, dict[str, Judged]]):
     """Sliders for the sampler's settings next to what they do to hardness and false negatives.
 
     Twenty random-walk batches of each setting, always from the same seeds, next to batches of the other samplers.
@@ -149,7 +156,6 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
-        self._others: dict[tuple, tuple[dict, dict]] = {}  # by batch size and samplers
         self._hardness: dict[str, Hardness] = {}
         self._false_negatives: dict[str, FalseNegatives | EstimatedFalseNegatives] = {}
         shows_pairs = items is not None or target_items is not None
@@ -170,17 +176,29 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
 
     def _sheet_of(self, references: dict[str, list]) -> HardnessSheet:
         """Return the sheet of these samplers; another batch size only moves what is on it."""
-        key = self.batch_size.value, *references
-        if key not in self._others:
-            results = {name: batch_hardness(batches, *self._sides) for name, batches in references.items()}
-            self._others[key] = results, {name: self._rates(batches) for name, batches in references.items()}
-        results, rates = self._others[key]
+        size = self.batch_size.value
+        judged = self._measured[size]
+        judged |= {name: self._judge(references[name]) for name in references.keys() - judged.keys()}
+        results, rates = ({name: judged[name][which] for name in references} for which in (0, 1))
         sheet = self._kept_sheet(
-            tuple(references), lambda: HardnessSheet(results, rates, self._rate_name, self._samples.paired)
+            tuple(references), lambda: HardnessSheet(results, rates, size, self._rate_name, self._samples.paired)
         )
-        if sheet.results is not results:
-            sheet.show_others(results, rates)
+        if sheet.batch_size != size:
+            sheet.show_others(results, rates, size)
         return sheet
+
+    def _measure(self, size: int) -> dict[str, Judged]:
+        return {name: self._judge(batches) for name, batches in self._samples.references(size).items()}
+
+    def _judge(self, batches) -> Judged:
+        return batch_hardness(batches, *self._sides), self._rates(batches)
+
+    def _ahead(self) -> list[Callable[[], object]]:
+        sizes = [size for _, size in self.batch_size.others if size not in self._measured]
+        return [*(partial(self._prepare, size) for size in sizes), *super()._ahead()]
+
+    def _prepare(self, size: int) -> None:
+        self._measured[size] = self._measure(size)
 
     @property
     def _rate_name(self) -> str:
@@ -195,10 +213,13 @@ class HardnessExplorer(SheetExplorer[HardnessSheet]):
         self._hardness = self._sheet.results | {RANDOM_WALK: result}
         self._false_negatives = self._sheet.rates | {RANDOM_WALK: found}
         words = [f"hardness <b>{result.value:.3f}</b>"]
+        if self._follows:
+            size = self.batch_size.value
+            words.append(f"the other samplers' batches are of {self._sheet.batch_size}; those of {size} follow …")
         words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
         words.append(self._words_on_time(stats, seconds))
-        self._show_frame(self._sheet.moving, words, self._sheet.still, self.batch_size.value)
+        self._show_frame(self._sheet.moving, words, self._sheet.still, self._sheet.batch_size)
         if hasattr(self, "pairs"):
             pairs = self._hardest_pairs(walks, N_PAIRS)
             self._show_pairs("The most similar pairs of the random-walk batches:", pairs)

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from toolkit.explorers.background import Newest
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
 from toolkit.explorers.sampler_menu import SamplerMenu
@@ -31,7 +32,11 @@ class Sheet:
     axes : list of Axes
     moving : list of Artist
     picture : Picture
+    batch_size : int
+        Of the batches that what stays is of.
     """
+
+    batch_size: int
 
     def __init__(self, heights: Sequence[float] = (1,), **margins: float) -> None:
         figure = Figure(figsize=(6.2, 4.6), dpi=130, layout="none")
@@ -44,14 +49,23 @@ class Sheet:
 Kind = TypeVar("Kind", bound=Sheet)
 
 
-class SheetExplorer(WalkingExplorer, PictureExplorer, Generic[Kind]):
+Found = TypeVar("Found")
+
+
+class SheetExplorer(WalkingExplorer, PictureExplorer, Generic[Kind, Found]):
     """An explorer with a sheet for one batch size and choice of samplers.
 
-    The last sheets are kept, so that a slider that goes back draws only what moves. A subclass writes `_sheet_of` and
-    `_show_walks`.
+    A kernel measures in the background what a sheet shows of another batch size; until then the last sheet stays, and
+    only the random walk's batches have the new size. The last sheets are kept, so that a slider that goes back draws
+    only what moves. A subclass writes `_measure`, `_sheet_of` and `_show_walks`.
     """
 
     _sheet: Kind
+
+    def __init__(self, *arguments, **settings) -> None:
+        self._measuring = Newest()
+        self._measured: dict[int, Found] = {}  # by batch size
+        super().__init__(*arguments, **settings)
 
     def _new_menu(self) -> SamplerMenu:
         """Return the menu of the samplers to show next to the random walk."""
@@ -62,12 +76,42 @@ class SheetExplorer(WalkingExplorer, PictureExplorer, Generic[Kind]):
         return self._menu
 
     def _respond(self, moved=None) -> None:
-        self._sheet = self._sheet_of(self._menu.batches(self.batch_size.value))
-        self._picture = self._sheet.picture
+        size = self.batch_size.value
+        if size not in self._measured and self.numbers.value and not self._newest.at_once:
+            self._measuring.submit(lambda: (size, self._measure(size)), self._show_measured)
+        else:
+            if size not in self._measured:
+                self._measured[size] = self._measure(size)
+            self._sheet = self._sheet_of(self._menu.batches(size))
+            self._picture = self._sheet.picture
         self._show_setting()
 
+    def _measure(self, size: int) -> Found:
+        """Return what a sheet shows of batches of some size, whatever the walk's settings."""
+        raise NotImplementedError
+
+    def _show_measured(self, result: Callable) -> None:
+        """Show what the background has measured, unless the sliders have moved on."""
+        self._attempt(lambda: self._show_if_wanted(*result()))
+
+    def _show_if_wanted(self, size: int, found: Found) -> None:
+        self._measured[size] = found
+        if size == self.batch_size.value != self._sheet.batch_size:
+            self._respond()
+
+    @property
+    def _follows(self) -> bool:
+        """Whether the sheet is still one of another batch size."""
+        return self._sheet.batch_size != self.batch_size.value
+
+    def _complete(self) -> None:
+        size = self.batch_size.value
+        if size not in self._measured:
+            self._attempt(lambda: self._show_if_wanted(size, self._measure(size)))
+        super()._complete()
+
     def _sheet_of(self, references: dict[str, list]) -> Kind:
-        """Return a sheet with what depends on the batch size and on the samplers alone, given the latter's batches."""
+        """Return the sheet of the current batch size, which is measured, and of samplers with these batches."""
         raise NotImplementedError
 
     def _kept_sheet(self, key: Hashable, new: Callable[[], Kind]) -> Kind:
@@ -81,7 +125,8 @@ class SheetExplorer(WalkingExplorer, PictureExplorer, Generic[Kind]):
         return sheet
 
     def close(self) -> None:
-        """End the widget and what it plans; nothing stays in the kernel."""
+        """End the widget and what it plans and measures; nothing stays in the kernel."""
+        self._measuring.close()
         if hasattr(self, "_menu"):  # not if its arguments were refused
             self._menu.stop()
         super().close()

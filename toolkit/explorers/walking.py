@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -14,8 +15,8 @@ class WalkingExplorer(SliderExplorer):
     """An explorer of the random walk's batches at the sliders' setting; a subclass writes `_show_walks`.
 
     Where the graph of a setting has yet to be built, a notebook's kernel does that in the background. Until then the
-    first of the same batches are shown, which need only a small part of it. Who asks for results or for a picture
-    waits for all.
+    first of the same batches are shown, which need only a small part of it. What other values of the sliders
+    need for that is prepared. Who asks for results or for a picture waits for all.
     """
 
     def __init__(self, *arguments, **settings) -> None:
@@ -36,11 +37,18 @@ class WalkingExplorer(SliderExplorer):
         settings = self.controls.settings
         begun = bool(self.numbers.value)  # the first picture is whole
         self._partial = begun and not self._newest.at_once and not self._samples.has_graph(**self.controls.sizes)
-        if not self._partial:
+        if self._partial:
+            self._show_walks(*_timed(self._samples.first_walks, settings | {"least": self._least}))
+            self._newest.submit(lambda: (settings, _timed(self._samples.walks, settings)), self._show_newest)
+        else:
             self._show_walks(*_timed(self._samples.walks, settings))
-            return
-        self._show_walks(*_timed(self._samples.first_walks, settings | {"least": self._least}))
-        self._newest.submit(lambda: (settings, _timed(self._samples.walks, settings)), self._show_newest)
+        self._newest.prepare(self._ahead())
+
+    def _ahead(self) -> list[Callable[[], object]]:
+        """Return what prepares other values of the sliders."""
+        settings = self.controls.settings | {"least": self._least}
+        others = [sizes for sizes in self.controls.other_sizes if not self._samples.has_graph(**sizes)]
+        return [partial(self._samples.first_walks, **settings | sizes) for sizes in others]
 
     def _show_newest(self, result: Callable) -> None:
         self._attempt(lambda: self._show_if_current(*result()))

@@ -72,7 +72,7 @@ class SideBySide:
         self.seed = _checks.seed(seed)
         self._graphs: dict[tuple[int, int], ProximityGraph] = {}  # by M and K, in order of last use
         self._lock, self._building = threading.Lock(), threading.Lock()
-        self._partial = lru_cache(2)(self._partial)
+        self._partial = lru_cache(32)(self._partial)  # as many as two sliders have values
         self._references = lru_cache(2)(self._references)
         self._batches = lru_cache(32)(self._batches)
         self._epoch = lru_cache(16)(self._epoch)
