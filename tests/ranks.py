@@ -12,7 +12,9 @@ import torch.distributed as dist
 
 LIMIT = 300  # seconds
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["ranks", "toolkit", "toolkit.training", "toolkit.models"])
+# The processes begin with all that takes long to import.
+SLOW = ("toolkit.engine.kernels", "lightning", "sentence_transformers", "torchdata.stateful_dataloader")
+CONTEXT.set_forkserver_preload(["ranks", "toolkit", "toolkit.training", "toolkit.models", *SLOW])
 
 
 def run_ranks(function, *arguments, n=2):

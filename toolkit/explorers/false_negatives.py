@@ -35,7 +35,7 @@ class FrontierSheet(Sheet):
     """
 
     def __init__(self, frontier: Frontier, batch_size: int) -> None:
-        super().__init__(left=0.12, right=0.83, top=0.9, bottom=0.125)
+        super().__init__(left=0.135, right=0.83, top=0.9, bottom=0.125)
         self.frontier, self.batch_size = frontier, batch_size
         (ax,) = self.axes
         plots.frontier(frontier, ax)

@@ -125,10 +125,13 @@ def frontier(result: Frontier, ax: Axes | None = None) -> Axes:
         elif point.sampler == UNIFORM and point.false_negative_rate > rare:
             offset, va = (0, -8), "top"
         note(ax, point.sampler, at, offset, ha=ha, va=va, color=color, fontsize=None)
-    draw_prior(ax, walks.prior.iloc[0], vertical=False)
+    prior = walks.prior.iloc[0]
+    # Below its line, which few others cross there, if there is room.
+    below = {"offset": (0, -3), "va": "top"} if prior > result.points.false_negative_rate.max() / 16 else {}
+    draw_prior(ax, prior, vertical=False, **below)
     percent(ax.yaxis)
     estimated = "estimated " if result.estimated else ""
-    ax.margins(x=0.06, y=0.12)
+    ax.margins(x=0.08, y=0.12)
     ax.set_ylim(bottom=0)
     _name_lines(ax, [line.iloc[-1] for line in lines])
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
