@@ -20,6 +20,7 @@ from PIL import Image
 from toy_task import make_task
 from training_runs import run
 
+from toolkit import _cache
 from toolkit.datasets import _files, graphs, pairs, text, vision
 from toolkit.plots import projection
 from toolkit.training import History, compare, results
@@ -80,12 +81,12 @@ def first_rows(path: Path) -> list:
 
 
 def make_map(folder: Path) -> Path:
-    projection._write(folder / "map.npz", np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
+    _cache.write(folder / "map.npz", projection=np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
     return folder / "map.npz"
 
 
 def read_map(path: Path) -> list:
-    found = projection._read(path, 50)
+    found = projection._known(path, 50)
     if found is None:
         raise ValueError(f"{path} is computed again")
     return found.tolist()

@@ -9,6 +9,7 @@ from failing_disk import failing
 from toy_task import make_task
 from training_runs import assert_same_course, run
 
+from toolkit import _cache
 from toolkit.plots import projection
 from toolkit.training import History, checkpoint, compare, results
 
@@ -117,10 +118,10 @@ def test_maps(tmp_path, monkeypatch, tally):
         path = folder / "map.npz"
 
         def check():
-            read = projection._read(path, 50)
+            read = projection._known(path, 50)
             assert read is None or np.array_equal(read, found)
 
-        return lambda: projection._write(path, found), check
+        return lambda: _cache.write(path, projection=found), check
 
     found = faults(tmp_path, monkeypatch, prepare)
     tally("disk faults: cached maps", complete_old_or_new_file=found)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from training_runs import run
 
+from toolkit import _cache
 from toolkit.datasets import graphs, pairs, text, vision
 from toolkit.models.text_encoders import pretrained, sentence_encoder
 from toolkit.plots import Thumbnails, projection
@@ -91,7 +92,8 @@ READERS = {
     "history": (as_zip, History.load),
     "history, a bare pickle": (as_pickle, History.load),
     "results": (as_pickle, Comparison.read),
-    "kept map": (as_pickle, lambda path: projection._read(path, 50)),
+    "kept map": (as_pickle, lambda path: projection._known(path, 50)),
+    "kept tokens": (as_pickle, lambda path: _cache.read(path, ids=(None,), lengths=(3,))),
     "graphs": (as_pickle, read_graphs),
     "CIFAR-10": (as_pickle, read_cifar),
     "pairs": (as_pickle, lambda path: pairs.read(path.rename(path.with_suffix(".parquet")))),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from damage import flipped
 
+from toolkit import _cache
 from toolkit.plots import projection
 
 RNG = np.random.default_rng(0)
@@ -127,12 +128,12 @@ def test_damaged_file_is_computed_again(computed, cache, monkeypatch, content):
 def test_every_flipped_bit_of_a_kept_map_is_noticed_or_harmless(tmp_path):
     path = tmp_path / "map.npz"
     found = RNG.normal(size=(40, 2)).astype(np.float32)
-    projection._write(path, found)
+    _cache.write(path, projection=found)
     content = path.read_bytes()
     read = []
     for bit in range(8 * len(content)):
         path.write_bytes(flipped(content, bit))
-        read.append(projection._read(path, 40))
+        read.append(projection._known(path, 40))
     assert all(map is None or np.array_equal(map, found) for map in read)
     assert sum(map is None for map in read) > 0.8 * len(read)
 

@@ -14,8 +14,9 @@ Sentences(n=20000, max_length=32, classes=25)
 (torch.Size([64]), ['attention_mask', 'input_ids'])
 """
 
+import json
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,22 +27,24 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from toolkit import _checks
+from toolkit import _cache, _checks
 from toolkit.datasets._files import bundled_file
 from toolkit.datasets.lines import read_lines
-from toolkit.datasets.tokenizers import checked_text, load_tokenizer, train_tokenizer
+from toolkit.datasets.tokenizers import checked_text, encoding_rules, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding
 
 CHUNK = 2_000  # tokenizers keep much more than the tokens of each text meanwhile
+MANY = 10_000  # texts, which take a second to tokenise
 
 
 class Sentences(Dataset):
     """Sentences with their tokens; an item is (index, token ids), a batch (index, padded tokens).
 
-    They are tokenised once, when it is made. A batch is padded to its longest sentence. It takes a few bytes of memory
-    per token on top of the texts.
+    They are tokenised once, when it is made. The tokens of 10,000 sentences and more are also kept for later processes,
+    in ``~/.cache/toolkit/tokens``; the variable ``TOOLKIT_CACHE`` names another folder than ``~/.cache/toolkit``.
+    A batch is padded to its longest sentence. It takes a few bytes of memory per token on top of the texts.
 
     Parameters
     ----------
@@ -108,13 +111,31 @@ class Sentences(Dataset):
             raise ValueError(f"texts must have tokens, got none in text {int(np.argmin(self.lengths))}")
 
     def _tokenise(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return all tokens, and how many each sentence has; those of many sentences are kept for later processes."""
+        rules = encoding_rules(self.tokenizer) if len(self.texts) >= MANY else None
+        if rules is None:
+            return self._encode(progress)
+        chunks = (json.dumps(texts).encode() for texts in self._chunks())
+        place = _cache.place("tokens", [rules, self.max_length], chunks)
+        known = _cache.read(place, ids=(None,), lengths=(len(self.texts),))
+        if known is not None and known["lengths"].sum() == len(known["ids"]):
+            return known["ids"], known["lengths"]
+        ids, lengths = self._encode(progress)
+        _cache.write(place, ids=ids, lengths=lengths)
+        return ids, lengths
+
+    def _chunks(self) -> Iterator[list[str]]:
+        for start in range(0, len(self.texts), CHUNK):
+            texts = self.texts[start : start + CHUNK]
+            yield [checked_text(number, text) for number, text in enumerate(texts, start)]
+
+    def _encode(self, progress: bool) -> tuple[np.ndarray, np.ndarray]:
         # Arrays that grow in place: lists of numpy arrays would be held twice while they are concatenated.
         ids, lengths = array("H" if len(self.tokenizer) <= 2**16 else "i"), array("i")
         with tqdm(total=len(self.texts), desc="tokenise", unit="sentence", disable=not progress) as bar:
-            for start in range(0, len(self.texts), CHUNK):
-                texts = self.texts[start : start + CHUNK]
+            for texts in self._chunks():
                 rows = self.tokenizer(
-                    [checked_text(number, text) for number, text in enumerate(texts, start)],
+                    texts,
                     truncation=True,
                     max_length=self.max_length,
                     return_attention_mask=False,

@@ -1,7 +1,9 @@
 """Tokenizers: from a given model, or trained on the user's own text."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from toolkit import _checks
@@ -59,6 +61,15 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=list(ids.items())
     )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
+
+
+def encoding_rules(tokenizer) -> list | None:
+    """Return all that decides how a tokenizer encodes a text, as JSON; None if that can't be told from outside."""
+    if not type(tokenizer).__module__.startswith("transformers.") or not hasattr(tokenizer, "backend_tokenizer"):
+        return None
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    rules |= {"truncation": None, "padding": None}  # those of its last call
+    return [repr(tokenizer), rules, version("tokenizers"), version("transformers")]
 
 
 def _strings(texts: Iterable[str]) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Projections of embeddings to two dimensions: PCA immediately, UMAP in the background and cached on disk."""
 
-import hashlib
 import json
 import os
 import sys
@@ -14,8 +13,7 @@ from subprocess import PIPE, STDOUT, Popen
 
 import numpy as np
 
-from toolkit import _checks
-from toolkit._files import user_folder, write_whole
+from toolkit import _cache, _checks
 from toolkit.engine import threads
 
 _PROGRAM = Path(__file__).with_name("_umap.py")
@@ -109,8 +107,8 @@ class UMAPTask(Future):
         self._progress = progress
         self._process: Popen | None = None
         self._thread: threading.Thread | None = None
-        file = cache_folder() / f"{_key(unit, settings)}.npz"
-        known = _read(file, len(unit))
+        file = _cache.place("maps", [unit.shape, settings, version("umap-learn")], [unit.data])
+        known = _known(file, len(unit))
         if known is not None:
             self.set_result(known)
         else:
@@ -133,7 +131,7 @@ class UMAPTask(Future):
             except Exception as error:
                 self.set_exception(error)
             else:
-                _write(file, found)
+                _cache.write(file, projection=found)
                 self.set_result(found)
 
     def _compute(self, unit: np.ndarray, settings: dict) -> np.ndarray:
@@ -163,17 +161,6 @@ class UMAPTask(Future):
         return True
 
 
-def cache_folder() -> Path:
-    """Return the folder of cached projections: ``maps`` in the folder ``TOOLKIT_CACHE``, or in ``~/.cache/toolkit``."""
-    return user_folder("TOOLKIT_CACHE") / "maps"
-
-
-def _key(unit: np.ndarray, settings: dict) -> str:
-    """Return a name that stands for these vectors and settings and the installed UMAP."""
-    about = [unit.shape, settings, version("umap-learn")]
-    return hashlib.sha256(json.dumps(about).encode() + unit.tobytes()).hexdigest()[:32]
-
-
 def _environment() -> dict:
     """Let the other process have half of the cores: someone is looking at a notebook."""
     n_threads = str(max(1, threads.n_cores() // 2))
@@ -181,18 +168,9 @@ def _environment() -> dict:
     return os.environ | {"PYTHONPATH": path, "NUMBA_NUM_THREADS": n_threads, "OMP_NUM_THREADS": n_threads}
 
 
-def _read(path: Path, n: int) -> np.ndarray | None:
-    """Return the projection in a file; None if there is none, or a damaged one."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:  # compares its checksums
-            found = archive["projection"]
-    except Exception:  # damaged bytes raise all kinds of errors
+def _known(path: Path, n: int) -> np.ndarray | None:
+    """Return the projection that is kept in a file, if it is there and whole."""
+    arrays = _cache.read(path, projection=(n, 2))
+    if arrays is None or arrays["projection"].dtype != np.float32 or not np.isfinite(arrays["projection"]).all():
         return None
-    good = found.shape == (n, 2) and found.dtype == np.float32 and np.isfinite(found).all()
-    return found if good else None
-
-
-def _write(path: Path, found: np.ndarray) -> None:
-    """Keep a projection; where nothing can be written it is computed again next time."""
-    with suppress(OSError):
-        write_whole(path, lambda file: np.savez(file, projection=found))
+    return arrays["projection"]
