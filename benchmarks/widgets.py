@@ -21,6 +21,7 @@ MILLION = 1_000_000
 N_REPEATS = 25
 N_BURST = 20
 NEW = 4, 2  # keys to the left of where a slider begins and, afterwards, to the right: values for the first time
+LOOK = 2000  # ms, in which a person looks at the first picture
 PAUSE = 250  # ms, as a person would; what runs in the background may end or not
 DATA = """
 import numpy as np
@@ -277,6 +278,7 @@ def latencies(notebook, case: Case, n: int, n_repeats: int) -> tuple[np.ndarray,
     if case.shown[0] == MAP:
         notebook.page.wait_for_function("() => document.querySelector('.tk-top').dataset.shown", timeout=120_000)
     notebook.wait_idle()
+    notebook.page.wait_for_timeout(LOOK)
     if case.act == "keys" and case.target == MAP:
         hand.target.press("Home")
         notebook.page.wait_for_timeout(500)

@@ -249,7 +249,7 @@ def test_other_values_of_the_sliders_are_prepared(name, some, monkeypatch):
 
     async def session():
         explorer = MAKERS[name](some)
-        unknown = [sizes for sizes in explorer.controls.other_sizes if not some.has_graph(**sizes)]
+        unknown = [sizes for _, sizes in explorer.controls.other_sizes if not some.has_graph(**sizes)]
         wanted = {("explorer", sizes["n_candidates"], sizes["n_neighbors"]) for sizes in unknown}
         await until(lambda: set(walked) == wanted)
         if name == "hardness":

@@ -1,7 +1,6 @@
 """The sampler's settings as sliders."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 
 import ipywidgets as widgets
 import traitlets
@@ -50,10 +49,9 @@ class SizeSlider(widgets.SelectionSlider):
 
     @property
     def others(self) -> list[tuple[int, int]]:
-        """Steps to each other value, and the value; the nearest first."""
+        """Steps to each other value, and the value."""
         place = self.options.index(self.value)
-        steps = [(abs(other - place), value) for other, value in enumerate(self.options) if other != place]
-        return sorted(steps, key=itemgetter(0))
+        return [(abs(other - place), value) for other, value in enumerate(self.options) if other != place]
 
 
 class RestartSlider(widgets.FloatSlider):
@@ -169,15 +167,15 @@ class SamplerControls(widgets.VBox):
         return {"n_candidates": self.n_candidates.value, "n_neighbors": self.n_neighbors.value}
 
     @property
-    def other_sizes(self) -> list[dict[str, int]]:
-        """The M and K that a move of either slider leads to, as graphs take them; the fewest steps first."""
+    def other_sizes(self) -> list[tuple[int, dict[str, int]]]:
+        """Steps of either slider, and the M and K that they lead to, as graphs take them."""
         found = []
         for slider in (self.n_candidates, self.n_neighbors):
             for steps, value in slider.others:
                 sizes = self.sizes | {slider.description: value}
                 along = sizes["n_neighbors"] > sizes["n_candidates"]
                 found.append((steps, dict.fromkeys(sizes, value) if along else sizes))
-        return [sizes for _, sizes in sorted(found, key=itemgetter(0))]
+        return found
 
     def _on_reset(self, _button) -> None:
         self._updating = True

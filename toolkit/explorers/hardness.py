@@ -193,9 +193,11 @@ class HardnessExplorer(SheetExplorer[HardnessSheet, dict[str, Judged]]):
     def _judge(self, batches) -> Judged:
         return batch_hardness(batches, *self._sides), self._rates(batches)
 
-    def _ahead(self) -> list[Callable[[], object]]:
-        sizes = [size for _, size in self.batch_size.others if size not in self._measured]
-        return [*(partial(self._prepare, size) for size in sizes), *super()._ahead()]
+    def _ahead(self) -> list[tuple[int, Callable[[], object]]]:
+        others = self.batch_size.others
+        return super()._ahead() + [
+            (steps, partial(self._prepare, size)) for steps, size in others if size not in self._measured
+        ]
 
     def _prepare(self, size: int) -> None:
         self._measured[size] = self._measure(size)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 
 import numpy as np
 
@@ -42,13 +43,17 @@ class WalkingExplorer(SliderExplorer):
             self._newest.submit(lambda: (settings, _timed(self._samples.walks, settings)), self._show_newest)
         else:
             self._show_walks(*_timed(self._samples.walks, settings))
-        self._newest.prepare(self._ahead())
+        self._newest.prepare(task for _, task in sorted(self._ahead(), key=itemgetter(0)))
 
-    def _ahead(self) -> list[Callable[[], object]]:
-        """Return what prepares other values of the sliders."""
-        settings = self.controls.settings | {"least": self._least}
-        others = [sizes for sizes in self.controls.other_sizes if not self._samples.has_graph(**sizes)]
-        return [partial(self._samples.first_walks, **settings | sizes) for sizes in others]
+    def _ahead(self) -> list[tuple[int, Callable[[], object]]]:
+        """Return what prepares other values of the sliders, each with the steps to that value."""
+        walk, settings = self._samples.first_walks, self.controls.settings | {"least": self._least}
+        others = self.controls.other_sizes
+        return [
+            (steps, partial(walk, **settings | sizes))
+            for steps, sizes in others
+            if not self._samples.has_graph(**sizes)
+        ]
 
     def _show_newest(self, result: Callable) -> None:
         self._attempt(lambda: self._show_if_current(*result()))
