@@ -1,6 +1,6 @@
 """Time from key press or mouse to repaint in the explorers, in a real browser: JupyterLab in headless Chromium.
 
-usage: python -m benchmarks.widgets [--sizes 2000 10000 60000 1000000] [--explorers NAME ...] [--repeats 25]
+usage: python -m benchmarks.widgets [--sizes 60000 1000000] [--explorers NAME ...] [--repeats 25]
 """
 
 import argparse
@@ -16,8 +16,7 @@ import numpy as np
 
 from benchmarks.report import refresh
 
-SIZES = (2_000, 10_000, 60_000)
-MILLION = 1_000_000
+SIZES = (60_000, 1_000_000)
 N_REPEATS = 25
 N_BURST = 20
 NEW = 4, 2  # keys to the left of where a slider begins and, afterwards, to the right: values for the first time
@@ -119,8 +118,8 @@ class Case:
         "keys", "new", "pan", "slide", "hover", "lasso" or "open".
     turn : int
         Presses to the right before as many to the left.
-    sizes : tuple of int
-        Instances.
+    large : bool
+        Whether it is also measured with more than 60,000 instances.
     """
 
     code: str
@@ -129,7 +128,7 @@ class Case:
     limit: float = 100
     act: str = "keys"
     turn: int = 6
-    sizes: tuple[int, ...] = SIZES
+    large: bool = False
 
     def keys(self, n: int) -> list[str]:
         """Return n keys to press."""
@@ -141,7 +140,6 @@ WALK = "explorers.WalkPlayer(points, labels, images, projection='pca')"
 HARDNESS = "explorers.HardnessExplorer(points, labels, images)"
 FALSE = "explorers.FalseNegativeExplorer(points, labels, images)"
 EMBEDDING = "explorers.EmbeddingExplorer(points, labels, images, projection=square)"
-LARGE = (60_000, MILLION)
 CASES = {
     "graph: next instance": Case(GRAPH, MAP, ON_MAP),
     "graph: K": Case(GRAPH, slider(0), ON_MAP, 150, turn=1),
@@ -167,10 +165,10 @@ CASES = {
         "explorers.Dashboard(points, labels, images, history=history, projection='pca')", MAP, ON_MAP
     ),
     "training: window": Case("explorers.TrainingMonitor(history)", slider(0), IN_IMAGE),
-    "map: drag": Case(EMBEDDING, MAP, DRAWN, act="pan", sizes=LARGE),
-    "map: hover": Case(EMBEDDING, MAP, TIP, 50, act="hover", sizes=LARGE),
-    "map: lasso of 10,000": Case(EMBEDDING, MAP, LIST, 200, act="lasso", sizes=LARGE),
-    "map: open": Case(EMBEDDING, MAP, ON_MAP, float("inf"), act="open", sizes=LARGE),
+    "map: drag": Case(EMBEDDING, MAP, DRAWN, act="pan", large=True),
+    "map: hover": Case(EMBEDDING, MAP, TIP, 50, act="hover", large=True),
+    "map: lasso of 10,000": Case(EMBEDDING, MAP, LIST, 200, act="lasso", large=True),
+    "map: open": Case(EMBEDDING, MAP, ON_MAP, float("inf"), act="open", large=True),
 }
 
 
@@ -299,9 +297,9 @@ def measure(sizes: list[int], names: list[str], n_repeats: int) -> Iterator[tupl
         for n in sizes:
             for number, name in enumerate(names):
                 case = CASES[name]
-                if n not in case.sizes:
+                if n > SIZES[0] and not case.large:
                     continue
-                data = DATA.format(n=n, d=128 if n < MILLION else 16)
+                data = DATA.format(n=n, d=128 if n <= SIZES[0] else 16)
                 cells = [data, f"explorer = {case.code}; explorer"]
                 page = browser.new_page(viewport={"width": 1000, "height": 1000})
                 notebook = Notebook(page, lab.address(lab.write(f"widgets_{n}_{number}.ipynb", cells)))
@@ -329,7 +327,7 @@ def saved_bytes(page) -> int:
 def main() -> None:
     """Measure, and refresh the table in the README if all cases were measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[*SIZES, MILLION])
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--explorers", nargs="+", choices=CASES, default=list(CASES), metavar="NAME")
     parser.add_argument("--repeats", type=int, default=N_REPEATS)
     arguments = parser.parse_args()
@@ -344,7 +342,7 @@ def main() -> None:
     columns = ["what is done", "instances", "median, ms", "p95, ms", "target", "after a burst, ms", "picture, kB"]
     head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     machine = f"{os.cpu_count()} cores, {platform.machine()}; {arguments.repeats} of each."
-    if arguments.explorers == list(CASES) and arguments.sizes == [*SIZES, MILLION]:
+    if arguments.explorers == list(CASES) and arguments.sizes == list(SIZES):
         refresh("widgets", "\n".join([machine, "", *head, *rows]))
 
 

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 
 from toolkit import ProximityGraph, plots
 from toolkit.metrics import graph as structure
+from toolkit.plots import maps
 from toolkit.plots.style import COLORS, FALSE_NEGATIVE, UNLABELLED
 from toolkit.proximity import trace_walk
 
@@ -56,6 +57,18 @@ def test_names_in_one_place_are_moved_apart_and_too_many_left_out():
     heights = sorted(text.get_position()[1] for text in ax.texts[:3])
     assert np.diff(heights).min() >= 0.045 - 1e-9
     assert texts(plots.embedding_map(POSITIONS, np.arange(120))) == []
+
+
+def test_of_very_many_instances_some_are_drawn_and_all_names(monkeypatch):
+    monkeypatch.setattr(maps, "_MOST_POINTS", 50)
+    values = np.arange(120.0)
+    whole, few = plots.embedding_map(POSITIONS, LABELS), plots.embedding_map(POSITIONS, values=values)
+    drawn = np.asarray(few.collections[0].get_offsets())
+    assert len(drawn) == len(whole.collections[0].get_offsets()) == 50
+    of = {tuple(position): value for position, value in zip(POSITIONS.tolist(), values, strict=True)}
+    assert few.collections[0].get_array().tolist() == [of[tuple(position)] for position in drawn.tolist()]
+    assert few.collections[0].get_clim() == pytest.approx(np.quantile(values, [0.02, 0.98])), "of all"
+    assert texts(whole) == ["cat", "dog", "eel"]
 
 
 def test_values_are_coloured_by_size_and_outliers_do_not_set_the_scale():

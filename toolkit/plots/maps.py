@@ -16,6 +16,7 @@ SCALE = "viridis_r"
 _SEED = {"marker": "*", "markersize": 15, "color": "#F0E442", "markeredgecolor": "black", "linestyle": "none"}
 _MOST_NAMES = 2 * len(CLASSES)
 _MOST_SHAPES = 3000  # points of a vector graphic, which holds more of them as one picture
+_MOST_POINTS = 50_000  # more of them cover each other
 
 
 @styled
@@ -23,6 +24,8 @@ def embedding_map(
     positions, labels=None, values=None, title: str = "", ax: Axes | None = None, faint: bool = False
 ) -> Axes:
     """Draw all instances at their positions, coloured by label or by a number.
+
+    Of more than 50,000, that many are drawn, chosen at random: more would cover each other.
 
     Parameters
     ----------
@@ -50,18 +53,21 @@ def embedding_map(
     ax = new_axes(ax, figsize=(6.4, 4.8))
     points = {"s": np.clip(20_000 / len(positions), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
     points["rasterized"] = len(positions) > _MOST_SHAPES
+    some = np.sort(np.random.default_rng(0).permutation(len(positions))[:_MOST_POINTS])
+    drawn = positions[some].T
     if values is not None:
         values = _checks.shape("values", _checks.numbers("values", values), (len(positions),), "one per instance")
         low, high = np.quantile(values, [0.02, 0.98])
-        shown = ax.scatter(*positions.T, c=values, cmap=SCALE, vmin=low, vmax=high, **points)
+        shown = ax.scatter(*drawn, c=values[some], cmap=SCALE, vmin=low, vmax=high, **points)
         ax.figure.colorbar(shown, ax=ax, shrink=0.7, aspect=30, extend="both")
     elif labels is not None:
         codes, names = _checks.classes("labels", labels, len(positions))
-        colors = np.array([*CLASSES, UNLABELLED])[np.where(codes < 0, len(CLASSES), codes % len(CLASSES))]
-        ax.scatter(*positions.T, c=colors, **points)
+        colors = np.array([*CLASSES, UNLABELLED])[np.where(codes < 0, len(CLASSES), codes % len(CLASSES))[some]]
+        ax.scatter(*drawn, c=colors, **points)
         _write_names(ax, positions, codes, names)
     else:
-        ax.scatter(*positions.T, c=COLORS[UNIFORM], **points)
+        ax.scatter(*drawn, c=COLORS[UNIFORM], **points)
+    ax.update_datalim(positions)
     ax.set(aspect="equal", xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
     return ax
