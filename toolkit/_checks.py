@@ -306,21 +306,10 @@ def classes(name: str, values, n: int) -> tuple[np.ndarray, np.ndarray]:
     known = _known(name, found)
     codes = np.full(n, -1, np.int64)
     try:
-        names, codes[known] = _sorted_classes(found[known])
+        names, codes[known] = np.unique(found[known], return_inverse=True)
     except TypeError as error:
         raise TypeError(f"{name} must be labels that can be sorted, got dtype {found.dtype}: {error}") from error
     return codes, names
-
-
-def _sorted_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct labels in order, and the number of each one."""
-    if labels.dtype != object:
-        return np.unique(labels, return_inverse=True)
-    import pandas as pd
-
-    numbers, names = pd.factorize(labels)  # only the distinct ones have to be sorted then
-    names, places = np.unique(names, return_inverse=True)
-    return names, places[numbers]
 
 
 def _plain(name: str, values) -> np.ndarray:
