@@ -83,19 +83,26 @@ def test_what_is_prepared_comes_after_what_is_asked_for():
     assert done == ["asked for", 0, 1, 2]
 
 
-def test_what_is_asked_for_interrupts_what_is_prepared():
-    done, begun, goes_on = [], threading.Event(), threading.Event()
+class HeldUp:
+    """A task that begins and waits until it may go on."""
 
-    def first():
-        begun.set()
-        assert goes_on.wait(60)
+    def __init__(self):
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+
+    def __call__(self):
+        self.begun.set()
+        assert self.goes_on.wait(60)
+
+
+def test_what_is_asked_for_interrupts_what_is_prepared():
+    done, first = [], HeldUp()
 
     async def session(newest):
         newest.prepare([first, lambda: done.append("old")])
-        await until(begun.is_set)
+        await until(first.begun.is_set)
         newest.submit(lambda: done.append("asked for"), lambda result: result())
         newest.prepare([lambda: done.append("new")])
-        goes_on.set()
+        first.goes_on.set()
         await until(lambda: "new" in done)
 
     background(session)
@@ -116,16 +123,12 @@ def test_an_error_ends_what_is_prepared_and_nothing_else():
 
 
 def test_nothing_is_prepared_after_the_end_or_without_a_kernel():
-    done, begun, goes_on = [], threading.Event(), threading.Event()
-
-    def first():
-        begun.set()
-        assert goes_on.wait(60)
+    done, first = [], HeldUp()
 
     async def session(newest):
         newest.prepare([first, lambda: done.append("after the end")])
-        await until(begun.is_set)
-        threading.Timer(0.1, goes_on.set).start()
+        await until(first.begun.is_set)
+        threading.Timer(0.1, first.goes_on.set).start()
         newest.close()
 
     background(session)

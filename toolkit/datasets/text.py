@@ -44,7 +44,7 @@ class Sentences(Dataset):
 
     They are tokenised once, when it is made. The tokens of 10,000 sentences and more are also kept for later processes,
     in ``~/.cache/toolkit/tokens``; the variable ``TOOLKIT_CACHE`` names another folder than ``~/.cache/toolkit``.
-    A batch is padded to its longest sentence. It takes a few bytes of memory per token on top of the texts.
+    A batch is padded to its longest sentence. Besides the texts, each token takes two to four bytes of memory.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8000):
 
 
 def encoding_rules(tokenizer) -> list | None:
-    """Return all that decides how a tokenizer encodes a text, as JSON; None if that can't be told from outside."""
+    """Return the settings that determine how a tokenizer encodes a text, as JSON; None if it does not reveal them."""
     if not type(tokenizer).__module__.startswith("transformers.") or not hasattr(tokenizer, "backend_tokenizer"):
         return None
     rules = json.loads(tokenizer.backend_tokenizer.to_str())

@@ -33,7 +33,7 @@ class Sheet:
     moving : list of Artist
     picture : Picture
     batch_size : int
-        Of the batches that what stays is of.
+        Batch size for which the parts that stay were drawn.
     """
 
     batch_size: int

@@ -40,7 +40,7 @@ def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
     """Return all settings tried, and the one with the hardest batches within the limit.
 
     Clusters are tighter the more instances there are. A subset of the instances would not show this, so the trial
-    splits all instances at first, but only some of the parts down to clusters.
+    starts from all instances, but splits only some of the parts until they are clusters.
     """
     data = setup.whole
     unit = cluster_points(data.vectors.numpy(), data.paired)

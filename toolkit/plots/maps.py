@@ -53,7 +53,7 @@ def embedding_map(
     ax = new_axes(ax, figsize=(6.4, 4.8))
     points = {"s": np.clip(20_000 / len(positions), 1.2, 14), "linewidths": 0, "alpha": 0.3 if faint else 0.75}
     points["rasterized"] = len(positions) > _MOST_SHAPES
-    some = np.sort(np.random.default_rng(0).permutation(len(positions))[:_MOST_POINTS])
+    some = np.sort(np.random.default_rng(0).permutation(len(positions))[:_MOST_POINTS])  # in the order given
     drawn = positions[some].T
     if values is not None:
         values = _checks.shape("values", _checks.numbers("values", values), (len(positions),), "one per instance")
