@@ -107,11 +107,34 @@ def test_many_neighbours_take_the_default_of_candidates_along():
     assert explorer.n_candidates.value == 1500
 
 
-def test_other_sizes_are_those_that_one_move_of_a_slider_leads_to():
-    controls = MAKERS["hardness"](n_neighbors=50, n_candidates=100).controls
-    sizes = {(each["n_candidates"], each["n_neighbors"]): steps for steps, each in controls.other_sizes}
-    near = {each for each, steps in sizes.items() if steps == 1}
+def test_others_are_the_settings_that_one_move_of_a_slider_leads_to():
+    controls = MAKERS["hardness"](n_neighbors=50, n_candidates=100, restart=0.3, batch_size=32).controls
+    begun = controls.settings
+    found = [(steps, {name for name in begun if each[name] != begun[name]}, each) for steps, each in controls.others]
+    sized = {"n_candidates", "n_neighbors"}
+    moved = {(each["n_candidates"], each["n_neighbors"]): steps for steps, names, each in found if names & sized}
+    near = {sizes for sizes, steps in moved.items() if steps == 1}
     assert near == {(50, 50), (200, 50), (100, 20), (100, 100)}
     others = {value for value in controls.n_candidates.options if value != 100}
     wider = {(max(100, value), value) for value in controls.n_neighbors.options if value != 50}
-    assert set(sizes) == {(value, min(value, 50)) for value in others} | wider
+    assert set(moved) == {(value, min(value, 50)) for value in others} | wider
+    restarts = {each["restart"]: steps for steps, names, each in found if names == {"restart"}}
+    assert restarts == {step / 20: abs(step - 6) for step in range(20) if step != 6}
+    sizes = {each["batch_size"] for _, names, each in found if names == {"batch_size"}}
+    assert sizes == {size for size in controls.batch_size.options if size != 32}
+    assert len(found) == len(moved) + len(restarts) + len(sizes)
+
+
+def test_others_of_a_restart_between_and_beyond_the_stops_are_the_stops():
+    controls = MAKERS["hardness"](restart=0.98).controls
+    assert {each["restart"] for _, each in controls.others} >= {0.95, 0.0}
+    controls.restart.value = 0.33
+    nearest = {each["restart"] for steps, each in controls.others if steps == 1 and each["restart"] != 0.33}
+    assert nearest == {0.3, 0.35}
+    assert max(each["restart"] for _, each in controls.others) == 0.95
+
+
+def test_steps_of_a_browser_are_rounded():
+    controls = MAKERS["hardness"]().controls
+    controls.restart.value = 0.1 + 0.2
+    assert controls.settings["restart"] == 0.3

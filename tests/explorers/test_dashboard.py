@@ -123,7 +123,7 @@ def test_numbers_and_message_are_those_of_the_tab_in_sight(dashboard, monkeypatc
         assert dashboard.numbers is getattr(dashboard, name).numbers
         assert dashboard.message is getattr(dashboard, name).message
     dashboard.tabs.selected_index = 2
-    monkeypatch.setattr("toolkit.explorers.hardness.batch_hardness", None)
+    monkeypatch.setattr("toolkit.explorers.walking.batch_hardness", None)
     with pytest.raises(TypeError):
         dashboard.hardness.restart.value = 0.6
     assert "TypeError" in dashboard.message.value

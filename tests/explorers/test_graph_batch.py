@@ -75,7 +75,7 @@ def test_an_error_is_shown_and_raised():
 
 
 def test_without_labels_and_with_missing_ones_nothing_is_wrong():
-    assert "false negatives" not in GraphBatchExplorer(POINTS, items=draw, **SETTINGS).numbers.value
+    assert "estimated false negatives <b>" in GraphBatchExplorer(POINTS, items=draw, **SETTINGS).numbers.value
     labels = [None if i % 2 else "low" for i in range(N)]
     assert GraphBatchExplorer(POINTS, labels, draw, **SETTINGS).png().startswith(b"\x89PNG")
 

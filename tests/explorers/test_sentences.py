@@ -9,10 +9,11 @@ import pytest
 from matplotlib import pyplot as plt
 
 from toolkit import plots
-from toolkit.explorers import SentenceExplorer
+from toolkit.explorers import SentenceExplorer, walking
 from toolkit.explorers import sentences as module
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.plots.style import FALSE_NEGATIVE, INK
+from toolkit.samplers import SideBySide
 from toolkit.samplers.registry import defaults
 
 RNG = np.random.default_rng(0)
@@ -173,13 +174,14 @@ def test_the_batch_slider_shows_another_and_stays_in_range(explorer):
 
 def test_without_labels(explorer):
     bare = SentenceExplorer(POINTS, items=TEXTS)
-    assert bare.false_negatives is None
+    counter = SideBySide(POINTS).counter
+    assert bare.false_negatives.values.tolist() == counter.rates(list(bare._found.batches)).tolist()
     assert {(look, len(words)) for each in lists_of(bare).values() for look, *words in each} == {
         ("tk-first", 1),
         ("", 1),
     }
     assert "ermillion" not in bare.columns.value
-    assert "false negatives" not in bare.numbers.value
+    assert f"estimated false negatives <b>{bare.false_negatives.value:.1%}</b>" in bare.numbers.value
     assert repr(bare) == "SentenceExplorer(n=400, labels=False)"
 
 
@@ -200,7 +202,7 @@ def test_error_is_shown_and_raised(explorer, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("no <ink>")
 
-    monkeypatch.setattr(module, "batch_hardness", fail)
+    monkeypatch.setattr(walking, "batch_hardness", fail)
     with pytest.raises(RuntimeError, match="no <ink>"):
         explorer.restart.value = 0.7
     assert explorer.message.value == "<b>RuntimeError</b>: no &lt;ink&gt;"

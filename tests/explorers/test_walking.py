@@ -239,21 +239,31 @@ def test_the_other_samplers_of_another_batch_size_follow(some, monkeypatch):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_other_values_of_the_sliders_are_prepared(name, some, monkeypatch):
-    walked, first_walks = [], SideBySide.first_walks
+    walked, first_walks, walks = [], SideBySide.first_walks, SideBySide.walks
 
-    def noted(self, *arguments, **settings):
-        walked.append((threading.current_thread().name, settings["n_candidates"], settings["n_neighbors"]))
-        return first_walks(self, *arguments, **settings)
+    def noted(walk):
+        def note(self, *arguments, **settings):
+            setting = tuple(value for name, value in settings.items() if name != "least")
+            walked.append((threading.current_thread().name, setting))
+            return walk(self, *arguments, **settings)
 
-    monkeypatch.setattr(SideBySide, "first_walks", noted)
+        return note
+
+    monkeypatch.setattr(SideBySide, "first_walks", noted(first_walks))
+    monkeypatch.setattr(SideBySide, "walks", noted(walks))
 
     async def session():
         explorer = MAKERS[name](some)
-        unknown = [sizes for _, sizes in explorer.controls.other_sizes if not some.has_graph(**sizes)]
-        wanted = {("explorer", sizes["n_candidates"], sizes["n_neighbors"]) for sizes in unknown}
-        await until(lambda: set(walked) == wanted)
+        wanted = {("explorer", tuple(settings.values())) for _, settings in explorer.controls.others}
+        await until(lambda: set(walked) >= wanted)
         if name == "hardness":
             assert set(explorer._measured) == set(explorer.batch_size.options)
+        walked.clear()
+        explorer.restart.value = 0.25
+        assert ("MainThread", tuple(explorer.controls.settings.values())) not in walked, "what is there is not repeated"
+        expected = walk_batches(some.graph(**explorer.controls.sizes), some.starts(64), 64, restart=0.25, seed=0)[0]
+        found = explorer.hardness["Random walk"] if name == "hardness" else explorer.hardness
+        assert found.value == metrics.batch_hardness(expected, POINTS).value
         explorer.close()
 
     run(session)

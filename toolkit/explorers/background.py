@@ -5,11 +5,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 
 _NICENESS = 15  # of 19
 _PAUSE = 0.2  # seconds in which the browser paints what is there already
+_REST = 0.5  # seconds after which a hand that moves a slider rests
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -25,18 +28,18 @@ class Newest:
 
     The thread begins after a short pause and gives way to the kernel's own, so that it doesn't slow down what is shown
     at once or the next move of a slider.
-    While some work is going on, only the newest of what is submitted waits for its turn. Once nothing waits, the thread
-    prepares what may be asked for next.
+    While some work is going on, only the newest of what is submitted waits for its turn. Once nothing waits and nothing
+    moves, the thread prepares what may be asked for next.
     """
 
     def __init__(self) -> None:
         self._loop = running_loop()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._waiting: Callable[[], object] | None = None
-        self._ahead: Iterator[Callable[[], object]] = iter(())
-        self._due = 0.0
-        self._closed = threading.Event()
+        self._ahead: deque[Callable[[], object]] = deque()
+        self._moved = 0.0
+        self._closed = False
 
     @property
     def at_once(self) -> bool:
@@ -48,7 +51,7 @@ class Newest:
         if self.at_once:
             show(work)
             return
-        with self._lock:
+        with self._changed:
             self._waiting = lambda: self._finish(work, show)
             self._start()
 
@@ -59,12 +62,13 @@ class Newest:
         """
         if self.at_once:
             return
-        with self._lock:
-            self._ahead = iter(tasks)
+        with self._changed:
+            self._ahead = deque(tasks)
             self._start()
 
     def _start(self) -> None:
-        self._due = time.monotonic() + _PAUSE
+        self._moved = time.monotonic()
+        self._changed.notify_all()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="explorer", daemon=True)
             self._thread.start()
@@ -76,27 +80,21 @@ class Newest:
 
     def _next(self) -> Callable[[], object] | None:
         """Return what to do after the pause; None, if there is nothing, ends the thread."""
-        while True:
-            self._closed.wait(self._due - time.monotonic())
-            with self._lock:
-                closed = self._closed.is_set()
-                if not closed and self._due > time.monotonic():
-                    continue
-                task, self._waiting = self._waiting or self._next_ahead(), None
-                if closed or task is None:
-                    self._thread = None
-                    return None
-                return task
-
-    def _next_ahead(self) -> Callable[[], object] | None:
-        task = next(self._ahead, None)
-        return task and (lambda: self._try(task))
+        with self._changed:
+            while not self._closed and (self._waiting or self._ahead):
+                early = self._moved + (_PAUSE if self._waiting else _REST) - time.monotonic()
+                if early <= 0:
+                    task, self._waiting = self._waiting, None
+                    return task or partial(self._try, self._ahead.popleft())
+                self._changed.wait(early)
+            self._thread = None
+            return None
 
     def _try(self, task: Callable[[], object]) -> None:
         try:
             task()
         except Exception:
-            self._ahead = iter(())
+            self._ahead.clear()
 
     def _finish(self, work: Callable[[], object], show: Callable) -> None:
         result = Future()
@@ -105,17 +103,19 @@ class Newest:
         except Exception as error:
             result.set_exception(error)
         loop = self._loop
-        if not self._closed.is_set() and loop is not None and not loop.is_closed():
+        if not self._closed and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._show, show, result.result)
 
     def _show(self, show: Callable, result: Callable[[], object]) -> None:
-        if not self._closed.is_set():
+        if not self._closed:
             show(result)
 
     def close(self) -> None:
         """Forget what waits, and wait for what is going on."""
-        self._closed.set()
-        thread = self._thread
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 

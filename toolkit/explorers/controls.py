@@ -1,8 +1,10 @@
 """The sampler's settings as sliders."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import ipywidgets as widgets
+import numpy as np
 import traitlets
 
 from toolkit import _checks
@@ -11,6 +13,7 @@ SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 DEFAULTS = {"restart": 0.2, "n_neighbors": 100, "n_candidates": 1000, "batch_size": 256}
 NAME_WIDTH = "92px"
+_STEP = 0.05  # of restart
 
 
 def control_layout() -> dict:
@@ -59,13 +62,21 @@ class RestartSlider(widgets.FloatSlider):
 
     def __init__(self, value: float) -> None:
         tooltip = "Probability of jumping back to the seed. Higher: the batch stays closer to it."
-        super().__init__(value, min=0, max=0.95, step=0.05, description="restart", tooltip=tooltip, **control_layout())
+        super().__init__(value, min=0, max=0.95, step=_STEP, description="restart", tooltip=tooltip, **control_layout())
 
     @traitlets.validate("value")
     def _validate_value(self, proposal) -> float:
         value = _checks.restart_probability("restart", proposal.value)
         self.max = max(self.max, value)
         return value
+
+    @property
+    def others(self) -> list[tuple[int, float]]:
+        """Steps to each other value, and the value."""
+        stops = np.arange(self.min, self.max + 1e-9, _STEP).round(10).tolist()
+        return [
+            (math.ceil(abs(stop - self.value) / _STEP - 1e-9), stop) for stop in stops if stop != _exact(self.value)
+        ]
 
 
 class BudgetSlider(widgets.FloatSlider):
@@ -159,7 +170,7 @@ class SamplerControls(widgets.VBox):
     @property
     def settings(self) -> dict:
         """The settings by name, as the samplers take them."""
-        return {control.description: control.value for control in self.sliders}
+        return {control.description: _exact(control.value) for control in self.sliders}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -167,14 +178,15 @@ class SamplerControls(widgets.VBox):
         return {"n_candidates": self.n_candidates.value, "n_neighbors": self.n_neighbors.value}
 
     @property
-    def other_sizes(self) -> list[tuple[int, dict[str, int]]]:
-        """Steps of either slider, and the M and K that they lead to, as graphs take them."""
+    def others(self) -> list[tuple[int, dict]]:
+        """Steps of one slider, and the settings that they lead to, for every value of each slider."""
         found = []
-        for slider in (self.n_candidates, self.n_neighbors):
+        for slider in self.sliders:
             for steps, value in slider.others:
-                sizes = self.sizes | {slider.description: value}
-                along = sizes["n_neighbors"] > sizes["n_candidates"]
-                found.append((steps, dict.fromkeys(sizes, value) if along else sizes))
+                settings = self.settings | {slider.description: value}
+                if settings["n_neighbors"] > settings["n_candidates"]:  # one takes the other along
+                    settings |= {"n_neighbors": value, "n_candidates": value}
+                found.append((steps, settings))
         return found
 
     def _on_reset(self, _button) -> None:
@@ -204,6 +216,11 @@ class SamplerControls(widgets.VBox):
                 self.n_candidates.value = self.n_neighbors.value
         finally:
             self._updating = False
+
+
+def _exact(value):
+    """Return a value without the rounding errors of a browser's steps."""
+    return round(value, 10)
 
 
 def _check(n: int, n_candidates=None, n_neighbors=None, restart=None, batch_size=None) -> None:

@@ -7,18 +7,17 @@ from toolkit import plots
 from toolkit.explorers.controls import BudgetSlider, control_layout
 from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.explorers.slider_base import ESTIMATED
+from toolkit.explorers.walking import Walked
 from toolkit.metrics import (
     EstimatedFalseNegatives,
     FalseNegatives,
     Frontier,
     Hardness,
-    batch_hardness,
     hardness_frontier,
 )
 from toolkit.metrics.frontier import with_references
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import INK, RANDOM_WALK, color_of
-from toolkit.proximity.walks import WalkStats
 
 N_PAIRS = 5
 SHARES = (1 / 2, 1 / 5, 1 / 10, 1 / 50)  # K / M of the frontier's lines
@@ -137,7 +136,7 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
         self, embeddings, labels=None, items=None, *, targets=None, target_items=None, seed: int = 0, **settings
     ) -> None:
         super().__init__(embeddings, labels, items, targets=targets, target_items=target_items, seed=seed, **settings)
-        self._found: tuple[np.ndarray, Hardness, FalseNegatives | EstimatedFalseNegatives]
+        self._found: Walked
         self.suggested: dict = {}
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
         tooltip = "The largest share of false negatives: the star is the hardest setting within it"
@@ -161,26 +160,26 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
     def batches(self) -> np.ndarray:
         """The random walk's batches at the current setting."""
         self._complete()
-        return self._found[0]
+        return self._found.batches
 
     @property
     def hardness(self) -> Hardness:
         """Their hardness."""
         self._complete()
-        return self._found[1]
+        return self._found.hardness
 
     @property
     def false_negatives(self) -> FalseNegatives | EstimatedFalseNegatives:
         """Their false negatives, estimated if there are no labels."""
         self._complete()
-        return self._found[2]
+        return self._found.false_negatives
 
     @property
     def code(self) -> str:
         """A sampler with the current setting."""
         shown = self.controls.settings
         names = ("batch_size", "n_candidates", "n_neighbors", "restart")
-        settings = ", ".join(f"{name}={round(shown[name], 10)}" for name in names)  # a browser's steps are not exact
+        settings = ", ".join(f"{name}={shown[name]}" for name in names)
         return f"RandomWalkBatchSampler({self._samples.n}, {settings})"
 
     def _measure(self, size: int) -> Frontier:
@@ -209,10 +208,9 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
     def _least(self) -> int:
         return self.batch.value
 
-    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
-        found = self._rates(walks)
-        hardness = batch_hardness(walks, *self._sides)
-        self._found = walks, hardness, found
+    def _show_walks(self, walked: Walked) -> None:
+        self._found = walked
+        hardness, found = walked.hardness, walked.false_negatives
         words = [f"hardness <b>{hardness.value:.3f}</b>{_plus_minus(hardness, '.3f')}"]
         setting = f"restart {self.restart.value:g}, K / M = {self.n_neighbors.value} / {self.n_candidates.value}"
         size = self.batch_size.value
@@ -224,7 +222,7 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
         self.use.disabled = not self.suggested
         rate = f"<b>{found.value:.1%}</b>{_plus_minus(found, '.1%')}{times_chance(found, ', {}')}"
         words.append(f"{self._estimated}false negatives {rate}")
-        words.append(self._words_on_time(stats, seconds))
+        words.append(self._words_on_time(walked))
         self._show_frame(self._sheet.moving, words)
         self.text.value = self.code
         self.batch.max = self._n_walks
@@ -238,7 +236,7 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
     def _show_batch(self) -> None:
         """Show false negatives of the chosen batch."""
         number = self.batch.value
-        walks, _, found = self._found
+        walks, found = self._found.batches, self._found.false_negatives
         if number > len(walks):  # the others are on their way
             self._complete()
             return

@@ -7,7 +7,7 @@ from toolkit import plots
 from toolkit.explorers.picture import Picture
 from toolkit.explorers.picture_view import PictureView
 from toolkit.explorers.slider_base import PictureExplorer
-from toolkit.metrics import batch_hardness, false_negative_rate, same_label
+from toolkit.metrics import batch_hardness, same_label
 from toolkit.plots.batches import times_chance
 from toolkit.plots.style import style
 
@@ -70,11 +70,12 @@ class GraphBatchExplorer(PictureExplorer):
         start = self._samples.starts(settings["batch_size"])[0]
         trace = self._samples.walk(start, **settings)
         self.batch, batches = trace.batch, [trace.batch]
-        words = [f"hardness <b>{batch_hardness(batches, *self._sides).value:.3f}</b>"]
-        if self._codes is not None:
-            found = false_negative_rate(batches, self._codes)
-            words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
-        words.append(f"{trace.n_steps} steps for {len(self.batch)} graphs")
+        found = self._rates(batches)
+        words = [
+            f"hardness <b>{batch_hardness(batches, *self._sides).value:.3f}</b>",
+            f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}",
+            f"{trace.n_steps} steps for {len(self.batch)} graphs",
+        ]
         self._draw_batch(self.batch[:N_SHOWN])
         self._show_frame((), words)
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from toolkit import plots
 from toolkit.explorers.sheets import Sheet, SheetExplorer
-from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, batch_hardness
+from toolkit.explorers.walking import Walked
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness
 from toolkit.plots.batches import density, draw_prior, times_chance
 from toolkit.plots.style import RANDOM_WALK, color_of
-from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
@@ -190,8 +191,8 @@ class HardnessExplorer(SheetExplorer[HardnessSheet, dict[str, Judged]]):
     def _measure(self, size: int) -> dict[str, Judged]:
         return {name: self._judge(batches) for name, batches in self._samples.references(size).items()}
 
-    def _judge(self, batches) -> Judged:
-        return batch_hardness(batches, *self._sides), self._rates(batches)
+    def _pairs_of(self, batches) -> pd.DataFrame | None:
+        return self._hardest_pairs(batches, N_PAIRS) if hasattr(self, "pairs") else None
 
     def _ahead(self) -> list[tuple[int, Callable[[], object]]]:
         others = self.batch_size.others
@@ -209,8 +210,8 @@ class HardnessExplorer(SheetExplorer[HardnessSheet, dict[str, Judged]]):
         which = "with the same label" if self._codes is not None else "in one cluster"
         return f"{self._estimated}false negatives: share of in-batch pairs {which}"
 
-    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
-        result, found = batch_hardness(walks, *self._sides), self._rates(walks)
+    def _show_walks(self, walked: Walked) -> None:
+        result, found, stats = walked.hardness, walked.false_negatives, walked.stats
         self._sheet.move(result, found)
         self._hardness = self._sheet.results | {RANDOM_WALK: result}
         self._false_negatives = self._sheet.rates | {RANDOM_WALK: found}
@@ -220,8 +221,7 @@ class HardnessExplorer(SheetExplorer[HardnessSheet, dict[str, Judged]]):
             words.append(f"the other samplers' batches are of {self._sheet.batch_size}; those of {size} follow …")
         words.append(f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
         words.append(f"{stats.steps / stats.batches:.0f} steps a batch, {stats.reseeds} reseeds")
-        words.append(self._words_on_time(stats, seconds))
+        words.append(self._words_on_time(walked))
         self._show_frame(self._sheet.moving, words, self._sheet.still, self._sheet.batch_size)
-        if hasattr(self, "pairs"):
-            pairs = self._hardest_pairs(walks, N_PAIRS)
-            self._show_pairs("The most similar pairs of the random-walk batches:", pairs)
+        if walked.pairs is not None:
+            self._show_pairs("The most similar pairs of the random-walk batches:", walked.pairs)

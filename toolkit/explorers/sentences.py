@@ -8,12 +8,11 @@ from toolkit import plots
 from toolkit.explorers import lists
 from toolkit.explorers.base import box
 from toolkit.explorers.picture_view import StyleSheet
-from toolkit.explorers.walking import WalkingExplorer
-from toolkit.metrics import FalseNegatives, Hardness, batch_hardness, false_negative_rate, same_label
+from toolkit.explorers.walking import Walked, WalkingExplorer
+from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness, same_label
 from toolkit.plots.batches import times_chance
 from toolkit.plots.sentences import legend
 from toolkit.plots.style import RANDOM_WALK, color_of
-from toolkit.proximity.walks import WalkStats
 from toolkit.samplers.registry import labels
 
 N_SHOWN = 8
@@ -41,7 +40,8 @@ class SentenceExplorer(WalkingExplorer):
         The sliders; their ``value`` can also be set from code. `batch` chooses the batch that is shown.
     batches : dict of name to int array
         The batch of each sampler that is shown now.
-    hardness, false_negatives : Hardness, FalseNegatives or None
+    hardness : Hardness
+    false_negatives : FalseNegatives or EstimatedFalseNegatives
         Results of the random walk's batches.
 
     Raises
@@ -65,8 +65,7 @@ class SentenceExplorer(WalkingExplorer):
 
     def __init__(self, embeddings, labels=None, items=None, **settings) -> None:
         super().__init__(embeddings, labels, items, **settings)
-        self._hardness: Hardness
-        self._false_negatives: FalseNegatives | None = None
+        self._found: Walked
         self.columns = widgets.HTML()
         self.batch = self._batch_slider("Which of the twenty batches is shown.", self._show_batch)
         self._start([self.controls, self.batch], [StyleSheet(), self.columns])
@@ -78,29 +77,30 @@ class SentenceExplorer(WalkingExplorer):
     def hardness(self) -> Hardness:
         """Hardness of the random walk's batches."""
         self._complete()
-        return self._hardness
+        return self._found.hardness
 
     @property
-    def false_negatives(self) -> FalseNegatives | None:
-        """False negatives of the random walk's batches; None without labels."""
+    def false_negatives(self) -> FalseNegatives | EstimatedFalseNegatives:
+        """False negatives of the random walk's batches, estimated if there are no labels."""
         self._complete()
-        return self._false_negatives
+        return self._found.false_negatives
 
     @property
     def _least(self) -> int:
         return self.batch.value
 
-    def _show_walks(self, walks: np.ndarray, stats: WalkStats, seconds: float) -> None:
+    def _show_walks(self, walked: Walked) -> None:
         """Show one batch of each sampler, and numbers of the random walk's."""
-        self._hardness = batch_hardness(walks, *self._sides)
-        samples = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walks}
+        self._found = walked
+        samples = self._samples.references(self.batch_size.value) | {RANDOM_WALK: walked.batches}
         self._all = {label: samples[label] for label in labels() if label in samples}
         self.batch.max = self._n_walks
-        words = [f"random walk: hardness <b>{self._hardness.value:.3f}</b>"]
-        if self._codes is not None:
-            found = self._false_negatives = false_negative_rate(walks, self._codes)
-            words.append(f"false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}")
-        words.append(self._words_on_time(stats, seconds))
+        found = walked.false_negatives
+        words = [
+            f"random walk: hardness <b>{walked.hardness.value:.3f}</b>",
+            f"{self._estimated}false negatives <b>{found.value:.1%}</b>{times_chance(found, ', {}')}",
+            self._words_on_time(walked),
+        ]
         self._show_batch()
         self._show_numbers([words])
 
