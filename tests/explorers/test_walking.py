@@ -269,6 +269,21 @@ def test_other_values_of_the_sliders_are_prepared(name, some, monkeypatch):
     run(session)
 
 
+def test_nothing_is_prepared_out_of_sight(some):
+    async def session():
+        explorer = MAKERS["hardness"](some)
+        explorer.pause()
+        begun = explorer._walk.cache_info().misses
+        await until(lambda: explorer._newest._thread is None)
+        assert explorer._walk.cache_info().misses == begun == 1
+        explorer.resume()
+        others = explorer.controls.others
+        await until(lambda: explorer._walk.cache_info().misses == 1 + len(others))
+        explorer.close()
+
+    run(session)
+
+
 def test_an_error_in_the_background_is_shown(some, monkeypatch):
     def fail(*arguments, **settings):
         raise RuntimeError("no graph <today>")

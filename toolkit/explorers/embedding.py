@@ -123,7 +123,7 @@ class EmbeddingExplorer(Selecting):
     def nearest(self, index: int) -> np.ndarray:
         """Return an instance, followed by those most similar to it; int64."""
         index = _checks.integer("index", index, 0, self._samples.n - 1)
-        similarities = self._samples.similarities(index)
+        similarities = torch.from_numpy(self._samples.similarities(index))
         similarities[index] = torch.inf  # a query may be more similar to other targets than to its own
         return similarities.topk(min(_NEAREST, len(similarities))).indices.numpy()
 

@@ -212,7 +212,7 @@ class ProximityGraphExplorer(MapExplorer):
         neighbors, similarities = self._samples.linked(index, **self.controls.sizes)
         order = np.argsort(-similarities, kind="stable")
         candidates = self._random.of(index)
-        others = self._samples.similarities(index, candidates.astype(np.int64)).numpy()
+        others = self._samples.similarities(index, candidates)
         return neighbors[order], similarities[order], candidates, others
 
     def _show_instance(self) -> None:

@@ -156,7 +156,7 @@ class WalkPlayer(MapExplorer):
         if codes is not None and codes[start] >= 0 and self.region.value == _SEED_LABEL:
             name = f"{_SEED_LABEL} ({self._names[codes[start]]})"
             return name, same_label(codes, np.arange(self._samples.n), start)
-        similarities = self._samples.similarities(start).numpy()
+        similarities = self._samples.similarities(start)
         members = np.zeros(self._samples.n, bool)
         members[np.argsort(-similarities, kind="stable")[: self._samples.n // 10]] = True
         members[start] = True

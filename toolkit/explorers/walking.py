@@ -70,7 +70,7 @@ class WalkingExplorer(SliderExplorer):
         self._show_walks(self._walk(least=self._least if self._partial else None, **settings))
         if self._partial:
             self._newest.submit(lambda: (settings, self._walk(least=None, **settings)), self._show_newest)
-        self._newest.prepare(task for _, task in sorted(self._ahead(), key=itemgetter(0)))
+        self._prepare_others()
 
     def _walk(self, least: int | None, **settings) -> Walked:
         """Return the batches of a setting, at `least` so many without waiting for its graph; None: all."""
@@ -88,6 +88,21 @@ class WalkingExplorer(SliderExplorer):
     def _pairs_of(self, batches) -> pd.DataFrame | None:
         """Return the most similar pairs of batches, if they are shown."""
         return None
+
+    def _prepare_others(self) -> None:
+        """Prepare other values of the sliders, unless this explorer is out of sight."""
+        ahead = [] if self._paused else sorted(self._ahead(), key=itemgetter(0))
+        self._newest.prepare(task for _, task in ahead)
+
+    def pause(self) -> None:
+        """Do nothing on changes until `resume`, and prepare nothing."""
+        super().pause()
+        self._prepare_others()
+
+    def resume(self) -> None:
+        """Follow changes again, and catch up if there were any."""
+        super().resume()
+        self._prepare_others()
 
     def _ahead(self) -> list[tuple[int, Callable[[], object]]]:
         """Return what prepares other values of the sliders, each with the steps to that value."""

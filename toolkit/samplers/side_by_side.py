@@ -5,7 +5,6 @@ from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
-import torch
 
 from toolkit import _checks
 from toolkit.engine.rules import crossed
@@ -100,10 +99,14 @@ class SideBySide:
         """Whether the instances are pairs of a query and its target."""
         return self.targets is not None
 
-    def similarities(self, index: int, others=slice(None)) -> torch.Tensor:
-        """Return the similarity, as used by the graph, of an instance to others, by default to all; float32."""
+    def similarities(self, index: int, others: np.ndarray | None = None) -> np.ndarray:
+        """Return the similarity, as used by the graph, of an instance to a few others or to all; float32."""
         own = self.vectors[index]
-        return self.vectors[others] @ (crossed(own) if self.paired else own)
+        own = crossed(own) if self.paired else own
+        if others is None:
+            return (self.vectors @ own).numpy()
+        # torch would wake its threads, which takes longer than this.
+        return np.einsum("nd,d->n", self.vectors.numpy()[others], own.numpy())
 
     @cached_property
     def clusters(self) -> ByClusters:
@@ -253,7 +256,7 @@ class SideBySide:
         if isinstance(graph, PartialGraph):
             graph.link(index)
             neighbors = graph.neighbors[index]
-            return neighbors, self.similarities(index, neighbors.astype(np.int64)).numpy()
+            return neighbors, self.similarities(index, neighbors)
         return graph.neighbors[index], graph.similarities[index]
 
     def starts(self, batch_size: int) -> np.ndarray:
