@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from functools import partial
 
 _NICENESS = 15  # of 19
-_PAUSE = 0.2  # seconds in which the browser paints what is there already
+_PAUSE = 0.3  # seconds in which the browser paints what is there already
 _REST = 0.5  # seconds after which a hand that moves a slider rests
 
 
