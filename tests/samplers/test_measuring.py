@@ -8,7 +8,7 @@ from toolkit import ProximityGraph
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.proximity import join_pairs, partition_batches, walk_batches
 from toolkit.proximity.false_negatives import ByLabels
-from toolkit.samplers.measuring import mean_similarity, measured, measurer, sample
+from toolkit.samplers.measuring import mean_similarity, measured, measurer, members_for, sample
 
 RNG = np.random.default_rng(0)
 POINTS, TARGETS = RNG.normal(size=(2, 600, 12)).astype(np.float32)
@@ -47,3 +47,23 @@ def test_settings_are_measured_on_their_batches(coverage):
     batches = draw(graph.narrow(5), order, 30, restart=0.4, seed=7)[0].reshape(-1, 30)
     assert found.hardness == pytest.approx(batch_hardness(batches, POINTS).value, abs=0.02)
     assert found.false_negative_rate == pytest.approx(false_negative_rate(batches, LABELS).value, abs=0.02)
+
+
+def test_a_low_rate_is_measured_on_batches_with_a_thousand_false_negatives():
+    assert members_for(0.1, 256) == 8192, "more than enough"
+    assert members_for(0.003, 32) * 0.003 * 31 / 2 == pytest.approx(1000, rel=1e-3)
+    assert members_for(1e-6, 32) == 4 * 8192, "the most"
+
+
+@pytest.mark.parametrize("coverage", ["independent", "partition"])
+def test_as_many_batches_are_measured_as_asked_for(coverage):
+    graph = ProximityGraph.build(POINTS, n_candidates=100, n_neighbors=20, seed=3)
+    counted, by_labels = [], ByLabels(LABELS)
+
+    class Counted:
+        def rates(self, batches):
+            counted.append(len(batches))
+            return by_labels.rates(batches)
+
+    measurer(graph, UNIT, Counted(), 30, coverage, 7, 300)(5, 0.4)
+    assert counted == [10]

@@ -19,7 +19,7 @@ from toolkit.samplers.budget import Budget, Choice, checked_restart
 from toolkit.samplers.choosing import choose
 from toolkit.samplers.ease import warn_of_ease
 from toolkit.samplers.graph_state import graph_from_state, graph_state
-from toolkit.samplers.measuring import measurer
+from toolkit.samplers.measuring import measurer, members_for
 from toolkit.samplers.memory import is_shortage, shortage
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.pending import Pending
@@ -246,8 +246,9 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         bank, graph = self.bank, self.graph
         assert graph is not None, "settings are chosen after a build"
         counter = budget.counter(bank.vectors, bank.paired, seed)
-        measure = measurer(graph, bank.vectors, counter, self.batch_size, self.coverage, seed)
         limits = budget.limits(counter.prior)
+        n_members = members_for(limits[0], self.batch_size)
+        measure = measurer(graph, bank.vectors, counter, self.batch_size, self.coverage, seed, n_members)
         chosen = choose(limits, measure, self.chosen, n_neighbors=self.n_neighbors)
         self._warn_of_budget(chosen, limits)
         return chosen
