@@ -12,7 +12,7 @@ import { Tooltip } from "./tooltip.js";
 
 const SHAPE = 0.7; // height of the map by its width
 const HIGHEST = 640;
-const REST = 200; // ms without a move, after which all points are drawn
+const REST = 200; // ms without a change, after which all points are drawn
 const REACH = { hover: 8, click: 15 };
 const TOOLS = [
   ["lasso", "Draw around instances to select them (key l, or hold Shift); with Ctrl, add to the selection"],
@@ -75,7 +75,12 @@ export class PointMap {
     model.on("change:points", () => this.load());
     model.on("change:groups", () => this.load());
     for (const trait of ["shade", "palette", "legend", "edges"]) model.on(`change:${trait}`, () => this.redraw());
-    for (const trait of ["chosen", "hidden"]) model.on(`change:${trait}`, () => this.mark());
+    for (const trait of ["chosen", "hidden"]) {
+      model.on(`change:${trait}`, () => {
+        this.thin();
+        this.mark();
+      });
+    }
     model.on("change:status", () => this.showStatus());
   }
 
@@ -167,11 +172,16 @@ export class PointMap {
     this.move();
   }
 
-  /** Follow the camera; while it moves, some of very many points stand for all. */
+  /** Follow the camera. */
   move() {
+    this.thin();
+    this.project();
+  }
+
+  /** Let some of very many points stand for all, until nothing has changed for a while. */
+  thin() {
     clearTimeout(this.rest);
     this.moving = this.n > MANY;
-    this.project();
     if (!this.moving) return;
     this.rest = setTimeout(() => {
       this.moving = false;
