@@ -171,7 +171,12 @@ tuner.pin.click()
 tuner.budget.value = 0.02
 tuner""",
     ),
-    "sentences": (SENTENCES, "explorers.SentenceExplorer(embeddings, fields, sentences.texts)"),
+    "sentences": (
+        SENTENCES,
+        """explorers.SentenceExplorer(
+    embeddings, fields, sentences.texts, n_candidates=2000, n_neighbors=10, batch_size=64
+)""",
+    ),
     "molecules": (
         MOLECULES,
         """molecules = explorers.GraphBatchExplorer(

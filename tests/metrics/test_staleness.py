@@ -33,6 +33,23 @@ def test_staleness_against_ranking_all_candidates_again(noise):
     assert graph_staleness(graph, new, n_rows=60).value == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.parametrize("skip", [0, 3])
+def test_staleness_of_a_graph_with_earlier_neighbours_against_ranking_the_candidates_that_it_knows(skip):
+    rng = np.random.default_rng(2)
+    old, middle, new = np.cumsum(rng.normal(size=(3, 150, 6)) * [[[1]], [[0.3]], [[0.5]]], 0)
+    first = ProximityGraph.build(old, n_candidates=60, n_neighbors=8, skip=skip, seed=9)
+    graph = first.rebuilt(middle, fresh=0.4, seed=3)
+    assert graph_staleness(graph, middle, n_rows=150).value == 0
+    similarities, shares = cosine(new), []
+    for rows, candidates in candidate_blocks(150, 24, graph.seed):
+        for row in rows:
+            drawn = candidates[candidates != row] if row in candidates else candidates[:-1]
+            known = np.unique([*drawn, *graph.neighbors[row], *graph.skipped[row][graph.skipped[row] >= 0]])
+            best = known[np.argsort(-similarities[row, known])][skip : skip + 8]
+            shares.append(len(set(graph.neighbors[row]) - set(best)) / 8)
+    assert 0.1 < np.mean(shares) == pytest.approx(graph_staleness(graph, new, n_rows=150).value)
+
+
 def test_staleness_is_zero_for_the_same_embeddings_and_that_of_chance_for_others(clusters):
     graph = ProximityGraph.build(clusters.points, n_candidates=200, n_neighbors=20, seed=4)
     assert graph_staleness(graph, clusters.points).value == graph_staleness(graph, 3 * clusters.points, 5000).value == 0

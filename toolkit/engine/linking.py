@@ -62,11 +62,18 @@ def link(
 
 
 def link_some(
-    vectors: torch.Tensor, n_candidates: int, n_neighbors: int, seed: int, n_rows: int, rules: Rules = NO_RULES
+    vectors: torch.Tensor,
+    n_candidates: int,
+    n_neighbors: int,
+    seed: int,
+    n_rows: int,
+    rules: Rules = NO_RULES,
+    kept: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return at least `n_rows` random rows (all, if there are fewer) and the neighbours that `link` gives them.
 
-    These are the first blocks, so that the work is a matrix product or two.
+    These are the first blocks, so that the work is a matrix product or two. `kept` (N, any) are further candidates, -1
+    for none.
     """
     blocks, count = [], 0
     for block in candidate_blocks(len(vectors), n_candidates, seed):
@@ -74,30 +81,43 @@ def link_some(
             break
         blocks.append(block)
         count += len(block[0])
-    used = np.unique(np.concatenate([np.concatenate(block) for block in blocks]))
-    some = vectors[torch.from_numpy(used).to(vectors.device)].cpu()
     rows = np.concatenate([rows for rows, _ in blocks])
-    return rows, link_blocks(used, some, blocks, n_neighbors, 1, rules).neighbors
+    kept = None if kept is None else kept[rows]
+    more = [] if kept is None else [kept[kept >= 0]]
+    used = np.unique(np.concatenate([*(np.concatenate(block) for block in blocks), *more]))
+    some = vectors[torch.from_numpy(used).to(vectors.device)].cpu()
+    return rows, link_blocks(used, some, blocks, n_neighbors, 1, rules, kept).neighbors
 
 
 def link_blocks(
-    names: np.ndarray, vectors: torch.Tensor, blocks: list, n_neighbors: int, n_threads: int, rules: Rules
+    names: np.ndarray,
+    vectors: torch.Tensor,
+    blocks: list,
+    n_neighbors: int,
+    n_threads: int,
+    rules: Rules,
+    kept: np.ndarray | None = None,
 ) -> Links:
     """Return what `link` finds for the rows of some blocks, in their order, without similarities.
 
     The instances that blocks and `rules` speak of lie in `vectors`, in memory; `names` says which, and may repeat one.
+    `kept` are further candidates of each of these rows, in the same order, -1 for none.
     """
     from toolkit import _checks
 
     used, first = np.unique(names, return_index=True)
     first = first.astype(np.int32)
     placed = [tuple(first[np.searchsorted(used, part)] for part in block) for block in blocks]
+    rows = np.concatenate([rows for rows, _ in placed])
+    if kept is not None:
+        vectors, given = vectors.float().contiguous(), kept
+        kept = np.full((len(names), given.shape[1]), -1, np.int32)
+        kept[rows] = np.where(given < 0, -1, first[np.searchsorted(used, np.maximum(given, used[0]))])
     groups = None if rules.codes is None else Groups(np.unique(rules.codes[names], return_inverse=True)[1])
     rules = replace(rules, groups=groups)
     norms = _checks.norms("embeddings", vectors, rows=names)
     links = empty_links(len(names), n_neighbors, rules, with_similarities=False)
-    lacking = _link_in_threads((vectors.numpy(), norms.numpy(), rules, None, iter(placed), links), n_threads)
-    rows = np.concatenate([rows for rows, _ in placed])
+    lacking = _link_in_threads((vectors.numpy(), norms.numpy(), rules, kept, iter(placed), links), n_threads)
     skipped = links.skipped[rows]
     skipped = np.where(skipped < 0, -1, names[skipped])
     return Links(names[links.neighbors[rows]], links.similarities[rows], skipped, lacking)

@@ -6,7 +6,9 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit._result import Result
+from toolkit.proximity.arrays import with_skipped
 from toolkit.proximity.graph import ProximityGraph
+from toolkit.proximity.sizes import fresh_candidates
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,9 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     """Return the share of a graph's neighbours that a rebuild from the same candidates would replace.
 
     The candidates of some random instances are ranked by the current embeddings. 0: their neighbours are the same;
-    1 - K / M: the old neighbours are no better than random candidates.
+    1 - K / M: the old neighbours are no better than random candidates. Of a graph with neighbours of an earlier one
+    (`ProximityGraph.rebuilt`), only these and the candidates that it drew itself are known: the share is then a lower
+    bound.
 
     Parameters
     ----------
@@ -42,8 +46,7 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     Raises
     ------
     ValueError
-        For a number of embeddings other than the graph's, a graph with neighbours of earlier ones (`rebuilt`), whose
-        candidates are no longer known, and NaN, Inf or zero rows among those looked at.
+        For a number of embeddings other than the graph's, and NaN, Inf or zero rows among those looked at.
 
     Examples
     --------
@@ -60,13 +63,12 @@ def graph_staleness(graph: ProximityGraph, embeddings, n_rows: int = 500) -> Sta
     vectors = _checks.vectors("embeddings", embeddings)
     if len(vectors) != graph.n_nodes:
         raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(vectors)}")
-    if graph.fresh < 1:
-        raise ValueError(
-            f"graph must have been built at once, got one with fresh={graph.fresh}, whose candidates come from several "
-            "rebuilds and are no longer known: measure the staleness with fresh=1"
-        )
     n_rows = _checks.integer("n_rows", n_rows, 1)
-    rows, fresh = link_some(vectors, graph.n_candidates, graph.n_neighbors, graph.seed, n_rows, graph.rules)
+    drawn = fresh_candidates(
+        graph.fresh, skip=graph.rules.skip, n_candidates=graph.n_candidates, n_neighbors=graph.n_neighbors
+    )
+    kept = None if graph.fresh == 1 else with_skipped(graph.neighbors, graph.skipped)
+    rows, fresh = link_some(vectors, drawn, graph.n_neighbors, graph.seed, n_rows, graph.rules, kept)
     old, new = (rows[:, None] * graph.n_nodes + neighbors for neighbors in (graph.neighbors[rows], fresh))
     kept = np.isin(old, new)
     return Staleness(1 - kept.mean(1))

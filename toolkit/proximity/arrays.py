@@ -28,6 +28,11 @@ def graph_arrays(neighbors, similarities, skipped, skip: int) -> dict[str, np.nd
     }
 
 
+def with_skipped(neighbors: np.ndarray, skipped: np.ndarray | None) -> np.ndarray:
+    """Return the candidates of each row that a graph still knows: its neighbours and those that it skipped."""
+    return neighbors if skipped is None else np.hstack([neighbors, skipped])
+
+
 def check_similarities(similarities: np.ndarray) -> None:
     """Raise if a graph was built without similarities."""
     if not similarities.shape[1]:

@@ -10,7 +10,7 @@ from toolkit.engine import threads
 from toolkit.engine.device import link_on_device
 from toolkit.engine.linking import link, narrow
 from toolkit.engine.rules import NO_RULES, Rules
-from toolkit.proximity.arrays import check_similarities, graph_arrays
+from toolkit.proximity.arrays import check_similarities, graph_arrays, with_skipped
 from toolkit.proximity.rules import check_halves, neighbor_rules
 from toolkit.proximity.sizes import DEFAULT_CANDIDATES, fresh_candidates, graph_size
 
@@ -203,9 +203,8 @@ class ProximityGraph:
         )
         kept = None
         if drawn < self.n_candidates:
-            skipped = self.neighbors[:, :0] if self.skipped is None else self.skipped
-            kept = np.hstack([self.neighbors, skipped])
-            kept[np.random.default_rng([seed, 1]).random(kept.shape, np.float32) < fresh] = -1
+            known = with_skipped(self.neighbors, self.skipped)
+            kept = np.where(np.random.default_rng([seed, 1]).random(known.shape, np.float32) < fresh, -1, known)
             vectors = vectors.float().contiguous()
         sizes, keeps = (self.n_candidates, drawn, self.n_neighbors), self.similarities.size > 0
         return self._linked(vectors, self.rules, sizes, seed, n_threads, keeps, kept, fresh)

@@ -84,11 +84,10 @@ class StepRecorder:
 
 
 def add_staleness(history: History, sampler: BatchSampler) -> None:
-    """Add the staleness of the sampler's graph to a history, if there is a graph whose candidates are known."""
+    """Add the staleness of the sampler's graph to a history, if there is a graph and all its embeddings."""
     planner = getattr(sampler, "planner", sampler)  # the sampler inside `DistributedBatches`
     graph, bank = (getattr(planner, name, None) for name in ("graph", "bank"))
-    # With fresh < 1, old candidates can't be drawn again; with a sharded bank, other processes hold the embeddings.
-    if graph is not None and bank is not None and graph.fresh == 1 and bank.whole:
+    if graph is not None and bank is not None and bank.whole:  # otherwise, other processes hold some embeddings
         history.staleness.append((len(history), graph_staleness(graph, bank.vectors).value))
 
 
