@@ -10,7 +10,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 # How many processes share tests and notebooks: 0 is none besides pytest itself. Several compute with one thread each.
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest
 PARALLEL := -n $(WORKERS) --no-loadscope-reorder  # tests/conftest.py says which tests stay together
 

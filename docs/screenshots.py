@@ -173,9 +173,8 @@ tuner""",
     ),
     "sentences": (
         SENTENCES,
-        """explorers.SentenceExplorer(
-    embeddings, fields, sentences.texts, n_candidates=2000, n_neighbors=10, batch_size=64
-)""",
+        """settings = {"n_candidates": 2000, "n_neighbors": 10, "batch_size": 64}
+explorers.SentenceExplorer(embeddings, fields, sentences.texts, **settings)""",
     ),
     "molecules": (
         MOLECULES,

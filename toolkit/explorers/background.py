@@ -85,16 +85,10 @@ class Newest:
                 early = self._moved + (_PAUSE if self._waiting else _REST) - time.monotonic()
                 if early <= 0:
                     task, self._waiting = self._waiting, None
-                    return task or partial(self._try, self._ahead.popleft())
+                    return task or partial(_try, self._ahead.popleft(), self._ahead)
                 self._changed.wait(early)
             self._thread = None
             return None
-
-    def _try(self, task: Callable[[], object]) -> None:
-        try:
-            task()
-        except Exception:
-            self._ahead.clear()
 
     def _finish(self, work: Callable[[], object], show: Callable) -> None:
         result = Future()
@@ -118,6 +112,14 @@ class Newest:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+
+def _try(task: Callable[[], object], others: deque) -> None:
+    """Do a task; an error ends what was to be prepared with it."""
+    try:
+        task()
+    except Exception:
+        others.clear()
 
 
 def _give_way() -> None:
