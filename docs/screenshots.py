@@ -173,7 +173,7 @@ tuner""",
     ),
     "sentences": (
         SENTENCES,
-        """settings = {"n_candidates": 2000, "n_neighbors": 10, "batch_size": 64}
+        """settings = dict(n_candidates=2000, n_neighbors=10, batch_size=64)
 explorers.SentenceExplorer(embeddings, fields, sentences.texts, **settings)""",
     ),
     "molecules": (
