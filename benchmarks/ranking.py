@@ -42,7 +42,8 @@ def ranking_table(result: Comparison, label: Callable[[str], str]) -> str:
     """Return the samplers of one training in order of their gain over a shuffle, with their ranks, as Markdown."""
     if result.to_frame().empty:
         return ""
-    found = ranked(result)
+    found, runs = ranked(result), result.to_frame()
+    shares = (runs.sampler_seconds / runs.seconds).groupby(runs.sampler).median()  # some runs were held up
     columns = {
         "rank": [_ranks(row) for row in found.itertuples()],
         "sampler": found.sampler.map(label),
@@ -50,7 +51,7 @@ def ranking_table(result: Comparison, label: Callable[[str], str]) -> str:
         found.metric[0]: found["mean"].map(report.points),
         "gain over a shuffle": [report.gain(row) for row in found.itertuples()],
         "hardness": found.hardness.map("{:z.3f}".format),
-        "time for batches": (found.sampler_seconds / found.seconds).map("{:.0%}".format),
+        "time for batches": found.sampler.map(shares).map("{:.0%}".format),
     }
     return report.markdown(pd.DataFrame(columns))
 

@@ -41,7 +41,8 @@ shuffled batches, in percent of their result, with its 95 % interval over paired
 *tied* if the interval of their paired difference includes zero. A *rank* of "2 to 4" means that one sampler is ahead by
 this rule and the next three are tied. Ranks are not corrected for multiple comparisons. *Hardness* is the mean cosine
 similarity of in-batch negatives in the second half of training: it shows whether batches differ from shuffled ones at
-all. *Time for batches* is the sampler's share of the training time, on two cores shared with other programs."""
+all. *Time for batches* is the sampler's share of the training time, the median over seeds, on two cores shared with
+other programs."""
 
 RIVALS_HEAD = f"""## All published methods of choosing batches
 
