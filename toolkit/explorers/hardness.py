@@ -11,7 +11,7 @@ from toolkit.explorers.sheets import Sheet, SheetExplorer
 from toolkit.explorers.walking import Walked
 from toolkit.metrics import EstimatedFalseNegatives, FalseNegatives, Hardness
 from toolkit.plots.batches import density, draw_prior, times_chance
-from toolkit.plots.style import RANDOM_WALK, color_of
+from toolkit.plots.style import RANDOM_WALK, color_of, percent
 from toolkit.samplers.registry import labels
 
 N_PAIRS = 5
@@ -63,7 +63,7 @@ class HardnessSheet(Sheet):
         draw_prior(bottom, rates[names[0]].prior)
         bottom.set_yticks(range(len(names)), names, fontsize=11 if len(names) <= FEW else 7)
         bottom.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xlabel=rate_name)
-        bottom.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(bottom.xaxis)
         self.still = [*densities, *means, *self.names, *self.bars]  # until another batch size
         for artist in self.still:
             artist.set_animated(True)

@@ -63,7 +63,7 @@ def suggestion(result: Suggestion, ax: Axes | None = None, *, pinned: Suggestion
     ax.margins(0.1)
     ax.set_ylim(bottom=0)
     ax.locator_params(axis="y", steps=[1, 2, 5, 10])
-    percent(ax.yaxis, digits=0 if ax.get_ylim()[1] > 0.06 else 1)
+    percent(ax.yaxis)
     ax.set_xlabel("hardness (mean cosine similarity of in-batch pairs)")
     estimated = "" if result.method == "labels" else "estimated "
     ax.set_ylabel(f"{estimated}false negatives (share of pairs)")

@@ -104,7 +104,7 @@ def _draw_curves(histories: Mapping, column: Column, window: int, ax: Axes) -> l
         sparse = {"marker": "o", "markersize": 4, "clip_on": False} if few else {}
         lines += ax.plot(steps, values, color=color_of(name, i), label=name, **sparse)
     if column.form.endswith("%"):
-        ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
+        percent(ax.yaxis)
     return lines
 
 
@@ -179,7 +179,7 @@ def accuracies(results: Mapping[str, Sequence[float]], baseline: Mapping[str, fl
     ax.set_xticks(range(len(results)), [f"{name}\nmean {np.mean(scores):.1%}" for name, scores in results.items()])
     ax.set_xlim(-0.5, len(results) - 0.3)
     ax.margins(y=0.15)
-    percent(ax.yaxis, 1)
+    percent(ax.yaxis)
     ax.set_ylabel("kNN probe accuracy on the test set")
     if {UNIFORM, RANDOM_WALK} <= results.keys():
         gains = 100 * (np.array(results[RANDOM_WALK]) - np.array(results[UNIFORM]))

@@ -115,6 +115,6 @@ def mark(ax, value: float, name: str, vertical: bool = True, end: float = 1, off
     note(ax, name, xy, offset, xycoords=across, **look)
 
 
-def percent(axis, digits: int = 0) -> None:
+def percent(axis) -> None:
     """Write an axis of shares in percent."""
-    axis.set_major_formatter(lambda value, _: f"{value:.{digits}%}")
+    axis.set_major_formatter(lambda value, _: f"{100 * value + 0:.3g}%")  # + 0: of minus zero
