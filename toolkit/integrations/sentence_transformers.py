@@ -133,7 +133,7 @@ class SentenceBatches(SamplerStates):
         TypeError, ValueError
             For a loss without a model, a name without a sampler, and a loss that is tracked for another data set.
         """
-        if name not in self.samplers:
+        if not isinstance(name, str) or name not in self.samplers:
             raise ValueError(f"name must be one of {list(self.samplers)}, got {name!r}")
         model = getattr(loss, "model", None)
         if not isinstance(model, nn.Module):

@@ -66,6 +66,7 @@ def training_panels(histories: Mapping, window: int = 10, figure=None) -> np.nda
     """
     import matplotlib.pyplot as plt
 
+    window = _checks.integer("window", window, 1)
     columns = shown_columns()
     n_rows = -(-len(columns) // 3)
     if figure is not None and not isinstance(figure, FigureBase):
