@@ -30,7 +30,7 @@ HEAVY = {  # examples that take seconds
     *("toolkit.integrations.sentence_transformers.SentenceBatches", "toolkit.integrations.transformers.SamplerTrainer"),
     *("toolkit.datasets.graph_views.GraphAugmentation", "toolkit.explorers.graph_batch.GraphBatchExplorer"),
 }
-FUNCTIONS = {"augmentation", "items", "probe"}  # what a function there raises is its own
+FUNCTIONS = {"augmentation", "items", "target_items", "probe"}  # what a function there raises is its own
 FOREIGN = {"args", "trial", "resume_from_checkpoint"}  # of transformers' own trainer, which judges them itself
 DATA = (bool, int, float, str, np.ndarray, np.generic, torch.Tensor, list, tuple, type(None))  # not what has methods
 ERRORS = (
