@@ -1,6 +1,6 @@
 """Sizes of the notebooks' runs, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -207,7 +207,8 @@ RETRIEVAL = {
     ),
 }
 
-# Temperature and learning rate by data set and model, then sampler; those not named have uniform's.
+# Temperature and learning rate by data set and model, then sampler; those not named have uniform's. They were tuned
+# with batches of 32, except where a key has another size.
 CHOSEN = {
     ("dictionary", "static"): {"uniform": (0.2, 0.001), "random_walk": (0.2, 0.003), "published_walk": (0.1, 0.003)},
     ("hypernyms", "static"): {"uniform": (0.2, 0.001)},
@@ -235,34 +236,42 @@ PAIR_WALKS = {
     "walk_10_5000_margin": picky(10, 5000, margin=0.95),
 }
 
-# Every published way to choose batches, with its trials: the published or usual settings and two others. All plan again
-# every 1,000 batches, except the last three, whose plans take up to minutes: once an epoch of 2,314 batches.
-_OFTEN, _ONCE_AN_EPOCH = {"refresh_every": 1000}, {"refresh_every": 2314}
-RIVALS: dict[str, dict[str, dict]] = {
-    "uniform": {"uniform": {}},
-    "random_walk": {
-        "walk_10_5000": picky(10, 5000),
-        "walk_20_2000": picky(20, 2000),
-        "walk_50_1000": picky(50, 1000),
-    },
-    "knn": {f"knn_{skip}": _OFTEN | {"skip": skip} for skip in (0, 30, 100)},
-    "cluster": {f"cluster_{size}": _OFTEN | {"cluster_size": size} for size in (32, 16, 8)},
-    "chain": {f"chain_{size}": _OFTEN | {"n_candidates": size} for size in (1920, 640, 7680)},
-    "neighborhood": {
-        "neighborhood_32": _ONCE_AN_EPOCH | {"n_candidates": 32},
-        "neighborhood_128": _ONCE_AN_EPOCH | {"n_candidates": 128},
-        "neighborhood_32_30": _ONCE_AN_EPOCH | {"n_candidates": 32, "skip": 30},
-    },
-    "bandwidth": {f"bandwidth_{k}": _ONCE_AN_EPOCH | {"n_neighbors": k} for k in (100, 30, 10)},
-    "graph_partition": {
-        f"graph_partition_{skip}_{size}": _ONCE_AN_EPOCH | {"n_neighbors": 100, "skip": skip, "cluster_size": size}
-        for skip, size in ((30, 32), (0, 32), (30, 8))
-    },
-}
+
+def rival_trials(batch_size: int, cluster_sizes: Sequence[int]) -> dict[str, dict[str, dict]]:
+    """Return the trials of every published way to choose batches: the published or usual settings and two others.
+
+    All plan again after 32,000 pairs, except the last three, whose plans take up to minutes: once an epoch of the
+    dictionary.
+    """
+    often, once = ({"refresh_every": pairs // batch_size} for pairs in (32_000, 74_060))
+    whole, quarter = batch_size, batch_size // 4
+    return {
+        "uniform": {"uniform": {}},
+        "random_walk": {
+            f"walk_{k}_{candidates}": picky(k, candidates, **often)
+            for k, candidates in ((10, 5000), (20, 2000), (50, 1000))
+        },
+        "knn": {f"knn_{skip}": often | {"skip": skip} for skip in (0, 30, 100)},
+        "cluster": {f"cluster_{size}": often | {"cluster_size": size} for size in cluster_sizes},
+        "chain": {f"chain_{size}": often | {"n_candidates": size} for size in (1920, 640, 7680)},
+        "neighborhood": {
+            f"neighborhood_{batch_size}": once | {"n_candidates": batch_size},
+            f"neighborhood_{4 * batch_size}": once | {"n_candidates": 4 * batch_size},
+            f"neighborhood_{batch_size}_30": once | {"n_candidates": batch_size, "skip": 30},
+        },
+        "bandwidth": {f"bandwidth_{k}": once | {"n_neighbors": k} for k in (100, 30, 10)},
+        "graph_partition": {
+            f"graph_partition_{skip}_{size}": once | {"n_neighbors": 100, "skip": skip, "cluster_size": size}
+            for skip, size in ((30, whole), (0, whole), (30, quarter))
+        },
+    }
+
+
+RIVALS = {32: rival_trials(32, (32, 16, 8)), 128: rival_trials(128, (128, 32, 8))}
 RETRIEVAL["rivals"] = RetrievalPreset(
     sets=("dictionary", "code"),
-    samplers=tuple(name for trials in RIVALS.values() for name in trials),
-    batch_sizes=(32,),
-    steps={32: 6000},
-    seeds=(0, 1, 2, 3),  # the first chooses among the trials, on development queries
+    samplers=tuple(dict.fromkeys(name for kinds in RIVALS.values() for trials in kinds.values() for name in trials)),
+    batch_sizes=(32, 128),
+    steps={32: 6000, 128: 1500},
+    seeds=tuple(range(11)),  # the first chooses among the trials, on development queries
 )

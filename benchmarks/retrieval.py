@@ -23,7 +23,7 @@ from benchmarks import modality, report
 from benchmarks.modality import table
 from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEVAL, RIVALS, RetrievalPreset
 from benchmarks.retrieval_models import MODELS
-from benchmarks.retrieval_rivals import TUNING_SEED, best_trials, rivals_table
+from benchmarks.retrieval_rivals import SAMPLER_OF, TRIALS, TUNING_SEED, best_trials, rivals_table
 from benchmarks.retrieval_tables import map_table, ratios
 from toolkit.datasets import pairs
 from toolkit.datasets.pairs import PairData, Pairs, RetrievalSet
@@ -51,9 +51,8 @@ WALKS = {
 KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
 KINDS |= WALKS | {"uniform_groups": KINDS["uniform"]}
 KINDS |= {
-    name: replace(SAMPLERS[sampler], name=name, settings=settings, default=True)
-    for sampler, trials in RIVALS.items()
-    for name, settings in trials.items()
+    name: replace(SAMPLERS[sampler], name=name, settings=TRIALS[name], default=True)
+    for name, sampler in SAMPLER_OF.items()
 }
 SECTIONS = ("retrieval", "retrieval minilm", "retrieval map", "retrieval rivals")  # of benchmarks/README.md
 TESTED = ("compare", "rivals")  # the stages that look at test queries
@@ -102,8 +101,10 @@ def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
 
 
 def sampler_settings(cell: Cell, train: Pairs, sampler: str) -> dict:
-    """Return settings that follow from the pairs: their groups; in the map only by name, and a graph every epoch."""
+    """Return settings that follow from the pairs or batches: groups, in the map only by name; when to plan again."""
     groups = {"groups": train.groups} if cell.stage != "map" or sampler in GROUPED else {}
+    if cell.stage == "rivals":
+        return groups | RIVALS[cell.batch_size][SAMPLER_OF[sampler]][sampler]
     every_epoch = cell.stage == "map" and KINDS[sampler].takes("refresh_every")
     return groups | ({"refresh_every": max(len(train) // cell.batch_size, 1)} if every_epoch else {})
 
@@ -130,20 +131,35 @@ def tasks(name: str, model: str, options: argparse.Namespace, preset: RetrievalP
     if preset.pairs is not None:
         data = replace(data, train=some_pairs(data.train, preset.pairs))
     grid = list(product(options.temperatures, options.rates))
-    chosen = CHOSEN[name, model]
-    choices = [dict.fromkeys(options.samplers, cell) for cell in grid] or [
-        {sampler: chosen.get(sampler, chosen["uniform"]) for sampler in options.samplers}
-    ]
-    for batch_size, choice in product(options.batch_sizes, choices):
-        cell = Cell(name, model, options.stage, batch_size, options.steps or preset.steps[batch_size])
-        too_large = largest_group(data.train) > len(data.train) // batch_size
-        fits = {key: value for key, value in choice.items() if not (too_large and key in GROUPED)}
-        if len(fits) < len(choice):
-            print(f"{name}, B = {batch_size}: not run with groups, of which one has {largest_group(data.train)} pairs")
-        settings = describe(cell, data, fits if grid else chosen)
-        for shared in dict.fromkeys(fits.values()):
-            some = {sampler: value for sampler, value in fits.items() if value == shared}
-            yield make_task(cell, data, some, settings)
+    for batch_size in options.batch_sizes:
+        chosen = CHOSEN.get((name, model, batch_size), CHOSEN[name, model])
+        samplers = samplers_of(options, batch_size)
+        own = {sampler: chosen.get(sampler, chosen["uniform"]) for sampler in samplers}
+        for choice in [dict.fromkeys(samplers, cell) for cell in grid] or [own]:
+            cell = Cell(name, model, options.stage, batch_size, options.steps or preset.steps[batch_size])
+            fits = fitting(cell, data.train, choice)
+            settings = describe(cell, data, fits if grid else chosen)
+            for shared in dict.fromkeys(fits.values()):
+                some = {sampler: value for sampler, value in fits.items() if value == shared}
+                yield make_task(cell, data, some, settings)
+
+
+def samplers_of(options: argparse.Namespace, batch_size: int) -> list[str]:
+    """Return the samplers that were asked for; of the rivals, only trials with this batch size."""
+    if options.stage != "rivals":
+        return options.samplers
+    tried = {trial for trials in RIVALS[batch_size].values() for trial in trials}
+    return [name for name in options.samplers if name in tried]
+
+
+def fitting(cell: Cell, train: Pairs, choice: dict) -> dict:
+    """Return those samplers of a choice that can keep the groups of the pairs apart; say which others there are."""
+    largest = largest_group(train)
+    too_large = largest > len(train) // cell.batch_size
+    fits = {key: value for key, value in choice.items() if not (too_large and key in GROUPED)}
+    if len(fits) < len(choice):
+        print(f"{cell.name}, B = {cell.batch_size}: not run with groups, of which one has {largest} pairs")
+    return fits
 
 
 def some_pairs(train: Pairs, n: int) -> Pairs:
@@ -249,6 +265,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     missing = [size for size in options.batch_sizes if size not in preset.steps]
     if missing and not options.steps:
         parser.error(f"argument --batch-sizes: {missing[0]} has no number of steps in this stage: give --steps")
+    untried = [size for size in options.batch_sizes if options.stage == "rivals" and size not in RIVALS]
+    if untried:
+        parser.error(f"argument --batch-sizes: no trials with {untried[0]} (choose from {', '.join(map(str, RIVALS))})")
     if bool(options.temperatures) != bool(options.rates):
         parser.error("arguments --temperatures and --rates go together")
     options.out = options.out or results_file(options.stage, options.models)

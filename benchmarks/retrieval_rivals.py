@@ -12,7 +12,8 @@ from toolkit.training.comparison import Comparison
 
 TUNING_SEED = 0
 DEVELOPMENT = "dev MRR@10"
-SAMPLER_OF = {name: sampler for sampler, trials in RIVALS.items() for name in trials}
+SAMPLER_OF = {name: sampler for kinds in RIVALS.values() for sampler, trials in kinds.items() for name in trials}
+TRIALS = {name: trial for kinds in RIVALS.values() for trials in kinds.values() for name, trial in trials.items()}
 SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip")  # the settings that tables name
 
 
@@ -21,10 +22,15 @@ def best_trials(runs: pd.DataFrame) -> list[str]:
 
     The runs are those of one training.
     """
-    tried = trials(runs)
+    tried, kinds = trials(runs), RIVALS[batch_size(runs)]
     of = tried.groupby(tried.sampler.map(SAMPLER_OF))
-    best = of[DEVELOPMENT].idxmax()[[len(part) == len(RIVALS[sampler]) for sampler, part in of]]
+    best = of[DEVELOPMENT].idxmax()[[set(part.sampler) == set(kinds[sampler]) for sampler, part in of]]
     return [name for name in SAMPLER_OF if name in set(tried.sampler[best])]
+
+
+def batch_size(runs: pd.DataFrame) -> int:
+    """Return the size of the batches of one training."""
+    return int(runs.settings.iloc[0].partition("B=")[2].partition(",")[0])
 
 
 def trials(runs: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +51,7 @@ def label(name: str) -> str:
 
 def settings(name: str) -> str:
     """Return what distinguishes a trial from the others of its sampler."""
-    return shown(RIVALS[SAMPLER_OF[name]][name])
+    return shown(TRIALS[name])
 
 
 def full_name(name: str) -> str:

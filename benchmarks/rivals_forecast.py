@@ -29,12 +29,14 @@ MEASURES = {  # and whether more of it should be better
     "variety": False,
     "loss_gap": False,
 }
+BATCH_SIZE = 32
+TRIALS = RIVALS[BATCH_SIZE]
 DEVELOPMENT, TEST = retrieval_rivals.DEVELOPMENT, "value"
 
 
 def measure(name: str, trials: list[str], root: Path | None):
     """Yield the figures of each trial on a set of pairs."""
-    options = retrieval.parse(["--stage", "rivals", "--sets", name])
+    options = retrieval.parse(["--stage", "rivals", "--sets", name, "--batch-sizes", str(BATCH_SIZE)])
     options.data = root
     task = next(retrieval.tasks(name, "static", options, RETRIEVAL["rivals"]))
     queries, targets = forecast.embedded(task, "infonce")
@@ -44,7 +46,7 @@ def measure(name: str, trials: list[str], root: Path | None):
         sampler = retrieval_rivals.SAMPLER_OF[trial]
         known = {"targets": targets} if SAMPLERS[sampler].takes("refresh_every") else {}
         drawn = SAMPLERS[sampler].from_embeddings(
-            queries, task.batch_size, seed=0, groups=task.dataset.groups, **known, **RIVALS[sampler][trial]
+            queries, task.batch_size, seed=0, groups=task.dataset.groups, **known, **TRIALS[sampler][trial]
         )
         found = forecast.figures(drawn, queries, targets, counter, None, MEMBERS)
         covered = len(np.unique(np.concatenate([*map(np.asarray, drawn)]))) / len(queries)
@@ -53,7 +55,8 @@ def measure(name: str, trials: list[str], root: Path | None):
 
 def trained(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the results of all trials, one row each."""
-    return retrieval_rivals.trials(runs)[["set", "sampler", DEVELOPMENT, TEST]]
+    same = runs[runs.settings.str.startswith(f"B={BATCH_SIZE},")]
+    return retrieval_rivals.trials(same)[["set", "sampler", DEVELOPMENT, TEST]]
 
 
 def within(found: pd.DataFrame) -> pd.Series:
@@ -127,14 +130,14 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the data sets (default: TOOLKIT_DATA)")
-    parser.add_argument("--samplers", nargs="+", choices=tuple(RIVALS), default=tuple(RIVALS), metavar="NAME")
+    parser.add_argument("--samplers", nargs="+", choices=tuple(TRIALS), default=tuple(TRIALS), metavar="NAME")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     results = trained(pd.read_csv(retrieval.results_file("rivals")))
     for name, rows in results.groupby("set", sort=False):
         known = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame({"set": [], "sampler": []})
         done = set(known.sampler[known["set"] == name])
-        wanted = {trial for sampler in options.samplers for trial in RIVALS[sampler]}
+        wanted = {trial for sampler in options.samplers for trial in TRIALS[sampler]}
         missing = [trial for trial in rows.sampler if trial in wanted - done]
         for row in measure(name, missing, options.data) if missing else ():
             print(pd.DataFrame([row]).to_string(index=False), flush=True)
