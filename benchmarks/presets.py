@@ -211,8 +211,10 @@ RETRIEVAL = {
 # with batches of 32, except where a key has another size.
 CHOSEN = {
     ("dictionary", "static"): {"uniform": (0.2, 0.001), "random_walk": (0.2, 0.003), "published_walk": (0.1, 0.003)},
+    ("dictionary", "static", 128): {"uniform": (0.1, 0.003)},
     ("hypernyms", "static"): {"uniform": (0.2, 0.001)},
     ("code", "static"): {"uniform": (0.1, 0.001), "random_walk": (0.2, 0.001), "knn": (0.2, 0.003)},
+    ("code", "static", 128): {"uniform": (0.1, 0.003)},
 }
 CHOSEN |= {(name, "minilm"): {"uniform": (0.05, 0.0001)} for name in ("dictionary", "hypernyms", "code")}
 CHOSEN |= {(name, "minilm_trained"): {"uniform": (0.05, 2e-5)} for name in ("dictionary", "hypernyms", "code")}
