@@ -40,6 +40,7 @@ MARKUP = re.compile(r"<(script|img src=x|svg/onload|iframe|/textarea)", re.IGNOR
 N = 4 * len(CORPUS)
 TEXTS = [CORPUS[i % len(CORPUS)] for i in range(N)]
 POINTS = np.random.default_rng(0).normal(size=(N, 8)) + 2 * np.eye(8)[np.arange(N) % 8]
+PICTURES = plots.Thumbnails(TEXTS)
 GRAPH = ProximityGraph.build(POINTS, n_candidates=30, n_neighbors=5)
 BATCHES = [range(i, i + 17) for i in range(0, N, 17)]
 GAINS = pd.DataFrame({"percent": [1.0], "percent_low": [0.5], "percent_high": [2.0]})
@@ -79,7 +80,7 @@ PLOTS = {
     "grid": lambda text: plots.thumbnail_grid(plots.Thumbnails([text, "b"]), [0, 1], captions=[text, ""]),
     "batches": lambda text: plots.batch_grid({text: range(8)}, TEXTS, np.zeros(N, int), classes=[text]),
     "sentences": lambda text: plots.batch_sentences({text: range(8)}, [text] * N, np.zeros(N, int)),
-    "pairs": lambda text: plots.pairs(hardest_pairs(BATCHES, POINTS), plots.Thumbnails(TEXTS), labels=[text] * N),
+    "pairs": lambda text: plots.pairs(hardest_pairs(BATCHES, POINTS), PICTURES, labels=[text] * N),
     "hardness": lambda text: plots.hardness(numbers_of(text)),
     "false negatives": lambda text: plots.false_negatives({text: false_negative_rate(BATCHES, TEXTS)}),
     "same label": lambda text: plots.same_label({text: same_label_edges(GRAPH, TEXTS)}),

@@ -86,6 +86,7 @@ def test_drawings_are_made_once_and_differ():
 
     thumbnails = Thumbnails(draw, 3)
     pictures = [thumbnails.png(index) for index in (0, 1, 0, 1, 0)]
+    thumbnails.pixels(1)
     assert calls == [0, 1]
     assert pictures[0] == pictures[2] != pictures[1]
     assert pictures[0] == Thumbnails(draw_node, 3).png(0), "nothing of another instance stays"

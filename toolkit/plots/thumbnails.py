@@ -3,8 +3,8 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -69,12 +69,16 @@ class Thumbnails:
     def pixels(self, index: int) -> np.ndarray:
         """Return the picture of an instance; uint8, shape (size, size, 3)."""
         index = self._check(index)
-        return _fit(self._item(index) if self.kind == "image" else self._rendered(index), self.size)
+        if self.kind == "image":
+            return _fit(self._item(index), self.size)
+        return np.asarray(Image.open(io.BytesIO(self.png(index))))  # a hundred times as fast as drawing
 
     def png(self, index: int) -> bytes:
         """Return the picture of an instance as a PNG; the last 4,096 are kept."""
+        index = self._check(index)
+        pixels = self._item(index) if self.kind == "image" else self._rendered(index)
         buffer = io.BytesIO()
-        Image.fromarray(self.pixels(index)).save(buffer, "png")
+        Image.fromarray(_fit(pixels, self.size)).save(buffer, "png")
         return buffer.getvalue()
 
     def address(self, index: int) -> str:
@@ -95,9 +99,7 @@ class Thumbnails:
         elif self.kind == "image":
             ax.imshow(self._item(index))
         else:
-            small = 4.4 if self.kind == "text" else 8
-            text = ax.text(0.5, 0.5, "", ha="center", va="center", fontsize=small, transform=ax.transAxes)
-            write(text, wrap(self.text(index), _LINE, 5))
+            self._write(index, partial(ax.text, transform=ax.transAxes))
         ax.set(xticks=[], yticks=[])
 
     def html(self, index: int, caption: str = "") -> str:
@@ -127,6 +129,10 @@ class Thumbnails:
         captions = captions or [""] * len(indices)
         return "".join(self.html(*each) for each in zip(indices, captions, strict=True))
 
+    def _write(self, index: int, new_text: Callable) -> None:
+        size = 4.4 if self.kind == "text" else 8
+        write(new_text(0.5, 0.5, "", ha="center", va="center", fontsize=size), wrap(self.text(index), _LINE, 5))
+
     def _check(self, index: int) -> int:
         return _checks.integer("index", index, 0, self.n - 1)
 
@@ -136,9 +142,12 @@ class Thumbnails:
             self._figure = Figure(figsize=(1, 1), dpi=4 * self.size, layout="none")
             FigureCanvasAgg(self._figure)
         self._figure.clear()
-        ax = self._figure.add_axes((0.02, 0.02, 0.96, 0.96))
-        self.render(index, ax)
-        ax.set_axis_off()
+        if self.kind == "drawing":
+            ax = self._figure.add_axes((0.02, 0.02, 0.96, 0.96))
+            self.render(index, ax)
+            ax.set_axis_off()
+        else:
+            self._write(index, self._figure.text)
         self._figure.canvas.draw()
         return np.asarray(self._figure.canvas.buffer_rgba())[..., :3].copy()
 
