@@ -61,7 +61,7 @@ def record(without: Collection[str] = ()) -> dict[str, Call]:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
     for module in modules():
         for example in (example for example in finder.find(module) if example.name not in without):
-            with kept_folders(), profile(lambda frame: note(calls, frame)):
+            with kept_folders(), traced(lambda frame: note(calls, frame)):
                 runner.run(example, out=lambda text: None, clear_globs=False)
     return calls
 
@@ -84,13 +84,13 @@ def kept_folders():
 
 
 @contextmanager
-def profile(on_call):
+def traced(on_call):
     """Have `on_call` look at the frame of each call."""
-    sys.setprofile(lambda frame, event, argument: on_call(frame) if event == "call" else None)
+    sys.settrace(lambda frame, event, argument: on_call(frame))  # returns None: the lines of the call aren't traced
     try:
         yield
     finally:
-        sys.setprofile(None)
+        sys.settrace(None)
 
 
 def note(calls: dict[str, Call], frame: FrameType) -> None:
