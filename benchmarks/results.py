@@ -10,9 +10,8 @@ import pandas as pd
 
 from benchmarks import forecast, report, rivals, study
 from benchmarks.modality import RESULTS, sampler_name
-from benchmarks.presets import RIVALS
 from benchmarks.ranking import against, ranking_table
-from benchmarks.retrieval_rivals import SAMPLER_OF, TUNING_SEED, full_name, label, shown, tested
+from benchmarks.retrieval_rivals import SAMPLER_OF, TUNING_SEED, batch_size, full_name, label, shown, tested
 from benchmarks.study_tables import gains, pooled
 from toolkit.training.comparison import Comparison
 from toolkit.training.task import UNTRAINED
@@ -46,12 +45,13 @@ other programs."""
 
 RIVALS_HEAD = f"""## All published methods of choosing batches
 
-These runs use the pairs of [notebook 08](../notebooks/08_retrieval.ipynb), two bags of word pieces as encoders, and
-batches of 32. Each sampler was tried with three settings on development queries with seed {TUNING_SEED}
+These runs use the pairs of [notebook 08](../notebooks/08_retrieval.ipynb) and two bags of word pieces as encoders.
+With batches of 128 there are a quarter of the steps, so each pair is seen as often as with batches of 32. For each
+batch size, each sampler was tried with three settings on development queries with seed {TUNING_SEED}
 ([all trials](../benchmarks/README.md#every-published-way-trained---stage-rivals)). The best setting was then tested
-with other seeds on test queries. Temperature and learning rate are those that work best for a shuffle. Plans that take
-minutes are renewed every 2,314 batches (an epoch of the dictionary), the others every 1,000 batches, like the walk's
-graph."""
+with other seeds on test queries. Temperature and learning rate are those that work best for a shuffle with batches of
+that size. Plans that take minutes are renewed after 74,060 pairs (an epoch of the dictionary), the others after 32,000
+pairs, like the walk's graph."""
 
 TUNED_HEAD = """## Temperature and learning rate tuned for each sampler
 
@@ -113,13 +113,14 @@ def trainings(result: Comparison) -> list[Comparison]:
 
 def walks_of(result: Comparison) -> list[str]:
     """Return the random walk's best trial, if it has been tested."""
-    return [name for name in RIVALS[WALK] if name in set(result.to_frame().sampler)]
+    return [name for name in dict.fromkeys(result.to_frame().sampler) if SAMPLER_OF[name] == WALK]
 
 
 def name_of(result: Comparison) -> str:
-    """Return the task of a training and its steps."""
-    first = result.to_frame().iloc[0]
-    return f"**{PAIRS[first['set']]}**, {first.steps:,} steps"
+    """Return the task of a training, its batch size and its steps."""
+    runs = result.to_frame()
+    first = runs.iloc[0]
+    return f"**{PAIRS[first['set']]}**, batches of {batch_size(runs)}, {first.steps:,} steps"
 
 
 def verdict(result: Comparison, walk: str, name: Callable[[str], str]) -> str:
@@ -172,7 +173,7 @@ def cost(plans: pd.DataFrame) -> str:
 def unfinished(test: Comparison) -> str:
     """Return which samplers the table has no results of yet."""
     there = set(test.to_frame().sampler.map(SAMPLER_OF))
-    missing = [rivals.KINDS[name].label for name in RIVALS if name not in there]
+    missing = [rivals.KINDS[name].label for name in dict.fromkeys(SAMPLER_OF.values()) if name not in there]
     return f"Not finished yet: {', '.join(missing)}." if missing else ""
 
 

@@ -17,9 +17,20 @@ settings.load_profile("toolkit")
 mpl.use("Agg")
 
 
-# Where several processes share the tests, these files begin first, so that what ends last is short.
+# Where several processes share the tests, the tests of these files run in one, which starts what they need once.
+TOGETHER = {
+    "browser": ("/test_browser",),
+    "ranks": (
+        *("integrations/test_accelerate", "integrations/test_lightning", "integrations/test_loaders"),
+        *("integrations/test_losses", "integrations/test_sentence_transformers", "integrations/test_transformers"),
+        *("samplers/test_distributed", "samplers/test_sharded", "training/test_monitor", "training/test_processes"),
+    ),
+}
+
+# These files begin first, so that what ends last is short.
 LONGEST = (
-    "test_browser",
+    "/test_browser",
+    *TOGETHER["ranks"],
     ".ipynb",
     "test_processes.py",
     "test_stops.py",
@@ -31,13 +42,13 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items):
     """Put the tests of the longest files first."""
-    ranks = {item: rank for rank, name in enumerate(LONGEST) for item in items if name in item.path.name}
+    ranks = {item: rank for rank, name in enumerate(LONGEST) for item in items if name in item.path.as_posix()}
     items.sort(key=lambda item: ranks.get(item, len(LONGEST)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep a file's tests in one process, for their fixtures, and all those of notebooks in a browser.
+    """Keep a file's tests in one process, for their fixtures, and those of the files that belong together.
 
     Not by marks and `--dist loadgroup`: pytest-xdist 3.8 does not see them with pytest 9.2, and says nothing.
     """
@@ -46,7 +57,7 @@ def pytest_xdist_make_scheduler(config, log):
     class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.split("::")[0]
-            return "browser" if "/test_browser" in file else file
+            return next((group for group, names in TOGETHER.items() if any(name in file for name in names)), file)
 
     return Files(config, log)
 

@@ -102,7 +102,7 @@ def test_compare_has_curves_tests_once_and_writes_both_tables(run, tmp_path, mon
 
 
 def test_rivals_are_tried_with_one_seed_and_the_best_tested_with_the_others(run, monkeypatch):
-    options = ("--seeds", "0", "1", "2", "--steps", "60", "--batch-sizes", "8")
+    options = ("--seeds", "0", "1", "2", "--steps", "60", "--batch-sizes", "32")
     knn = ("knn_0", "knn_30", "knn_100")
     rows = run("rivals", "--samplers", "uniform", *knn, "cluster_32", "cluster_16", *options)
     tried = rows[rows.seed == 0].set_index("sampler")
@@ -116,6 +116,18 @@ def test_rivals_are_tried_with_one_seed_and_the_best_tested_with_the_others(run,
     assert "| Uniform | 2 | " in text
     assert text.count("| yes |") == 2
     assert len(run("rivals", "--samplers", "uniform", *knn, *options)) == len(rows), "nothing is run twice"
+
+
+def test_rivals_have_trials_of_their_own_for_each_batch_size(run, capsys):
+    with pytest.raises(SystemExit):
+        run("rivals", "--batch-sizes", "8", "--steps", "60")
+    assert "argument --batch-sizes: no trials with 8 (choose from 32, 128)" in capsys.readouterr().err
+    names = "cluster_8", "cluster_16", "cluster_128", "graph_partition_30_8"
+    small, large = (
+        retrieval.samplers_of(retrieval.parse(["--stage", "rivals", "--samplers", *names]), size) for size in (32, 128)
+    )
+    assert small == ["cluster_8", "cluster_16", "graph_partition_30_8"]
+    assert large == ["cluster_8", "cluster_128"]
 
 
 def test_the_map_has_groups_where_they_fit_and_a_graph_every_epoch(run, monkeypatch):
