@@ -143,22 +143,20 @@ def profile(browser):
 def open_notebook(lab, profile):
     """Open a notebook of the served folder by name in a page of its own (`lab.Notebook`), 1000 px wide.
 
-    Its kernel is shared with the tests before and after, without their variables and widgets, unless `fresh`. A `plain`
-    one is opened in Notebook 7 instead of JupyterLab.
+    Its kernel is shared with the tests before and after, without their variables and widgets. A `plain` one is opened
+    in Notebook 7 instead of JupyterLab.
     """
     from lab import Notebook
 
     opened = []
 
-    def open_(name, width=1000, height=900, fresh=False, plain=False):
-        if not fresh:
-            lab.share_kernel(name)
+    def open_(name, width=1000, height=900, plain=False):
+        lab.share_kernel(name)
         lab.forget_settings()
         page = profile.new_page()
         page.set_viewport_size({"width": width, "height": height})
         opened.append(Notebook(page, lab.plain_address(name) if plain else lab.address(name)))
-        if not fresh:
-            opened[-1].collect()
+        opened[-1].collect()
         return opened[-1]
 
     yield open_

@@ -20,7 +20,7 @@ def test_slider_moves_picture_and_numbers(lab, open_notebook):
     sizes = next(cell for cell in source.cells if "128, 186, (0, 1, 2)" in cell.source)
     sizes.source = sizes.source.replace("186", "16")
     nbformat.write(source, lab.folder / "00_quickstart.ipynb")
-    notebook = open_notebook("00_quickstart.ipynb", fresh=True)
+    notebook = open_notebook("00_quickstart.ipynb")
     notebook.run_all()
     explorer = notebook.page.locator(".jp-OutputArea-output .widget-vbox", has=notebook.page.locator(PICTURE)).first
     explorer.scroll_into_view_if_needed()
