@@ -129,8 +129,8 @@ class Suggestion:
         smallest = "the smallest" if self.loss_gap <= others.loss_gap.min() else "close to the smallest"
         return (
             f"Their loss gap, {self.loss_gap:.2f} nats, is {smallest} among the samplers compared ({', '.join(gaps)}; "
-            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on both tasks tested, a smaller gap went with better "
-            "results. "
+            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on two sets of pairs, a smaller gap went with better "
+            "results with batches of 32, but not with batches of 128. "
         )
 
     @property
@@ -177,9 +177,10 @@ def suggest_settings(
     with the hardest batches within the limit. Of these, the settings with the smallest loss gap are suggested: their
     batches show most of the contrast with all instances. If several samplers reduce a shuffle's gap equally (to within
     5 % of the largest reduction), the one named first is suggested.
-    This was compared with trainings on two sets of pairs, from definition to word and from docstring to code: within
-    the limit, loss gaps have rank correlations of 0.7 and 0.5 with results on development queries and of 0.8 and 0.7
-    on test queries; hardness has 0.2 and 0.3, 0.3 and 0.6 (``benchmarks/README.md``).
+    This was compared with trainings on two sets of pairs, from definition to word and from docstring to code. With
+    batches of 32, loss gaps within the limit have rank correlations of 0.7 and 0.8 with test results. With batches of
+    128 they have almost none (0.0 and 0.2), and batches of one large cluster do hardly better than a shuffle, so leave
+    clusters out there: ``samplers=["random_walk", "chain"]`` (``benchmarks/README.md``).
 
     The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.05 and
     0.8, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
