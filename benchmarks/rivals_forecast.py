@@ -29,14 +29,14 @@ MEASURES = {  # and whether more of it should be better
     "variety": False,
     "loss_gap": False,
 }
-BATCH_SIZE = 32
-TRIALS = RIVALS[BATCH_SIZE]
+KINDS = tuple(RIVALS[32])
+KEY = ["set", "batch_size", "sampler"]
 DEVELOPMENT, TEST = retrieval_rivals.DEVELOPMENT, "value"
 
 
-def measure(name: str, trials: list[str], root: Path | None):
+def measure(name: str, batch_size: int, trials: list[str], root: Path | None):
     """Yield the figures of each trial on a set of pairs."""
-    options = retrieval.parse(["--stage", "rivals", "--sets", name, "--batch-sizes", str(BATCH_SIZE)])
+    options = retrieval.parse(["--stage", "rivals", "--sets", name, "--batch-sizes", str(batch_size)])
     options.data = root
     task = next(retrieval.tasks(name, "static", options, RETRIEVAL["rivals"]))
     queries, targets = forecast.embedded(task, "infonce")
@@ -46,7 +46,7 @@ def measure(name: str, trials: list[str], root: Path | None):
         sampler = retrieval_rivals.SAMPLER_OF[trial]
         known = {"targets": targets} if SAMPLERS[sampler].takes("refresh_every") else {}
         drawn = SAMPLERS[sampler].from_embeddings(
-            queries, task.batch_size, seed=0, groups=task.dataset.groups, **known, **TRIALS[sampler][trial]
+            queries, task.batch_size, seed=0, groups=task.dataset.groups, **known, **RIVALS[batch_size][sampler][trial]
         )
         found = forecast.figures(drawn, queries, targets, counter, None, MEMBERS)
         covered = len(np.unique(np.concatenate([*map(np.asarray, drawn)]))) / len(queries)
@@ -55,8 +55,8 @@ def measure(name: str, trials: list[str], root: Path | None):
 
 def trained(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the results of all trials, one row each."""
-    same = runs[runs.settings.str.startswith(f"B={BATCH_SIZE},")]
-    return retrieval_rivals.trials(same)[["set", "sampler", DEVELOPMENT, TEST]]
+    sizes = runs.settings.str.extract(r"B=(\d+)", expand=False).astype(int)
+    return retrieval_rivals.trials(runs.assign(batch_size=sizes))[[*KEY, DEVELOPMENT, TEST]]
 
 
 def within(found: pd.DataFrame) -> pd.Series:
@@ -86,7 +86,7 @@ def correlations(found: pd.DataFrame) -> pd.DataFrame:
 def table(found: pd.DataFrame) -> str:
     """Return the trials of each set, the best first, and the rank correlations as Markdown."""
     parts = []
-    for name, rows in found.groupby("set", sort=False):
+    for (name, batch_size), rows in found.groupby(KEY[:2], sort=False):
         rows = rows.sort_values(DEVELOPMENT, ascending=False)
         lines = {
             "sampler": rows.sampler.map(retrieval_rivals.full_name),
@@ -99,9 +99,10 @@ def table(found: pd.DataFrame) -> str:
             "instances in an epoch": rows.covered.map("{:.0%}".format),
         }
         limit = Budget().limits(rows.chance.iloc[0])[0]
-        parts += [f"**{name}**, limit of false negatives {limit:.1%}", report.markdown(pd.DataFrame(lines))]
+        training = f"{name}, batches of {batch_size}"
+        parts += [f"**{training}**, limit of false negatives {limit:.1%}", report.markdown(pd.DataFrame(lines))]
         if len(rows) > 3:
-            parts.append(f"Rank correlation (Spearman), {name}:\n\n{report.markdown(correlations(rows))}")
+            parts.append(f"Rank correlation (Spearman), {training}:\n\n{report.markdown(correlations(rows))}")
     return "\n\n".join(parts)
 
 
@@ -130,16 +131,16 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the data sets (default: TOOLKIT_DATA)")
-    parser.add_argument("--samplers", nargs="+", choices=tuple(TRIALS), default=tuple(TRIALS), metavar="NAME")
+    parser.add_argument("--samplers", nargs="+", choices=KINDS, default=KINDS, metavar="NAME")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     results = trained(pd.read_csv(retrieval.results_file("rivals")))
-    for name, rows in results.groupby("set", sort=False):
-        known = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame({"set": [], "sampler": []})
-        done = set(known.sampler[known["set"] == name])
-        wanted = {trial for sampler in options.samplers for trial in TRIALS[sampler]}
+    for (name, size), rows in results.groupby(KEY[:2], sort=False):
+        known = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=KEY)
+        done = set(known.sampler[(known["set"] == name) & (known.batch_size == size)])
+        wanted = {trial for sampler in options.samplers for trial in RIVALS[size][sampler]}
         missing = [trial for trial in rows.sampler if trial in wanted - done]
-        for row in measure(name, missing, options.data) if missing else ():
+        for row in measure(name, size, missing, options.data) if missing else ():
             print(pd.DataFrame([row]).to_string(index=False), flush=True)
             known = pd.concat([known, pd.DataFrame([row])]) if len(known) else pd.DataFrame([row])
             known.to_csv(RESULTS, index=False, float_format="%.6g")

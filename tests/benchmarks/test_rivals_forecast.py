@@ -15,6 +15,7 @@ TOKENS = torch.from_numpy(RNG.integers(0, 40, (240, 5)))
 MADE_UP = pd.DataFrame(
     {
         "set": "toy",
+        "batch_size": 32,
         "sampler": ["uniform", "walk_50_1000", "walk_10_5000", "chain_640", "cluster_8", "cluster_32", "knn_0"],
         "dev MRR@10": [0.10, 0.11, 0.12, 0.13, 0.14, 0.12, 0.09],
         "value": [0.10, 0.11, 0.12, 0.14, 0.13, 0.12, 0.09],
@@ -37,7 +38,9 @@ def test_trials_are_measured_on_embeddings_after_an_epoch(monkeypatch):
     task = Task("toy", "static", Pairs(TOKENS, (TOKENS + 1) % 40, groups), 8, 24, bags, dict)
     monkeypatch.setattr(retrieval, "tasks", lambda *_: iter([task]))
     monkeypatch.setattr(forecast, "STEPS", 8)
-    found = pd.DataFrame(rivals_forecast.measure("dictionary", ["uniform", "chain_640", "cluster_8", "knn_0"], None))
+    found = pd.DataFrame(
+        rivals_forecast.measure("dictionary", 32, ["uniform", "chain_640", "cluster_8", "knn_0"], None)
+    )
     found = found.set_index("sampler")
     assert found.covered[["uniform", "chain_640", "cluster_8"]].min() > 0.95
     assert found.covered["knn_0"] < 0.95
@@ -57,7 +60,7 @@ def test_the_order_is_compared_within_the_limit_and_among_all():
 
 def test_the_table_has_the_best_first():
     lines = rivals_forecast.table(MADE_UP).splitlines()
-    assert lines[0] == "**toy**, limit of false negatives 10.9%"
+    assert lines[0] == "**toy, batches of 32**, limit of false negatives 10.9%"
     rows = [line for line in lines if "%" in line][1:]
     assert rows[0].startswith("| Clusters, cluster_size=8 | 14.00 | 13.00 | 0.150 | 5.0% | 4.00 | 14.0 | 100% |")
     assert rows[-1].startswith("| kNN")
