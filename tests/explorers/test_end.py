@@ -56,7 +56,7 @@ def left():
     return set(registry._instances), set(get_comm_manager().comms), set(threading.enumerate()), plt.get_fignums()
 
 
-@pytest.mark.parametrize("more", [(), (None, IMAGES), (LABELS, IMAGES)], ids=["", "items", "both"])
+@pytest.mark.parametrize("more", [(), (LABELS,), (None, IMAGES), (LABELS, IMAGES)], ids=["", "labels", "items", "both"])
 @pytest.mark.parametrize("name", MAKERS)
 def test_closed_explorer_leaves_nothing(name, more):
     before = left()
@@ -71,14 +71,14 @@ def test_closed_explorer_leaves_nothing(name, more):
 @pytest.mark.parametrize("name", MAKERS)
 def test_closed_explorers_are_forgotten(name):
     kept = []
-    for _ in range(2):
+    for _ in range(3):
         explorer = MAKERS[name](LABELS, IMAGES)
         explorer.close()
         kept.append(weakref.ref(explorer))
     del explorer
     gc.collect()
     gc.collect()  # a widget's finaliser brings it back to life in the first
-    assert [explorer() for explorer in kept] == [None] * 2
+    assert [explorer() for explorer in kept] == [None] * 3
 
 
 @pytest.mark.parametrize(
