@@ -13,7 +13,9 @@ from toolkit.training.comparison import Comparison
 TUNING_SEED = 0
 DEVELOPMENT = "dev MRR@10"
 SAMPLER_OF = {name: sampler for kinds in RIVALS.values() for sampler, trials in kinds.items() for name in trials}
-TRIALS = {name: trial for kinds in RIVALS.values() for trials in kinds.values() for name, trial in trials.items()}
+TRIALS = {  # where batch sizes share a name, that of the first
+    name: trial for kinds in reversed(RIVALS.values()) for trials in kinds.values() for name, trial in trials.items()
+}
 SHOWN = ("n_candidates", "n_neighbors", "cluster_size", "skip")  # the settings that tables name
 
 
@@ -30,7 +32,12 @@ def best_trials(runs: pd.DataFrame) -> list[str]:
 
 def batch_size(runs: pd.DataFrame) -> int:
     """Return the size of the batches of one training."""
-    return int(runs.settings.iloc[0].partition("B=")[2].partition(",")[0])
+    return batch_sizes(runs).iloc[0]
+
+
+def batch_sizes(runs: pd.DataFrame) -> pd.Series:
+    """Return the batch size of each run."""
+    return runs.settings.str.extract(r"B=(\d+)", expand=False).astype(int)
 
 
 def trials(runs: pd.DataFrame) -> pd.DataFrame:

@@ -55,8 +55,7 @@ def measure(name: str, batch_size: int, trials: list[str], root: Path | None):
 
 def trained(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the results of all trials, one row each."""
-    sizes = runs.settings.str.extract(r"B=(\d+)", expand=False).astype(int)
-    return retrieval_rivals.trials(runs.assign(batch_size=sizes))[[*KEY, DEVELOPMENT, TEST]]
+    return retrieval_rivals.trials(runs.assign(batch_size=retrieval_rivals.batch_sizes))[[*KEY, DEVELOPMENT, TEST]]
 
 
 def within(found: pd.DataFrame) -> pd.Series:

@@ -118,6 +118,11 @@ def test_rivals_are_tried_with_one_seed_and_the_best_tested_with_the_others(run,
     assert len(run("rivals", "--samplers", "uniform", *knn, *options)) == len(rows), "nothing is run twice"
 
 
+@pytest.mark.parametrize("name", ["walk_10_5000", "walk_20_2000"])
+def test_trials_of_large_batches_leave_the_walks_of_other_stages_alone(name):
+    assert retrieval.KINDS[name].settings == PAIR_WALKS[name]
+
+
 def test_rivals_have_trials_of_their_own_for_each_batch_size(run, capsys):
     with pytest.raises(SystemExit):
         run("rivals", "--batch-sizes", "8", "--steps", "60")
