@@ -55,8 +55,8 @@ pairs, like the walk's graph."""
 
 TUNED_HEAD = """## Temperature and learning rate tuned for each sampler
 
-These runs take twice as many steps, with only four samplers. *Published walk* uses the settings of the paper
-([details](../benchmarks/README.md#retrieval-python--m-benchmarksretrieval))."""
+These runs compare only four samplers, with twice as many steps as above. *Published walk* uses the settings of the
+paper ([details](../benchmarks/README.md#retrieval-python--m-benchmarksretrieval))."""
 
 STUDY_HEAD = """## Where else it helps
 

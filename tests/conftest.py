@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep a file's tests in one process, for their fixtures, and those of the files that belong together.
+    """Run each file's tests in one process, so that they share fixtures; files named `TOGETHER` share one, too.
 
     Not by marks and `--dist loadgroup`: pytest-xdist 3.8 does not see them with pytest 9.2, and says nothing.
     """
