@@ -262,12 +262,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     unknown = sorted({*options.sets} - {*SETS})
     if unknown:
         parser.error(f"argument --sets: invalid choice: {unknown[0]!r} (choose from {', '.join(SETS)})")
-    missing = [size for size in options.batch_sizes if size not in preset.steps]
-    if missing and not options.steps:
-        parser.error(f"argument --batch-sizes: {missing[0]} has no number of steps in this stage: give --steps")
     untried = [size for size in options.batch_sizes if options.stage == "rivals" and size not in RIVALS]
     if untried:
         parser.error(f"argument --batch-sizes: no trials with {untried[0]} (choose from {', '.join(map(str, RIVALS))})")
+    missing = [size for size in options.batch_sizes if size not in preset.steps]
+    if missing and not options.steps:
+        parser.error(f"argument --batch-sizes: {missing[0]} has no number of steps in this stage: give --steps")
     if bool(options.temperatures) != bool(options.rates):
         parser.error("arguments --temperatures and --rates go together")
     options.out = options.out or results_file(options.stage, options.models)
