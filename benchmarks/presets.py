@@ -1,7 +1,9 @@
 """Sizes of the notebooks' runs, in one place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from toolkit.samplers import Budget
 
 
 @dataclass(frozen=True)
@@ -277,3 +279,13 @@ RETRIEVAL["rivals"] = RetrievalPreset(
     steps={32: 6000, 128: 1500},
     seeds=tuple(range(11)),  # the first chooses among the trials, on development queries
 )
+
+# Walks that choose their settings by a budget: how many false negatives a member of a batch may have.
+BUDGETS = {"budget_1": 1, "budget_3": 3, "budget_10": 10}
+RETRIEVAL["budget"] = replace(RETRIEVAL["rivals"], samplers=("uniform", *BUDGETS), seeds=(0, 1, 2))
+
+
+def budget_walk(per_member: int, batch_size: int) -> dict:
+    """Return the settings of a walk with a budget, which plans again as often as the other samplers."""
+    walk = picky(100, 5000, refresh_every=32_000 // batch_size)
+    return walk | {"restart": Budget(per_member / (batch_size - 1))}

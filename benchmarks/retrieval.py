@@ -1,8 +1,9 @@
-"""Compare samplers on pairs: retrieval after the same number of steps, in four stages.
+"""Compare samplers on pairs: retrieval after the same number of steps, in five stages.
 
 --stage compare   the table and its curves: settings chosen before, test queries
 --stage tune      temperatures and learning rates, on development queries
 --stage map       when it pays: batch sizes, neighbours of the walk, shared targets, rules; on development queries
+--stage budget    how many false negatives a walk may choose, at two batch sizes; on development queries
 --stage rivals    every published way to choose batches: three settings each on development queries, the best on test
 """
 
@@ -21,7 +22,17 @@ from torch import nn
 
 from benchmarks import modality, report
 from benchmarks.modality import table
-from benchmarks.presets import CHOSEN, CURVE, PAIR_SAMPLERS, PAIR_WALKS, RETRIEVAL, RIVALS, RetrievalPreset
+from benchmarks.presets import (
+    BUDGETS,
+    CHOSEN,
+    CURVE,
+    PAIR_SAMPLERS,
+    PAIR_WALKS,
+    RETRIEVAL,
+    RIVALS,
+    RetrievalPreset,
+    budget_walk,
+)
 from benchmarks.retrieval_models import MODELS
 from benchmarks.retrieval_rivals import SAMPLER_OF, TRIALS, TUNING_SEED, best_trials, rivals_table
 from benchmarks.retrieval_tables import map_table, ratios
@@ -46,7 +57,7 @@ SETS = {
 }
 WALKS = {
     name: SamplerKind(name, modality.sampler_name(name), "#56B4E9", RandomWalkBatchSampler, settings)
-    for name, settings in PAIR_WALKS.items()
+    for name, settings in (PAIR_WALKS | {budget: {} for budget in BUDGETS}).items()
 }
 KINDS = {name: SamplerKind(name, k.label, k.color, k.cls, PAIR_SAMPLERS.get(name, {})) for name, k in SAMPLERS.items()}
 KINDS |= WALKS | {"uniform_groups": KINDS["uniform"]}
@@ -54,7 +65,13 @@ KINDS |= {
     name: replace(SAMPLERS[sampler], name=name, settings=TRIALS[name], default=True)
     for name, sampler in SAMPLER_OF.items()
 }
-SECTIONS = ("retrieval", "retrieval minilm", "retrieval map", "retrieval rivals")  # of benchmarks/README.md
+SECTIONS = (
+    "retrieval",
+    "retrieval minilm",
+    "retrieval map",
+    "retrieval budget",
+    "retrieval rivals",
+)  # of benchmarks/README.md
 TESTED = ("compare", "rivals")  # the stages that look at test queries
 GROUPED = ("uniform_groups", "walk_10_5000_groups")  # in the map; elsewhere all samplers keep groups apart
 RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
@@ -103,6 +120,8 @@ def make_task(cell: Cell, data: PairData, choice: dict, settings: str) -> Task:
 def sampler_settings(cell: Cell, train: Pairs, sampler: str) -> dict:
     """Return settings that follow from the pairs or batches: groups, in the map only by name; when to plan again."""
     groups = {"groups": train.groups} if cell.stage != "map" or sampler in GROUPED else {}
+    if sampler in BUDGETS:
+        return groups | budget_walk(BUDGETS[sampler], cell.batch_size)
     if cell.stage == "rivals":
         return groups | RIVALS[cell.batch_size][SAMPLER_OF[sampler]][sampler]
     every_epoch = cell.stage == "map" and KINDS[sampler].takes("refresh_every")
