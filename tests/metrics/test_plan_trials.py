@@ -13,7 +13,7 @@ POINTS = (CENTRES[LABELS] + 0.7 * RNG.normal(size=(3000, 24))).astype(np.float32
 TARGETS = (CENTRES[LABELS] + 0.7 * RNG.normal(size=(3000, 24))).astype(np.float32)
 TRIED = {
     "chain": (ChainBatchSampler, "n_candidates", [100, 150, 250, 500, 1000, 1950, 3000]),
-    "cluster": (ClusterBatchSampler, "cluster_size", [50, 25, 12, 6, 3]),
+    "cluster": (ClusterBatchSampler, "cluster_size", [12, 6, 3]),
 }
 RATES = {
     "labels": lambda batches: false_negative_rate(batches, LABELS).value,
@@ -58,6 +58,12 @@ def test_the_hardest_setting_within_each_limit_is_found(name, kind):
         else:
             assert best - shuffled < 0.05
     assert suggested > 1
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(2, [2]), (7, [2]), (8, [2]), (32, [8, 4, 2]), (200, [50, 25, 12])])
+def test_a_batch_holds_several_clusters(batch_size, sizes):
+    found = suggest_settings(POINTS, batch_size, samplers=["cluster"], max_false_negatives=1.0)
+    assert found.points.cluster_size.dropna().tolist() == sizes
 
 
 def test_a_batch_size_above_the_search_spaces():

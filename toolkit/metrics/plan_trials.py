@@ -12,7 +12,8 @@ from toolkit.samplers.ease import LEAST
 
 _SPACES = (60, 120, 240, 480, 960, 1920, 3840, 7680)  # candidates: the published 1,920, its fractions and multiples
 _LINKED = 8192  # instances in a trial of chains, or two search spaces if they are larger
-_SIZES = 5  # number of cluster sizes: a batch, half a batch, a quarter, ...
+_PER_BATCH = 4  # clusters in a batch, at least: batches that are a single cluster teach hardly more than a shuffle
+_SIZES = 3  # number of cluster sizes: a quarter of a batch, an eighth, a sixteenth
 _CLUSTERED, _BATCHES = 4096, 32  # smallest numbers of instances and of batches in a trial of clusters
 
 
@@ -45,7 +46,7 @@ def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
     data = setup.whole
     unit = cluster_points(data.vectors.numpy(), data.paired)
     members = max(_CLUSTERED, _BATCHES * data.batch_size)
-    found = some_clusters(unit, data.batch_size, members, data.seed)
+    found = some_clusters(unit, max(data.batch_size // _PER_BATCH, 2), members, data.seed)
     tried = [({"cluster_size": size}, some.ravel(), seconds) for size, some, seconds in islice(found, _SIZES)]
     return _hardest(setup, "cluster", tried)
 
