@@ -280,12 +280,23 @@ RETRIEVAL["rivals"] = RetrievalPreset(
     seeds=tuple(range(11)),  # the first chooses among the trials, on development queries
 )
 
-# Walks that choose their settings by a budget: how many false negatives a member of a batch may have.
+
+@dataclass(frozen=True, eq=False)
+class PerMember(Budget):
+    """A budget of false negatives for each member of a batch, besides those of a shuffle."""
+
+    number: float = 0.0
+
+    def limits(self, prior: float, batch_size: int, paired: bool) -> tuple[float, float]:
+        """Return the largest false-negative rate, and no limit of hardness."""
+        return prior + (1 - prior) * min(self.number / (batch_size - 1), 1), 1.0
+
+
 BUDGETS = {"budget_1": 1, "budget_3": 3, "budget_10": 10}
 RETRIEVAL["budget"] = replace(RETRIEVAL["rivals"], samplers=("uniform", *BUDGETS), seeds=(0, 1, 2))
 
 
-def budget_walk(per_member: int, batch_size: int) -> dict:
-    """Return the settings of a walk with a budget, which plans again as often as the other samplers."""
+def budget_walk(name: str, batch_size: int) -> dict:
+    """Return the settings of a walk with one of the budgets, which plans again as often as the other samplers."""
     walk = picky(100, 5000, refresh_every=32_000 // batch_size)
-    return walk | {"restart": Budget(per_member / (batch_size - 1))}
+    return walk | {"restart": PerMember(number=BUDGETS[name])}

@@ -121,7 +121,7 @@ def sampler_settings(cell: Cell, train: Pairs, sampler: str) -> dict:
     """Return settings that follow from the pairs or batches: groups, in the map only by name; when to plan again."""
     groups = {"groups": train.groups} if cell.stage != "map" or sampler in GROUPED else {}
     if sampler in BUDGETS:
-        return groups | budget_walk(BUDGETS[sampler], cell.batch_size)
+        return groups | budget_walk(sampler, cell.batch_size)
     if cell.stage == "rivals":
         return groups | RIVALS[cell.batch_size][SAMPLER_OF[sampler]][sampler]
     every_epoch = cell.stage == "map" and KINDS[sampler].takes("refresh_every")

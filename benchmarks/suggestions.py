@@ -36,7 +36,7 @@ def unit_rows(queries, targets=None) -> torch.Tensor:
 def best_of_grid(rows: torch.Tensor, paired: bool, batch_size: int, budget: Budget) -> float:
     """Return the largest hardness within the budget."""
     counter = budget.counter(rows, paired, 1)
-    rate, _ = budget.limits(counter.prior)
+    rate, _ = budget.limits(counter.prior, batch_size, paired)
     best = -1.0
     for n_candidates in GRID[0]:
         sizes = {"n_candidates": min(n_candidates, len(rows) - 1), "n_neighbors": min(n_candidates, max(GRID[1]))}

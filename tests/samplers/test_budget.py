@@ -46,7 +46,7 @@ def test_both_limits_hold():
 def test_a_budget_without_labels_keeps_to_its_estimate(coverage):
     one = sampler("auto", coverage)
     counter = one.budget.counter(one.bank.vectors, False, 0)
-    rate, hardness = one.budget.limits(counter.prior)
+    rate, hardness = one.budget.limits(counter.prior, 50, False)
     assert rate == pytest.approx(counter.prior + 0.1 * (1 - counter.prior))
     assert hardness == 1
     assert counter.rates([np.array(batch) for batch in one]).mean() < 1.1 * rate
@@ -119,6 +119,22 @@ def test_pairs_are_counted_by_their_targets():
     counter = one.budget.counter(one.bank.vectors, True, 0)
     assert counter.method == "positives"
     assert counter.rates([np.array(batch) for batch in one]).mean() == pytest.approx(0.1, rel=0.2)
+
+
+@pytest.mark.parametrize(("batch_size", "share"), [(2, 0.1), (31, 0.1), (61, 0.05), (301, 0.01)])
+def test_by_default_each_pair_may_lose_three_negatives(batch_size, share):
+    assert Budget().limits(0.02, batch_size, True)[0] == pytest.approx(0.02 + 0.98 * share)
+    assert Budget().limits(0.02, batch_size, False)[0] == pytest.approx(0.02 + 0.98 * 0.1)
+    assert Budget(0.4).limits(0.02, batch_size, True)[0] == 0.4
+
+
+def test_members_of_large_batches_of_pairs_have_about_three_false_negatives_more_than_in_a_shuffle():
+    queries, targets = RNG.normal(size=(30, 24))[LABELS] + 0.3 * RNG.normal(size=(2, 3000, 24))
+    settings = {"n_candidates": 500, "n_neighbors": 100, "coverage": "partition"}
+    one = RandomWalkBatchSampler.from_embeddings(queries, 150, targets=targets, restart="auto", **settings)
+    counter = one.budget.counter(one.bank.vectors, True, 0)
+    lost = counter.rates([np.array(batch) for batch in one]).mean() - counter.prior
+    assert 149 * lost == pytest.approx(3, rel=0.2)
 
 
 def test_without_a_budget_nothing_is_chosen():

@@ -145,10 +145,10 @@ class ItemExplorer(Explorer):
         """Embeddings of the instances, or of queries and targets, as the metrics take them."""
         return self._samples.queries, self._samples.targets
 
-    def _usual_budget(self) -> float:
-        """Return the share of false negatives at which a tenth of a shuffle's true negatives are lost."""
+    def _usual_budget(self, batch_size: int) -> float:
+        """Return the share of false negatives that is allowed by default."""
         prior = self._samples.counter.prior if self._codes is None else class_prior(self._codes)
-        return round(Budget().limits(prior)[0], 2)
+        return round(Budget().limits(prior, batch_size, self._samples.paired)[0], 3)
 
     @property
     def _estimated(self) -> str:

@@ -140,7 +140,7 @@ class FalseNegativeExplorer(SheetExplorer[FrontierSheet, Frontier]):
         self.suggested: dict = {}
         self.batch = self._batch_slider("Whose false negatives are shown below.", self._show_batch)
         tooltip = "The largest share of false negatives: the star is the hardest setting within it"
-        self.budget = BudgetSlider(self._usual_budget(), tooltip)
+        self.budget = BudgetSlider(self._usual_budget(self.batch_size.value), tooltip)
         self.use = widgets.Button(
             description="Use the star",
             tooltip="Set the sliders to the suggested setting",

@@ -70,7 +70,7 @@ class TunerExplorer(ItemExplorer):
     batch_size : int, optional
         Initial batch size.
     max_false_negatives : float, optional
-        Initial budget, in (0, 1]. By default, a tenth of the true negatives of a shuffle may be lost.
+        Initial budget, in (0, 1]. By default that of `toolkit.samplers.Budget`.
     paused : bool
         Measure nothing until `resume` is called.
     seed : int
@@ -123,7 +123,7 @@ class TunerExplorer(ItemExplorer):
             batch_size = max(size for size in stops if size <= DEFAULTS["batch_size"])
         batch_size = _checks.integer("batch_size", batch_size, 2, n)
         if max_false_negatives is None:
-            max_false_negatives = self._usual_budget()
+            max_false_negatives = self._usual_budget(batch_size)
         budget = _checks.number("max_false_negatives", max_false_negatives, "(0, 1]")
         paused = _checks.flag("paused", paused)
         self.tuned: Tuned | None = None

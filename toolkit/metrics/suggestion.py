@@ -129,8 +129,8 @@ class Suggestion:
         smallest = "the smallest" if self.loss_gap <= others.loss_gap.min() else "close to the smallest"
         return (
             f"Their loss gap, {self.loss_gap:.2f} nats, is {smallest} among the samplers compared ({', '.join(gaps)}; "
-            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on two sets of pairs, a smaller gap went with better "
-            "results with batches of 32, but not with batches of 128. "
+            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on two sets of pairs, settings with a smaller gap trained "
+            "better models. "
         )
 
     @property
@@ -177,14 +177,14 @@ def suggest_settings(
     with the hardest batches within the limit. Of these, the settings with the smallest loss gap are suggested: their
     batches show most of the contrast with all instances. If several samplers reduce a shuffle's gap equally (to within
     5 % of the largest reduction), the one named first is suggested.
-    This was compared with trainings on two sets of pairs, from definition to word and from docstring to code. With
-    batches of 32, loss gaps within the limit have rank correlations of 0.7 and 0.8 with test results. With batches of
-    128 they have almost none (0.0 and 0.2), and batches of one large cluster do hardly better than a shuffle, so leave
-    clusters out there: ``samplers=["random_walk", "chain"]`` (``benchmarks/README.md``).
+    This was compared with trainings on two sets of pairs, from definition to word and from docstring to code: within
+    the limit, loss gaps have rank correlations with test results of 0.8 on both with batches of 32, and of 0.8 and 0.4
+    with batches of 128 (``benchmarks/README.md``).
 
     The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.05 and
     0.8, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
-    with sizes from a batch to a sixteenth of it.
+    with a quarter of a batch, an eighth and a sixteenth, because batches that are one large cluster train hardly better
+    than a shuffle.
 
     `embeddings` should come from a model that has trained a little, such as an epoch of shuffled batches. Settings then
     stay as they are; only the walk can follow a training to its end: ``RandomWalkBatchSampler(restart="auto")`` chooses
@@ -203,7 +203,8 @@ def suggest_settings(
         estimated (`estimate_false_negatives`).
     max_false_negatives : float, optional
         Largest share of in-batch pairs that may be false negatives, in (0, 1]. By default, a tenth of the true
-        negatives of a shuffle may be lost: chance + 0.1 (1 - chance).
+        negatives of a shuffle may be lost: chance + 0.1 (1 - chance). With `targets`, each query may also lose at most
+        three, so the share falls to 3 / (B - 1) in batches of more than 31.
     samplers : iterable of {"random_walk", "chain", "cluster"}
         Samplers to choose from, the preferred ones first.
     seed : int
@@ -260,7 +261,8 @@ def _setup(queries, targets, codes, budget: Budget, batch_size: int, seed: int) 
     whole = some = Instances.of(np.arange(n), *data)
     if n > _INSTANCES:
         some = Instances.of(np.sort(np.random.default_rng(seed).permutation(n)[:_INSTANCES]), *data)
-    return Setup(some, whole, budget.limits(some.counter.prior), some.measured(some.order))
+    limits = budget.limits(some.counter.prior, batch_size, some.paired)
+    return Setup(some, whole, limits, some.measured(some.order))
 
 
 def _suggestion(setup: Setup, bests: list[Found], seen: np.ndarray, points: list[dict]) -> Suggestion:

@@ -11,6 +11,7 @@ from toolkit import _checks
 from toolkit.proximity.false_negatives import ByClusters, ByLabels, ByPositives, Counter, class_prior
 
 LOST = 0.1  # share of a shuffle's true negatives that a batch may lose, by default
+PER_MEMBER = 3  # and of pairs, how many of them each member may lose
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,9 @@ class Budget:
     ----------
     false_negatives : float, optional
         Largest share of in-batch pairs that may be false negatives, in (0, 1]. By default, a tenth of the true
-        negatives of a shuffle may be lost: chance + 0.1 (1 - chance). With `hardness` alone there is no limit.
+        negatives of a shuffle may be lost: chance + 0.1 (1 - chance). Where instances are pairs, each may also lose at
+        most three, so the share falls to 3 / (B - 1) in batches of more than 31. With `hardness` alone there is no
+        limit.
     hardness : float, optional
         Mean cosine similarity of in-batch pairs to stay below, in (-1, 1].
     labels : array, shape (N,), optional
@@ -83,11 +86,12 @@ class Budget:
             return ByPositives(queries, targets, seed=seed)
         return ByClusters(vectors, seed)
 
-    def limits(self, prior: float) -> tuple[float, float]:
+    def limits(self, prior: float, batch_size: int, paired: bool) -> tuple[float, float]:
         """Return the largest false-negative rate and hardness, where `prior` is the rate of a shuffle."""
         rate = self.false_negatives
         if rate is None:
-            rate = 1.0 if self.hardness is not None else prior + LOST * (1 - prior)
+            lost = min(LOST, PER_MEMBER / (batch_size - 1)) if paired else LOST
+            rate = 1.0 if self.hardness is not None else prior + lost * (1 - prior)
         return rate, 1.0 if self.hardness is None else self.hardness
 
 

@@ -49,10 +49,10 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         uses only as many of the most similar ones as suit the budget.
     restart : "auto", Budget, float or callable
         ``"auto"``: after each rebuild, the restart probability and the number of neighbours are chosen again to get the
-        hardest batches that, by estimate, lose at most a tenth of a shuffle's true negatives. A
-        `toolkit.samplers.Budget` sets other limits or counts by labels; `chosen` holds the choice. Otherwise, the
-        probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted over all
-        epochs) such as `toolkit.proximity.LinearRestart`.
+        hardest batches that, by estimate, lose at most a tenth of a shuffle's true negatives, and of pairs at most
+        three per member. A `toolkit.samplers.Budget` sets other limits or counts by labels; `chosen` holds the choice.
+        Otherwise, the probability of jumping back to the seed, in [0, 1), or a function of the batch number (counted
+        over all epochs) such as `toolkit.proximity.LinearRestart`.
     refresh_every : int
         Batches between rebuilds of the graph (t).
     refresh : {"blocking", "background"}
@@ -246,7 +246,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         bank, graph = self.bank, self.graph
         assert graph is not None, "settings are chosen after a build"
         counter = budget.counter(bank.vectors, bank.paired, seed)
-        limits = budget.limits(counter.prior)
+        limits = budget.limits(counter.prior, self.batch_size, bank.paired)
         n_members = members_for(limits[0], self.batch_size)
         measure = measurer(graph, bank.vectors, counter, self.batch_size, self.coverage, seed, n_members)
         chosen = choose(limits, measure, self.chosen, n_neighbors=self.n_neighbors)
