@@ -129,8 +129,8 @@ class Suggestion:
         smallest = "the smallest" if self.loss_gap <= others.loss_gap.min() else "close to the smallest"
         return (
             f"Their loss gap, {self.loss_gap:.2f} nats, is {smallest} among the samplers compared ({', '.join(gaps)}; "
-            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on two sets of pairs, settings with a smaller gap trained "
-            "better models. "
+            f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on two sets of pairs, settings with a smaller gap "
+            "trained better models. "
         )
 
     @property
