@@ -24,7 +24,7 @@ from toolkit.training import train
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 SETTINGS = {"n_candidates": 500, "n_neighbors": 30, "restart": 0.2, "batch_size": 32}
-BUDGETS = 9  # that the tuner is filmed with
+BUDGETS = 6  # that the tuner is filmed with
 TUNER = "explorers.TunerExplorer(embeddings, max_false_negatives=0.005, **given)"
 SETTLED = "() => document.querySelector('.tk-columns') && !document.querySelector('.tk-busy, .tk-stale')"
 

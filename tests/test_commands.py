@@ -58,7 +58,8 @@ def test_suggest_prints_the_sentence_and_the_code(files, capsys):
     [("random_walk", "RandomWalk"), ("chain", "Chain"), ("cluster", "Cluster")],
 )
 def test_suggest_chooses_among_the_samplers_named(files, capsys, name, made):
-    assert run(files, "suggest", "points.npy", "--batch-size", "30", "--samplers", name) == 0
+    words = ["suggest", "points.npy", "--batch-size", "30", "--max-false-negatives", "0.3", "--samplers", name]
+    assert run(files, *words) == 0
     assert f"{made}BatchSampler(len(dataset), batch_size=30" in capsys.readouterr().out
 
 

@@ -34,8 +34,9 @@ def both(code, *arguments):
     return [text.splitlines()[-1] for text in printed]
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
-def test_comparisons(rounds, tmp_path, tally):
+@pytest.mark.slow  # a single round of another task is in training/test_results.py
+def test_comparisons(tmp_path, tally):
+    rounds = 20
     for i in range(rounds):
         first, second = both(COMPARE, tmp_path / f"{i}.csv")
         assert first == second
