@@ -9,8 +9,9 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 # many times as long.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-# How many processes share tests and notebooks: 0 is none besides pytest itself. Several compute with one thread each.
-WORKERS ?= 3
+# How many processes share tests and notebooks, with one thread each: at most as many as there are cores, as three take a
+# sixth longer on two. 0 is none besides pytest itself, with all threads.
+WORKERS ?= 2
 PYTEST := $(if $(filter-out 0,$(WORKERS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest
 PARALLEL := -n $(WORKERS) --no-loadscope-reorder  # tests/conftest.py says which tests stay together
 
