@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks import modality, report, retrieval
-from benchmarks.presets import CHOSEN, PAIR_WALKS, RETRIEVAL
+from benchmarks.presets import BUDGETS, CHOSEN, PAIR_WALKS, RETRIEVAL, budget_walk
 from benchmarks.retrieval import with_short_settings
 from benchmarks.retrieval_tables import map_table, ratios
 from toolkit.datasets.pair_sets import split_pairs
@@ -202,6 +202,14 @@ def test_options_not_given_are_the_stages():
         assert set(options.batch_sizes) <= set(preset.steps)
     assert {key[0] for key in CHOSEN} == {*retrieval.SETS}
     assert all("uniform" in chosen for chosen in CHOSEN.values())
+
+
+@pytest.mark.parametrize("batch_size", [32, 128])
+def test_budgets_allow_false_negatives_by_their_number(batch_size):
+    for name, number in BUDGETS.items():
+        rate, hardness = budget_walk(name, batch_size)["restart"].limits(0.01, batch_size, True)
+        assert (rate - 0.01) / 0.99 * (batch_size - 1) == pytest.approx(number)
+        assert hardness == 1
 
 
 def test_table_of_ratios_says_when_they_are_bounds():
