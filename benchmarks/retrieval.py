@@ -65,13 +65,8 @@ KINDS |= {
     name: replace(SAMPLERS[sampler], name=name, settings=TRIALS[name], default=True)
     for name, sampler in SAMPLER_OF.items()
 }
-SECTIONS = (
-    "retrieval",
-    "retrieval minilm",
-    "retrieval map",
-    "retrieval budget",
-    "retrieval rivals",
-)  # of benchmarks/README.md
+# Of benchmarks/README.md.
+SECTIONS = ("retrieval", *(f"retrieval {name}" for name in ("minilm", "map", "budget", "rivals")))
 TESTED = ("compare", "rivals")  # the stages that look at test queries
 GROUPED = ("uniform_groups", "walk_10_5000_groups")  # in the map; elsewhere all samplers keep groups apart
 RULES = ("restart", "skip", "margin")  # settings of the map's walks that their names don't say
