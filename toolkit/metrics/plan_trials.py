@@ -12,7 +12,7 @@ from toolkit.samplers.ease import LEAST
 
 _SPACES = (60, 120, 240, 480, 960, 1920, 3840, 7680)  # candidates: the published 1,920, its fractions and multiples
 _LINKED = 8192  # instances in a trial of chains, or two search spaces if they are larger
-_PER_BATCH = 4  # clusters in a batch, at least: batches that are a single cluster teach hardly more than a shuffle
+_PER_BATCH = 4  # clusters in a batch, at least: fewer and larger ones trained worse models in the benchmark
 _SIZES = 3  # number of cluster sizes: a quarter of a batch, an eighth, a sixteenth
 _CLUSTERED, _BATCHES = 4096, 32  # smallest numbers of instances and of batches in a trial of clusters
 

@@ -130,7 +130,7 @@ class Suggestion:
         return (
             f"Their loss gap, {self.loss_gap:.2f} nats, is {smallest} among the samplers compared ({', '.join(gaps)}; "
             f"shuffle: {self.compared.loss_gap.iloc[0]:.2f}); on two sets of pairs, settings with a smaller gap "
-            "trained better models. "
+            "tended to train better models. "
         )
 
     @property
@@ -183,8 +183,7 @@ def suggest_settings(
 
     The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.05 and
     0.8, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
-    with a quarter of a batch, an eighth and a sixteenth, because batches that are one large cluster train hardly better
-    than a shuffle.
+    with a quarter of a batch, an eighth and a sixteenth, because larger ones trained worse models on both sets.
 
     `embeddings` should come from a model that has trained a little, such as an epoch of shuffled batches. Settings then
     stay as they are; only the walk can follow a training to its end: ``RandomWalkBatchSampler(restart="auto")`` chooses
