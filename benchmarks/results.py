@@ -38,10 +38,10 @@ READING = """## How to read it
 Within a comparison, all samplers train for the same number of steps with the same random seeds. A gain is relative to
 shuffled batches, in percent of their result, with its 95 % interval over paired seeds (Student's t). Two samplers are
 *tied* if the interval of their paired difference includes zero. A *rank* of "2 to 4" means that one sampler is ahead by
-this rule and the next three are tied. Ranks are not corrected for multiple comparisons. *Hardness* is the mean cosine
-similarity of in-batch negatives in the second half of training: it shows whether batches differ from shuffled ones at
-all. *Time for batches* is the sampler's share of the training time, the median over seeds, on two cores shared with
-other programs."""
+this rule, and two others are tied with this one. Ranks are not corrected for multiple comparisons. *Hardness* is the
+mean cosine similarity of in-batch negatives in the second half of training: it shows whether batches differ from
+shuffled ones at all. *Time for batches* is the sampler's share of the training time, the median over seeds, on two
+cores shared with other programs."""
 
 RIVALS_HEAD = f"""## All published methods of choosing batches
 
@@ -55,14 +55,15 @@ pairs, like the walk's graph."""
 
 TUNED_HEAD = """## Temperature and learning rate tuned for each sampler
 
-These runs compare only four samplers, with twice as many steps as above. *Published walk* uses the settings of the
-paper ([details](../benchmarks/README.md#retrieval-python--m-benchmarksretrieval))."""
+These runs compare only four samplers, with twice as many steps as above. *Published walk* has the paper's graph, 100
+neighbours of 1,000 candidates, and a fixed restart probability of 0.2
+([details](../benchmarks/README.md#retrieval-python--m-benchmarksretrieval))."""
 
 STUDY_HEAD = """## Where else it helps
 
 Gains over a shuffle in the [study of dose and response](../benchmarks/README.md#dose-and-response-make-study), with
-settings fixed in advance. In "walk, 20 of 2,000", 20 of 2,000 candidates become neighbours. A gain without an interval
-is from one seed; except on pairs, seeds differ by as much as most gains."""
+settings fixed in advance. In "walk, 20 of 2,000", 20 of 2,000 candidates become neighbours. An empty cell was not run.
+Except on pairs, seeds differ by as much as most gains."""
 
 PLANS_HEAD = """## What a plan costs
 
