@@ -21,12 +21,13 @@ def test_mutual_edges():
 
 
 def slow_evened(parts, n_parts: int, size: int) -> list[list[int]]:
-    """The largest parts first; those they have too many fill the smaller ones."""
+    """The largest parts first; what does not fit into a part, or into the rest for the last, fills the others."""
     members = sorted(([i for i in range(len(parts)) if parts[i] == p] for p in range(n_parts)), key=lambda m: -len(m))
-    spare = [i for each in members for i in each[size:]]
-    members = [each[:size] for each in members]
-    for each in members:
-        while len(each) < size and spare:
+    room = [size] * (n_parts - 1) + [len(parts) - (n_parts - 1) * size]
+    spare = [i for each, most in zip(members, room, strict=True) for i in each[most:]]
+    members = [each[:most] for each, most in zip(members, room, strict=True)]
+    for each, most in zip(members, room, strict=True):
+        while len(each) < most:
             each.append(spare.pop(0))
     return members
 
@@ -37,8 +38,13 @@ def test_parts_of_equal_size(n, size):
     parts = np.random.default_rng(n).integers(n_parts, size=n)
     expected = slow_evened(parts.tolist(), n_parts, size)
     assert _evened(parts, n_parts, size).tolist() == [i for each in expected for i in each]
-    if n % size == 0:
-        assert all(len(each) == size for each in expected)
+
+
+def test_no_block_drifts_into_another_part():
+    # As METIS makes them: nearly equal, and all a little smaller than a block but the last.
+    parts = np.repeat(np.arange(32), [32] * 8 + [31] * 24)
+    blocks = parts[_evened(parts, 32, 32)[: 31 * 32]].reshape(31, 32)
+    assert all(np.bincount(block).max() >= 31 for block in blocks)
 
 
 @pytest.mark.parametrize(("size", "largest"), [(16, 2), (8, 2), (4, 4), (None, 2)])

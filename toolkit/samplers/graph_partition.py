@@ -124,20 +124,21 @@ def _mutual_edges(neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _evened(parts: np.ndarray, n_parts: int, size: int) -> np.ndarray:
-    """Return the instances part by part, `size` in each: instances in excess move to parts that are too small."""
+    """Return the instances part by part, `size` in each and the rest in the last: those in excess fill other parts."""
     counts = np.bincount(parts, minlength=n_parts)
-    rank_of = np.empty(n_parts, np.int64)  # largest part first, so that the last part is the one with fewer than `size`
-    rank_of[np.argsort(-counts, kind="stable")] = np.arange(n_parts)
+    rank_of = np.empty(n_parts, np.int64)
+    rank_of[np.argsort(-counts, kind="stable")] = np.arange(n_parts)  # the smallest part last
     parts = rank_of[parts]
     order = np.argsort(parts, kind="stable")
     starts = np.append(0, np.cumsum(np.bincount(parts, minlength=n_parts)))
     ranks = np.arange(len(parts)) - starts[parts[order]]
-    places = np.full(n_parts * size, -1)
-    fits = ranks < size
-    places[parts[order[fits]] * size + ranks[fits]] = order[fits]
-    empty = np.flatnonzero(places < 0)[: (~fits).sum()]
-    places[empty] = order[~fits]
-    return places[places >= 0]
+    room = np.full(n_parts, size)
+    room[-1] = len(parts) - (n_parts - 1) * size
+    fits = ranks < room[parts[order]]
+    arranged = np.full(len(parts), -1)
+    arranged[parts[order[fits]] * size + ranks[fits]] = order[fits]
+    arranged[arranged < 0] = order[~fits]
+    return arranged
 
 
 def _metis():
