@@ -34,7 +34,7 @@ def write(folder, name):
 
 
 @pytest.mark.parametrize("chunk", [7, 10_000])
-@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.b.ndjson", "a.parquet", "a.tsv.gz", "a.jsonl.xz"])
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.b[1].ndjson", "a.parquet", "a.tsv.gz", "a.jsonl.xz"])
 def test_all_kinds_of_files_read_alike(tmp_path, monkeypatch, name, chunk):
     monkeypatch.setattr(pair_files, "CHUNK", chunk)
     check(pairs.read(write(tmp_path, name), **COLUMNS), name)
@@ -90,6 +90,17 @@ def test_empty_texts_are_named(tmp_path, monkeypatch):
     path.write_text('{"query": "a", "target": "b"}\n{"query": "a", "target": null}\n')
     with pytest.raises(ValueError, match=r"column 'target' of .* must have a text in each row, got None in row 1"):
         pairs.read(path)
+
+
+@pytest.mark.parametrize("row", [1, 2, 5])
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_too_many_fields_are_not_cut(tmp_path, monkeypatch, name, mark, row):
+    monkeypatch.setattr(pair_files, "CHUNK", 2)
+    lines = [mark.join(("query", "target")), *(mark.join((f"question {i}", f"answer {i}")) for i in range(1, 8))]
+    lines[row] += f"{mark} and more text"
+    (tmp_path / name).write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=rf"{name} can't be read, is it damaged\? Parser"):
+        pairs.read(tmp_path / name)
 
 
 def test_no_file_other_files_and_no_rows(tmp_path):

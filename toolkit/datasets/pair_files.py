@@ -1,6 +1,8 @@
 """Pairs of texts from your own files: TSV, CSV, JSON lines, Parquet, or a Hugging Face `Dataset`."""
 
 import csv
+import glob
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,7 +126,8 @@ def _chunks(path, names: list[str]) -> Iterator[list]:
     from datasets import load_dataset
 
     kind = "parquet" if suffix == ".parquet" else "json"
-    yield from _of_dataset(load_dataset(kind, data_files=str(path), split="train", streaming=True), str(path), names)
+    files = glob.escape(str(path))  # datasets takes a name for a pattern
+    yield from _of_dataset(load_dataset(kind, data_files=files, split="train", streaming=True), str(path), names)
 
 
 def _of_table(path: Path, suffix: str, names: list[str]) -> Iterator[list]:
@@ -133,9 +136,19 @@ def _of_table(path: Path, suffix: str, names: list[str]) -> Iterator[list]:
     layout: dict[str, Any] = {"sep": "\t", "quoting": csv.QUOTE_NONE} if suffix == ".tsv" else {}
     _check_columns(str(path), pd.read_csv(path, nrows=0, **layout).columns.tolist(), names)
     layout |= {"dtype": str, "keep_default_na": False, "index_col": False}
-    with pd.read_csv(path, usecols=names, chunksize=CHUNK, **layout) as reader:
-        for chunk in reader:
+    # All columns are read: with only some of them, pandas takes rows with too many fields, and cuts their texts.
+    with pd.read_csv(path, chunksize=CHUNK, **layout) as reader:
+        while (chunk := _next_rows(reader)) is not None:
             yield [chunk[name].tolist() for name in names]
+
+
+def _next_rows(reader):
+    """Return the reader's next rows, None at the end, or raise if one has too many fields."""
+    from pandas.errors import ParserWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ParserWarning)  # which pandas makes of too many fields in the first row
+        return next(reader, None)
 
 
 def _of_dataset(dataset, where: str, names: list[str]) -> Iterator[list]:
