@@ -23,6 +23,8 @@ def files(tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(f"class {label}" for label in LABELS))
     (tmp_path / "batches.json").write_text(json.dumps(RNG.permutation(1500)[:90].reshape(3, 30).tolist()))
     np.save(tmp_path / "objects.npy", np.array([{}, {}], object), allow_pickle=True)
+    (tmp_path / "packed.npy").write_bytes(b"PK\x03\x04 and no archive")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
     return tmp_path
 
 
@@ -70,6 +72,19 @@ def test_labels_may_be_lines_of_text(files, capsys):
     assert first.split("A rebuild")[0] == second.split("A rebuild")[0]
 
 
+@pytest.mark.parametrize(("none", "mark"), [("", ""), ("-1", "\ufeff"), ("nan", "")])
+def test_a_line_of_a_text_file_may_be_no_label(files, capsys, none, mark):
+    known = RNG.random(1500) < 0.5
+    np.save(files / "some.npy", np.where(known, LABELS, -1))
+    lines = [str(label) if each else none for label, each in zip(LABELS, known, strict=True)]
+    (files / "some.txt").write_text(mark + "\n".join(lines) + "\n", "utf-8")
+    for labels in ("some.npy", "some.txt"):
+        words = ["audit", "points.npy", "--batches", "batches.json", "--labels", labels, "--out", "a.html"]
+        assert run(files, *words) == 0
+    first, second = re.findall(r"(.*% false negatives.*)", capsys.readouterr().out)
+    assert first == second
+
+
 def test_audit_of_given_batches(files, capsys):
     words = ["audit", "points.npy", "--batches", "batches.json", "--items", "names.txt", "--out", "a.html"]
     assert run(files, *words) == 0
@@ -90,6 +105,8 @@ def test_audit_of_the_suggested_batches_of_pairs(files, capsys):
         (["suggest", "names.txt", "--batch-size", "30"], "must be a .npy file of numbers"),
         (["suggest", "objects.npy", "--batch-size", "30"], "must be a .npy file of numbers"),
         (["suggest", "points.npy", "--batch-size", "1501"], "batch_size"),
+        (["suggest", "packed.npy", "--batch-size", "30"], "must be a .npy file of numbers"),
+        (["audit", "points.npy", "--batches", "deep.json"], "must be a .npy file or JSON"),
         (["audit", "points.npy"], "either --batches or --batch-size must be given"),
         (["audit", "points.npy", "--batches", "names.txt"], "must be a .npy file or JSON"),
     ],

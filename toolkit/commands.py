@@ -21,6 +21,7 @@ from toolkit.training import train
 from toolkit.training.presets import PRESETS, preset
 
 _LINES = "a .npy file, or a text file with one per line"
+_UNLABELLED = ("", "-1", "nan")  # lines of a text file that are no label
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--targets", type=Path, metavar="FILE", help=".npy file, shape (N, d): embeddings of the targets"
         )
-        command.add_argument("--labels", type=Path, metavar="FILE", help=f"for counting false negatives: {_LINES}")
+        command.add_argument(
+            "--labels",
+            type=Path,
+            metavar="FILE",
+            help=f"for counting false negatives: {_LINES}; empty, -1 or nan: none",
+        )
         command.add_argument("--max-false-negatives", type=float, metavar="SHARE", help="limit of the suggestion")
         command.add_argument(
             "--samplers", nargs="+", choices=tuple(TRIALS), default=tuple(TRIALS), help="to choose from (default: all)"
@@ -183,14 +189,14 @@ def _data(options: argparse.Namespace) -> dict:
     return {
         "embeddings": _array(options.embeddings),
         "targets": None if options.targets is None else _array(options.targets),
-        "labels": None if options.labels is None else _values(options.labels),
+        "labels": None if options.labels is None else _labels(options.labels),
     }
 
 
 def _array(path: Path) -> np.ndarray:
     """Return the array of a file, never what would have to be unpickled."""
     try:
-        return np.load(path, allow_pickle=False, mmap_mode="r")
+        return np.lib.format.open_memmap(path, "r")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}: give the path of a .npy file, as numpy.save writes it") from error
     except (ValueError, EOFError) as error:
@@ -198,7 +204,12 @@ def _array(path: Path) -> np.ndarray:
 
 
 def _values(path: Path) -> np.ndarray:
-    return np.asarray(_array(path)) if path.suffix == ".npy" else np.array(path.read_text("utf-8").splitlines())
+    return np.asarray(_array(path)) if path.suffix == ".npy" else np.array(path.read_text("utf-8-sig").splitlines())
+
+
+def _labels(path: Path) -> np.ndarray:
+    values = _values(path)
+    return values if path.suffix == ".npy" else np.where(np.isin(values, _UNLABELLED), None, values)
 
 
 def _batches(path: Path):
@@ -206,5 +217,5 @@ def _batches(path: Path):
         return np.asarray(_array(path))
     try:
         return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} must be a .npy file or JSON, a list of lists of indices ({error})") from error
