@@ -209,7 +209,9 @@ def _values(path: Path) -> np.ndarray:
 
 def _labels(path: Path) -> np.ndarray:
     values = _values(path)
-    return values if path.suffix == ".npy" else np.where(np.isin(values, _UNLABELLED), None, values)
+    if path.suffix == ".npy":
+        return values
+    return np.array([None if text in _UNLABELLED else text for text in values], object)
 
 
 def _batches(path: Path):

@@ -6,7 +6,7 @@ import pytest
 from map_data import CODES, N, make, shades
 
 from toolkit.explorers import ProximityGraphExplorer
-from toolkit.explorers.columns import Columns
+from toolkit.explorers.columns import Columns, _date
 
 NUMBERS = np.linspace(-1, 1, N)
 DATES = pd.date_range("2020-01-01", periods=N)
@@ -77,3 +77,19 @@ def test_values_are_told_and_searched(columns):
 def test_other_columns_are_refused(columns, exception, message):
     with pytest.raises(exception, match=message):
         Columns(columns, N)
+
+
+@pytest.mark.parametrize(
+    ("first", "dates"),
+    [
+        ("2024-01-01", pd.date_range("2024-01-01", periods=N, tz="UTC")),
+        ("2023-12-31", pd.date_range("2024-01-01", periods=N, tz="Asia/Tokyo")),
+        ("1500-01-01", np.datetime64("1500-01-01", "s") + 86400 * np.arange(N)),
+    ],
+)
+def test_dates_of_any_time_zone_and_century_have_a_scale(first, dates):
+    found = Columns({"day": dates}, N)
+    low = found._numbers["day"][0]
+    assert _date(low) == first
+    assert np.diff(found._numbers["day"]).tolist() == [86400] * (N - 1)
+    assert found.lines(0)[0].startswith("day: ")

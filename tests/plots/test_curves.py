@@ -67,3 +67,11 @@ def test_map_colours_what_is_clear():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["8", "512"]
     with pytest.raises(ValueError, match=r"once, got \w+ and .+ again: select one row"):
         plots.gain_map(pd.concat([cells, cells]), "batch size", "K / M")
+
+
+@pytest.mark.parametrize("name", ["set", "model", "loss", "steps", "settings"])
+def test_curves_of_different_trainings_are_not_averaged(compared, name):
+    frame = compared.to_frame()
+    both = Comparison(pd.concat([frame, frame.assign(**{name: 200 if name == "steps" else "other"})]))
+    with pytest.raises(ValueError, match=f"got several of {name}: choose"):
+        plots.learning_curves(both)

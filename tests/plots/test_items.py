@@ -164,3 +164,20 @@ def test_a_file_that_cannot_be_read_is_named(files, content):
     message = rf"items\[1\] must be an image file, got {re.escape(repr(str(files[1])))}: "
     with pytest.raises(ValueError, match=message):
         Thumbnails(files).png(1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "most"), [("I;16", np.uint16, 65535), ("I", np.int32, 65535), ("F", np.float32, 1)]
+)
+def test_pictures_of_16_bits_and_of_floats_keep_their_greys(tmp_path, mode, kind, most):
+    ramp = np.linspace(0, 1, 256).reshape(16, 16)
+    picture = Image.fromarray((ramp * most).astype(kind))
+    assert picture.mode == mode
+    items = [picture]
+    if mode == "I;16":
+        picture.save(tmp_path / "deep.png")
+        items.append(tmp_path / "deep.png")
+    for i in range(len(items)):
+        pixels = read(items)[1](i)
+        assert pixels.dtype == np.uint8
+        assert np.abs(pixels - np.arange(256).reshape(16, 16, 1)).max() <= 1

@@ -116,12 +116,14 @@ def _is_number(values: pd.Series) -> bool:
 
 def _floats(values: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(values):
-        return np.where(values.isna(), np.nan, values.astype("datetime64[ns]").astype("int64").astype(float))
+        if values.dt.tz is not None:
+            values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+        return np.where(values.isna(), np.nan, values.astype("datetime64[s]").astype("int64").astype(float))
     return values.astype(float).to_numpy()
 
 
 def _date(value: float) -> str:
-    return f"{pd.Timestamp(int(value)):%Y-%m-%d}"
+    return str(np.datetime64(round(value), "s").astype("datetime64[D]"))
 
 
 def short(text: str, longest: int) -> str:

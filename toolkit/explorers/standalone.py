@@ -57,7 +57,7 @@ def page(canvas: PointMap, title: str, words: str, thumbnails: dict[int, str], t
         css=CSS,
         view=canvas._esm.replace("export default ", "const view = "),
         standalone=(JS / "standalone.js").read_text(encoding="utf-8").replace("export function", "function"),
-        state=json.dumps(state).replace("</", r"<\/"),  # no text of the user's may end the script
+        state=json.dumps(state).replace("<", r"\u003c"),  # no text of the user's may end the script or open a comment
     )
 
 

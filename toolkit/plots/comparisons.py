@@ -27,12 +27,7 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
         If the results are of several data sets, models or settings.
     """
     runs = result.to_frame()
-    several = [name for name in ("set", "model", "settings") if runs[name].nunique() > 1]
-    if several:
-        raise ValueError(
-            f"result must be of one data set, model and settings, got several of {', '.join(several)}: "
-            "choose, as in Comparison(result.to_frame().query('set == \"cifar10\"'))"
-        )
+    check_single(runs, ("set", "model", "settings"))
     table = result.differences(baseline)
     losses, samplers = list(dict.fromkeys(table.loss)), list(dict.fromkeys(table.sampler))
     ax = new_axes(ax, figsize=(6.4, 1.3 + 0.36 * len(losses) * (len(samplers) + 0.6)))
@@ -55,6 +50,16 @@ def comparison(result: Comparison, baseline: str = "uniform", ax: Axes | None = 
     side_labels(ax, {label: color_of(label, i) for i, label in enumerate(map(sampler_label, samplers))})
     ax.set_title(_finding(table, base), pad=20)
     return ax
+
+
+def check_single(runs, names: tuple[str, ...]) -> None:
+    """Raise ValueError if results differ in one of these columns, over which a figure would take means."""
+    several = [name for name in names if runs[name].nunique() > 1]
+    if several:
+        raise ValueError(
+            f"result must have one value of each of {', '.join(names)}, got several of {', '.join(several)}: "
+            "choose, as in Comparison(result.to_frame().query('set == \"cifar10\"'))"
+        )
 
 
 def seed_differences(runs, baseline: str, sampler: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from toolkit import _checks
 from toolkit._result import mean_interval
-from toolkit.plots.comparisons import sampler_label
+from toolkit.plots.comparisons import check_single, sampler_label
 from toolkit.plots.style import FAINT, INK, color_of, new_axes, note, styled
 from toolkit.training.comparison import Comparison
 
@@ -23,7 +23,7 @@ def learning_curves(result: Comparison, over: str = "step", baseline: str = "uni
     Parameters
     ----------
     result : Comparison
-        Results of one data set, model and settings, with curves.
+        Results of one data set, model, loss and settings, with curves.
     over : {"step", "seconds"}
         Quantity on the horizontal axis.
     baseline : str
@@ -32,8 +32,10 @@ def learning_curves(result: Comparison, over: str = "step", baseline: str = "uni
     Raises
     ------
     ValueError
-        For results without curves, or without the baseline's.
+        For results without curves, or without the baseline's, and for those of several data sets, models, losses or
+        settings.
     """
+    check_single(result.to_frame(), ("set", "model", "loss", "steps", "settings"))
     _checks.choice("over", over, tuple(AXES))
     ax = new_axes(ax)
     table = result.steps_to_best(baseline)

@@ -101,10 +101,18 @@ def _pixels(image, name: str) -> np.ndarray:
                 return _pixels(file, name)
         except OSError as error:
             raise ValueError(f"{name} must be an image file, got {str(image)!r}: {error}") from error
+    if isinstance(image, Image.Image) and image.mode[0] in "IF":
+        return _of_deep(image, name)
     if isinstance(image, Image.Image):
         layer = image.convert("RGBA")
         return np.asarray(Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB"))
     return to_rgb(_checked(_array(image), name))
+
+
+def _of_deep(image: Image.Image, name: str) -> np.ndarray:
+    """Return a PIL image of 16 bits or of floats as uint8 (H, W, 3); Pillow itself would cut its values off at 255."""
+    values = _checked(np.asarray(image, float) / (1 if image.mode == "F" else 65535), name)
+    return np.repeat((255 * values).round().astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _array(values) -> np.ndarray:
