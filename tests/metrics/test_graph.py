@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from reference import cosine, top_k
 
 from toolkit import ProximityGraph, metrics
+from toolkit.proximity import join_pairs
 
 POINTS = np.random.default_rng(0).normal(size=(120, 6))
 LABELS = np.arange(120) % 4
@@ -83,6 +84,12 @@ def test_worst_ranks_are_counted():
         others = np.delete(similarities[row], row)
         worst = min(similarities[row, j] for j in GRAPH.neighbors[row])
         assert rank == (others >= worst - 1e-9).sum()
+
+
+def test_worst_ranks_of_pairs_compare_queries_with_targets():
+    pairs = join_pairs(*np.random.default_rng(0).normal(size=(2, 100, 6)))
+    exact = ProximityGraph.build(pairs, n_candidates=99, n_neighbors=10, paired=True)
+    assert metrics.worst_neighbor_ranks(exact, pairs, [0, 1, 99]).tolist() == [10, 10, 10]
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     ----------
     graph : ProximityGraph
     embeddings : array or tensor, shape (N, d)
+        Those the graph was built from; for a graph of pairs, as `join_pairs` makes them.
     rows : int array
         Instances.
 
@@ -194,7 +195,7 @@ def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     if len(unit) != graph.n_nodes:
         raise ValueError(f"embeddings must be of the graph's {graph.n_nodes} instances, got {len(unit)}")
     rows = _checks.indices("rows", rows, graph.n_nodes)
-    similarities = (unit[rows] @ unit.T).numpy()
+    similarities = (graph.rules.seen_from(unit[rows]) @ unit.T).numpy()
     neighbors = graph.neighbors[rows]
     worst = np.take_along_axis(similarities, neighbors, axis=1).min(1)
     return (similarities >= worst[:, None]).sum(1) - (np.take_along_axis(similarities, rows[:, None], 1)[:, 0] >= worst)
