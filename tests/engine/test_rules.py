@@ -144,6 +144,31 @@ def test_exact_neighbours_by_rules(n, skip, n_groups, margin, seed):
             assert not set(found[row].tolist()) & set(aside) or len(ranked) - len(rest) < k
 
 
+@settings(max_examples=60)
+@given(
+    n=st.integers(4, 120),
+    shares=st.tuples(*[st.floats(0, 1)] * 3),
+    skip=st.integers(0, 2),
+    n_groups=st.one_of(st.none(), st.integers(1, 40)),
+    margin=st.one_of(st.none(), st.floats(0.1, 2)),
+    seed=st.integers(0, 99),
+)
+def test_narrow_graphs_are_those_built_by_rules_that_leave_too_few(n, shares, skip, n_groups, margin, seed):
+    m = 1 + skip + round(shares[0] * (n - 2 - skip))
+    wide = 1 + round(shares[1] * (m - skip - 1))
+    fewer = 1 + round(shares[2] * (wide - 1))
+    rng = np.random.default_rng(seed)
+    rows = join_pairs(normal(n, 6, seed), normal(n, 6, seed) + 0.5 * rng.normal(size=(n, 6)))
+    rules = {"paired": True, "groups": None if n_groups is None else np.arange(n) % n_groups, "margin": margin}
+    built, found = (
+        ProximityGraph.build(rows, n_candidates=m, n_neighbors=k, skip=skip, seed=seed, **rules) for k in (fewer, wide)
+    )
+    found = found.narrow(fewer)
+    np.testing.assert_array_equal(found.neighbors, built.neighbors)
+    np.testing.assert_array_equal(found.similarities, built.similarities)
+    assert found.lacking == built.lacking
+
+
 def test_groups_describe_themselves():
     assert repr(Groups(np.array([0, 0, 1]))).startswith("Groups(n=2, largest=2, digest='")
     assert repr(Groups(np.array([0, 0, 1]))) != repr(Groups(np.array([0, 1, 1])))

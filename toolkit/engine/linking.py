@@ -136,21 +136,22 @@ def empty_links(n: int, n_neighbors: int, rules: Rules, with_similarities: bool)
     return Links(np.empty((n, n_neighbors), np.int32), similarities, np.empty((n, rules.skip), np.int32))
 
 
-def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best `n_neighbors` of each row and their similarities, as `link` gives them."""
+def narrow(neighbors: np.ndarray, similarities: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the best `n_neighbors` of each row, their similarities, and how many rows lack some, as `link` does."""
     from toolkit.engine.top_k import narrow_rows
 
     best = np.empty((len(neighbors), n_neighbors), np.int32)
     best_similarities = np.empty(best.shape, np.float32)
     starts = iter(range(0, len(best), _ROWS_AT_ONCE))
+    lacking = []
 
     def work() -> None:
         for start in starts:
             stop = min(start + _ROWS_AT_ONCE, len(best))
-            narrow_rows(neighbors, similarities, start, stop, best, best_similarities)
+            lacking.append(narrow_rows(neighbors, similarities, start, stop, best, best_similarities))
 
     threads.run(work, min(threads.n_cores(), -(-len(best) // _ROWS_AT_ONCE)))
-    return best, best_similarities
+    return best, best_similarities, sum(lacking)
 
 
 def candidate_blocks(n: int, n_candidates: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

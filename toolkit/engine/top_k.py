@@ -250,17 +250,37 @@ def _keep_with_ties(values, codes, n, threshold, surplus, kept_values, kept_code
 
 @kernel
 def narrow_rows(neighbors, similarities, start, stop, best, best_similarities):
-    """Write the best of each row's neighbours, in their order, to the narrower arrays; of rows `start` to `stop`."""
-    n, k = neighbors.shape[1], best.shape[1]
-    length = n + -n % LANES
-    values, codes = np.full(length, PAD, np.float32), np.zeros(length, np.int32)
+    """Write the best of each row's neighbours, in their order, to the narrower arrays; of rows `start` to `stop`.
+
+    Return how many rows have fewer, as `select_top_k` does: its repetitions are left out, then made again.
+    """
+    n, k, lacking = neighbors.shape[1], best.shape[1], 0
+    values, codes = np.empty(n + LANES, np.float32), np.empty(n + LANES, np.int32)
     top_values, top_codes = np.zeros(k + LANES, np.float32), np.zeros(k + LANES, np.int32)
     guess = np.float32(0)
     for r in range(start, stop):
-        values[:n], codes[:n] = similarities[r], neighbors[r]
-        guess, count = _kth_largest(values, n, length, k, 0, _BELOW, guess)
-        if count == k:
+        found = _count_found(neighbors[r])
+        lacking += found < k or neighbors[r, 0] == r
+        n_best, length = min(k, found), found + -found % LANES
+        values[:found], codes[:found] = similarities[r, :found], neighbors[r, :found]
+        values[found:length] = PAD
+        guess, count = _kth_largest(values, found, length, n_best, 0, _BELOW, guess)
+        if count == n_best:
             _keep(values, codes, length, guess, top_values, top_codes)
         else:
-            _keep_with_ties(values, codes, n, guess, count - k, top_values, top_codes)
-        best[r], best_similarities[r] = top_codes[:k], top_values[:k]
+            _keep_with_ties(values, codes, found, guess, count - n_best, top_values, top_codes)
+        _write(top_values, top_codes, n_best, r, best[r], best_similarities[r])
+    return lacking
+
+
+@kernel
+def _count_found(neighbors):
+    """Return how many of a row's neighbours come before the first again: what `_write` was given."""
+    n, first, times = len(neighbors), neighbors[0], 0
+    for j in range(n):  # without a branch, since hardly any row repeats it
+        times += neighbors[j] == first
+    if times > 1:
+        for j in range(1, n):
+            if neighbors[j] == first:
+                return j
+    return n

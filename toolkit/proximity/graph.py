@@ -301,8 +301,8 @@ class ProximityGraph:
         """
         n_neighbors = _checks.integer("n_neighbors", n_neighbors, 1, self.n_neighbors, "no more than the graph has")
         check_similarities(self.similarities)
-        neighbors, similarities = narrow(self.neighbors, self.similarities, n_neighbors)
-        return replace(self, neighbors=neighbors, similarities=similarities)
+        neighbors, similarities, lacking = narrow(self.neighbors, self.similarities, n_neighbors)
+        return replace(self, neighbors=neighbors, similarities=similarities, lacking=lacking)
 
     @property
     def n_nodes(self) -> int:
