@@ -58,6 +58,16 @@ def test_same_label_edges_are_counted():
     assert len(result.to_frame()) == 120
 
 
+def test_instances_without_neighbours_have_no_edges():
+    halves = np.arange(120) % 2
+    graph = ProximityGraph.build(POINTS, n_candidates=2, n_neighbors=2, groups=halves)
+    alone = (graph.neighbors == np.arange(120)[:, None]).all(1)
+    assert alone.any()
+    result = metrics.same_label_edges(graph, halves)
+    np.testing.assert_array_equal(np.isnan(result.values), alone)
+    assert result.value == 0  # groups are never linked
+
+
 def test_labels_that_never_repeat_have_no_ratio():
     result = metrics.same_label_edges(GRAPH, np.arange(120))
     assert (result.value, result.prior) == (0, 0)

@@ -124,14 +124,18 @@ def count_entries(neighbors, counts):
 
 @kernel
 def count_same(neighbors, codes, same, known):
-    """Count how many of each row's neighbours have its code, and how many have one; -1 is none, also a row's own."""
+    """Count how many of each row's neighbours have its code, and how many have one; -1 is none, also a row's own.
+
+    A row without neighbours is its own in a graph, which does not count.
+    """
     for i in range(len(neighbors)):
         own = codes[i]
         if own < 0:
             continue
         for j in neighbors[i]:
-            same[i] += codes[j] == own
-            known[i] += codes[j] >= 0
+            if j != i:
+                same[i] += codes[j] == own
+                known[i] += codes[j] >= 0
 
 
 @kernel

@@ -52,7 +52,7 @@ class SameLabelEdges(Result):
     Attributes
     ----------
     values : float64 array, shape (N,)
-        Share among each instance's own edges between known labels; NaN without any.
+        Share among each instance's own edges to others between known labels; NaN without any.
     prior : float
         Share among all pairs of the data set.
     """
