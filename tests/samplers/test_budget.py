@@ -112,6 +112,17 @@ def test_says_once_that_no_settings_keep_to_the_budget():
     assert "allows 1.0% false negatives" in said
 
 
+def test_a_negative_limit_of_hardness_is_kept_without_a_warning():
+    away, settings = 5 * np.eye(24)[0], {"n_candidates": 500, "n_neighbors": 100, "coverage": "partition"}
+    queries, targets = POINTS + away, POINTS - away
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "RandomWalkBatchSampler: no settings")
+        one = RandomWalkBatchSampler.from_embeddings(
+            queries, 50, targets=targets, restart=Budget(hardness=-0.25), **settings
+        )
+    assert -0.275 < one.chosen.hardness <= -0.25
+
+
 def test_pairs_are_counted_by_their_targets():
     queries, targets = RNG.normal(size=(30, 24))[LABELS] + 0.3 * RNG.normal(size=(2, 3000, 24))
     settings = {"n_candidates": 500, "n_neighbors": 100, "coverage": "partition"}

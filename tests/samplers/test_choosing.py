@@ -70,6 +70,25 @@ def test_the_last_choice_stays_while_it_is_near_the_limit():
     assert far.hardness < moved.hardness <= 0.2**0.5
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("limit", [-0.5, -0.1, 0.0])
+def test_a_limit_of_hardness_at_or_below_zero_works_alike(limit):
+    def measure(*setting):
+        found = made_up(*setting)
+        return Choice(**vars(found) | {"hardness": found.hardness + limit - 0.3})
+
+    def harder_by(amount):
+        return measure(20, (0.3 + amount) / made_up(20, 1).hardness)
+
+    limits = 1.0, limit
+    for far in (harder_by(0.1), harder_by(-0.2)):
+        moved = choose(limits, measure, far, n_neighbors=100)
+        assert limit - 0.05 < moved.hardness <= limit
+    if limit < 0:
+        near = harder_by(0.05 * limit)
+        assert choose(limits, measure, near, n_neighbors=100) == near
+
+
 @pytest.mark.parametrize("n_neighbors", [1, 3, 7, 100, 1000])
 def test_the_grid_has_no_more_neighbours_than_there_are(n_neighbors):
     sizes = {k for k, _ in grid(n_neighbors)}

@@ -5,15 +5,13 @@ from functools import cache
 from itertools import pairwise, product
 from operator import attrgetter
 
-import numpy as np
-
 from toolkit.samplers.budget import Choice
 
 RESTARTS = (0.1, 0.5, 0.9)
 _PARTS, _FEWEST = (1, 2, 4, 8, 20), 5
 _CROSSINGS, _HALVINGS = 3, 3
 _STEPS = 4  # maximum number of steps from the last choice to the next one
-_CLOSE_TO = 0.9  # settings that reach this share of a limit are kept
+_CLOSE = 0.1  # settings are kept if they leave less than this share of a limit
 
 Measure = Callable[[int, float], Choice]
 
@@ -28,14 +26,21 @@ def choose(limits: tuple[float, float], measure: Measure, last: Choice | None, *
     measure = cache(measure)
     chosen = measure(last.n_neighbors, last.restart)
     for _ in range(_STEPS):
-        shares = np.array([chosen.false_negative_rate, chosen.hardness]) / limits
-        if _CLOSE_TO < shares.max() <= 1:
+        if _near(limits, chosen):
             break
         best = search(limits, measure, _beside(chosen, n_neighbors))[0]
         if best == chosen:
             break
         chosen = best
     return chosen
+
+
+def _near(limits: tuple[float, float], choice: Choice) -> bool:
+    """Return whether a choice is within the limits, and close to one of them."""
+    found = choice.false_negative_rate, choice.hardness
+    # Differences rather than ratios, since a limit of hardness may be 0 or negative.
+    left = [limit - value for limit, value in zip(limits, found, strict=True)]
+    return min(left) >= 0 and any(room < _CLOSE * abs(limit) for room, limit in zip(left, limits, strict=True))
 
 
 def _beside(choice: Choice, n_neighbors: int) -> list[tuple[int, float]]:

@@ -26,7 +26,7 @@ from toolkit.samplers.pending import Pending
 from toolkit.samplers.sharded import ShardedBank
 
 _LACKING = 0.1  # warn if a larger share of the instances has too few neighbours
-_SLACK = 1.1  # tolerance before a warning: hardness and rate are estimated on a sample of the batches
+_SLACK = 0.1  # share of a limit tolerated before a warning: hardness and rate are estimated on a sample of the batches
 
 
 class RandomWalkBatchSampler(OnlineBatchSampler):
@@ -255,7 +255,9 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _warn_of_budget(self, chosen: Choice, limits: tuple[float, float]) -> None:
         """Warn once if no settings stay within the limits."""
-        kept = chosen.false_negative_rate <= _SLACK * limits[0] and chosen.hardness <= _SLACK * limits[1]
+        found = chosen.false_negative_rate, chosen.hardness
+        # The tolerance is added, since a limit of hardness may be negative.
+        kept = all(value <= limit + _SLACK * abs(limit) for value, limit in zip(found, limits, strict=True))
         if self._warned_of_budget or kept:
             return
         self._warned_of_budget = True
