@@ -1,6 +1,7 @@
 """Running the same work in several threads."""
 
 import threading
+from functools import partial
 
 import pytest
 import torch
@@ -63,3 +64,25 @@ def test_number_of_cores_is_that_of_torch():
     assert threads.n_cores() == 3
     torch.set_num_threads(1)
     assert threads.n_cores() == 1
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_run_that_begins_during_another_and_ends_after_it_leaves_no_trace(n_threads):
+    before = threading.active_count()
+    begun, first_has_ended = [threading.Event(), threading.Event()], threading.Event()
+
+    def until(number, event):
+        begun[number].set()
+        assert event.wait(60)
+
+    first, second = (
+        threading.Thread(target=threads.run, args=(partial(until, number, event), n_threads))
+        for number, event in enumerate((begun[1], first_has_ended))
+    )
+    first.start()
+    assert begun[0].wait(60)
+    second.start()
+    first.join()
+    first_has_ended.set()
+    second.join()
+    assert_nothing_left(before)

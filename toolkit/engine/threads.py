@@ -16,14 +16,22 @@ def run(work: Callable[[], None], n_threads: int) -> None:
 
     All have ended when this returns, so that a fork later on finds none.
     """
+    with ThreadPoolExecutor(n_threads) as pool:
+        others = [pool.submit(_run_on_one_core, work) for _ in range(n_threads - 1)]
+        _run_on_one_core(work)
+        for other in others:
+            other.result()
+
+
+def _run_on_one_core(work: Callable[[], None]) -> None:
+    """Run `work` in this thread with single-threaded torch operations."""
     before = torch.get_num_threads()
+    if before == 1:  # perhaps only because this thread began during another run: the number must not be set again
+        work()
+        return
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            others = [pool.submit(work) for _ in range(n_threads - 1)]
-            work()
-            for other in others:
-                other.result()
+        work()
     finally:
         # The number is a thread's own, but also what threads started later begin with.
         torch.set_num_threads(before)
