@@ -36,6 +36,23 @@ def test_a_shuffle_is_as_hard_as_a_shuffle():
     )
 
 
+@pytest.mark.parametrize(("n", "estimated"), [(30, False), (199, False), (200, True)])
+def test_false_negatives_of_few_instances_are_not_estimated(n, estimated):
+    found = audit(np.arange(n)[: n // 10 * 10].reshape(-1, 10), POINTS[:n])
+    assert found.method == ("clusters" if estimated else "none")
+    assert found.table.loc["estimated false negatives"].notna().all() == estimated
+    assert found.table.drop("estimated false negatives").notna().all(axis=None)
+    sentence = f"False negatives are not estimated, because {n} instances without labels are fewer than 200"
+    assert (sentence in found.summary) != estimated
+    assert ("% estimated false negatives" in found.summary) == estimated
+    assert f"false_negatives={'0.' if estimated else 'nan'}" in repr(found)
+
+
+def test_false_negatives_of_few_instances_are_counted_with_labels_or_targets():
+    assert audit([range(30)], POINTS[:30], labels=LABELS[:30]).method == "labels"
+    assert audit([range(30)], POINTS[:30], targets=POINTS[:30]).method == "positives"
+
+
 def test_near_duplicates_are_counted():
     points = POINTS.copy()
     points[1] = points[0]

@@ -38,6 +38,14 @@ def test_an_audit_holds_its_figures_its_picture_and_the_worst_pairs(tmp_path):
     assert text.count("data:image/png") == 1
 
 
+def test_an_audit_of_few_instances_leaves_out_what_is_not_estimated(tmp_path):
+    found = audit([range(20)], POINTS[:20])
+    write_audit(found, tmp_path / "audit.html")
+    text = read(tmp_path / "audit.html")
+    assert "False negatives are not estimated, because 20 instances" in text
+    assert "nan" not in re.sub('base64,[^"]*', "", text).lower()
+
+
 def test_items_are_shown_as_they_are_and_nothing_of_them_runs(tmp_path):
     items = [f"<script>alert({i})</script> $x_{i}" for i in range(1500)]
     found = audit(BATCHES, POINTS)

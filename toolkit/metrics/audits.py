@@ -13,6 +13,7 @@ from toolkit.metrics.gaps import loss_gap
 from toolkit.metrics.hardness import Hardness, batch_hardness, hardest_pairs
 from toolkit.metrics.variety import batch_variety
 from toolkit.proximity import join_pairs
+from toolkit.proximity.false_negatives import FEWEST, Counter
 from toolkit.samplers.budget import Budget
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ class Audit:
         The most similar pairs that share a batch: first, second, similarity, and with labels same_label.
     hardness : dict of name to Hardness
     false_negatives : dict of name to FalseNegatives or EstimatedFalseNegatives
-    method : {"labels", "positives", "clusters"}
-        How false negatives were counted; all methods except labels give an estimate.
+    method : {"labels", "positives", "clusters", "none"}
+        How false negatives were counted; positives and clusters give an estimate. With "none" they are NaN, because
+        fewer than 200 instances without labels or targets are too few to be clustered.
     """
 
     table: "pd.DataFrame" = field(repr=False)
@@ -73,10 +75,15 @@ class Audit:
         gain = hard.batches - hard.shuffle
         spread = self.hardness["shuffle"].values.std() / max(len(self.hardness["shuffle"].values), 1) ** 0.5
         harder = "harder than" if gain > 3 * spread else "easier than" if gain < -3 * spread else "as hard as"
-        return (
-            f"The batches are {harder} a shuffle (mean cosine similarity {hard.batches:.3f} against "
-            f"{hard.shuffle:.3f}), with {rate.batches:.1%} {self.rate_name} (shuffle: {rate.shuffle:.1%})."
+        found = (
+            f"The batches are {harder} a shuffle (mean cosine similarity {hard.batches:.3f} against {hard.shuffle:.3f})"
         )
+        if self.method == "none":
+            return (
+                f"{found}. False negatives are not estimated, because {self.n_instances} instances without labels are "
+                f"fewer than {FEWEST}: give labels to count them."
+            )
+        return f"{found}, with {rate.batches:.1%} {self.rate_name} (shuffle: {rate.shuffle:.1%})."
 
     @property
     def rate_name(self) -> str:
@@ -103,7 +110,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
         Embeddings of the queries' targets.
     labels : array, shape (N,), optional
         Labels for counting false negatives; None, NaN or -1 mean no label. Without labels they are
-        estimated (`estimate_false_negatives`).
+        estimated (`estimate_false_negatives`), unless there are fewer than 200 instances and no targets.
     n_pairs : int
         Most similar pairs to list.
     seed : int
@@ -130,7 +137,7 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
     codes = None if labels is None else _checks.labels("labels", labels, len(queries))
     n_pairs, seed = _checks.integer("n_pairs", n_pairs, 1), _checks.seed(seed)
     unit = queries if others is None else join_pairs(queries, others)
-    counter = Budget(labels=codes).counter(unit, others is not None, seed)
+    counter = _counter(codes, unit, others is not None, seed)
     kinds = {"batches": batches, "shuffle": shuffled(batches, len(queries), seed)}
     hardness = {name: batch_hardness(some, queries, others) for name, some in kinds.items()}
     rates = {name: FalseNegatives(counter.rates(some), counter.prior) for name, some in kinds.items()}
@@ -146,6 +153,23 @@ def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, 
         n_batches=len(batches),
         n_instances=len(queries),
     )
+
+
+class _NotEstimated:
+    """A counter that knows of no pair whether it is a false negative."""
+
+    method, prior = "none", float("nan")
+
+    def rates(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return NaN for each batch."""
+        return np.full(len(batches), np.nan)
+
+
+def _counter(codes: np.ndarray | None, unit: torch.Tensor, paired: bool, seed: int) -> Counter:
+    """Return the counter of false negatives; it does not estimate them for instances too few to be clustered."""
+    if codes is None and not paired and len(unit) < FEWEST:
+        return _NotEstimated()
+    return Budget(labels=codes).counter(unit, paired, seed)
 
 
 def shuffled(batches: list[np.ndarray], n: int, seed: int) -> list[np.ndarray]:

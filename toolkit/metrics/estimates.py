@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from toolkit import _checks
 from toolkit._result import Result
-from toolkit.proximity.false_negatives import CLUSTERS, PER_CLUSTER, RATIO, ByClusters, ByPositives
+from toolkit.proximity.false_negatives import FEWEST, RATIO, ByClusters, ByPositives
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +78,10 @@ def estimate_false_negatives(
     unit, others = _checks.sides("embeddings", embeddings, "positives", positives)
     batches = _checks.batches("batches", batches, len(unit))
     ratio, seed = _checks.number("ratio", ratio, "(0, inf)"), _checks.seed(seed)
-    low = PER_CLUSTER * CLUSTERS[0]
-    if others is None and len(unit) < low:
+    if others is None and len(unit) < FEWEST:
         raise ValueError(
-            f"embeddings must be {low} or more to be clustered, got {len(unit)}: give positives, or count with labels "
-            "(false_negative_rate)"
+            f"embeddings must be {FEWEST} or more to be clustered, got {len(unit)}: give positives, or count with "
+            "labels (false_negative_rate)"
         )
     counter = ByClusters(unit, seed) if others is None else ByPositives(unit, others, ratio, seed)
     return EstimatedFalseNegatives(counter.rates(batches), counter.prior, counter.method)

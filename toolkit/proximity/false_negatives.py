@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 
 CLUSTERS = (10, 30, 100, 300)
 PER_CLUSTER = 20  # the smallest mean number of instances per cluster
+FEWEST = PER_CLUSTER * CLUSTERS[0]  # instances, for an estimate to be shown
 RATIO = 0.95  # a negative counts as false from this share of the similarity to the query's own target
 _PER_CENTRE, _ROUNDS, _ROWS = 16, 4, 2**16
 _PAIRS = 2**16  # random pairs from which the share among all pairs is estimated

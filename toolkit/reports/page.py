@@ -43,6 +43,7 @@ _NOTES = {
     "query's own target: an estimate.",
     "clusters": "Without labels, pairs in one cluster of k-means count as false, averaged over several numbers of "
     "clusters: an estimate, good for ranking batches, but its level depends on how many classes there are.",
+    "none": "Without labels, false negatives are estimated for 200 instances or more.",
 }
 
 
@@ -109,7 +110,8 @@ def _written(value) -> str:
 
 def _figures(audit: Audit):
     """Return the table with numbers as they are read."""
-    rows = {name: row.map(_FORMS.get(name, "{:.3f}").format) for name, row in audit.table.iterrows()}
+    forms = {name: _FORMS.get(name, "{:.3f}").format for name in audit.table.index}
+    rows = {name: row.map(forms[name], na_action="ignore") for name, row in audit.table.iterrows()}
     return type(audit.table)(rows).T
 
 
