@@ -183,8 +183,8 @@ def suggest_settings(
     the limit, loss gaps have rank correlations with test results of 0.8 on both with batches of 32, and of 0.8 and 0.4
     with batches of 128 (``benchmarks/README.md``).
 
-    The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.05 and
-    0.8, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
+    The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.1 and
+    0.9, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
     with a quarter of a batch, an eighth and a sixteenth, because larger ones trained worse models on both sets.
 
     `embeddings` should come from a model that has trained a little, such as an epoch of shuffled batches. Settings then
