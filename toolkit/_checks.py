@@ -291,7 +291,7 @@ def shape(name: str, array, expected: tuple[int, ...], meaning: str):
 def labels(name: str, values, n: int) -> np.ndarray:
     """Return the class of each instance as a 1-D int64 array of codes 0, 1, ..., or raise on a wrong shape.
 
-    Instances without a label (None, NaN, -1) have the code -1. Labels that are such codes already are not sorted again.
+    Instances without a label (None, NaN, NaT, -1) have the code -1. Labels that are such codes are not sorted again.
     """
     return classes(name, values, n)[0]
 
@@ -325,7 +325,7 @@ def _known(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f":
         return ~np.isnan(array) & (array != -1)
     if array.dtype.kind != "O":
-        return np.ones(len(array), bool)
+        return ~np.isnat(array) if array.dtype.kind in "mM" else np.ones(len(array), bool)
     import pandas as pd
 
     known = ~pd.isna(array)

@@ -86,6 +86,8 @@ def test_prior_and_extremes(labels):
         ([0, 0, -1, 1, -1, 0], 2),
         (np.array([0, 0, np.nan, 1, np.nan, 0]), 2),
         (pd.Series(["a", "a", None, "b", None, "a"], dtype="string"), 2),
+        (pd.to_datetime(pd.Series(["2024-01-01", "2024-01-01", None, "2024-01-02", None, "2024-01-01"])), 2),
+        (np.array([0, 0, "NaT", 1, "NaT", 0], "timedelta64[D]"), 2),
         (torch.tensor([7, 7, -1, 9, -1, 7]), 2),
     ],
 )
