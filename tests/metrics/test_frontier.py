@@ -72,6 +72,15 @@ def test_frontier_errors(arguments, exception, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("given", [{"targets": POINTS}, {"n_batches": 20}, {"seed": 9}])
+def test_what_a_side_by_side_object_has_itself_is_refused_next_to_it(given):
+    some, settings = SideBySide(POINTS, n_batches=3, seed=1), {"graphs": [(30, 5)], "restarts": [0.2]}
+    assert len(hardness_frontier(some, LABELS, 10, **settings).points) > 2
+    (name,) = given
+    with pytest.raises(TypeError, match=f"{name} must be None if embeddings are a SideBySide object, got both"):
+        hardness_frontier(some, LABELS, 10, **settings, **given)
+
+
 def test_value_is_the_rank_correlation(clusters):
     graphs, restarts = [(100, 50), (500, 20)], [0.05, 0.5, 0.8]
     found = hardness_frontier(clusters.points, clusters.labels, 50, graphs=graphs, restarts=restarts)

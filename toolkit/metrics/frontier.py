@@ -84,8 +84,8 @@ def hardness_frontier(
     targets=None,
     graphs: Sequence[tuple[int, int]] = ((200, 100), (500, 100), (1000, 100), (1000, 20)),
     restarts: Sequence[float] = (0.05, 0.2, 0.5, 0.8),
-    n_batches: int = 20,
-    seed: int = 0,
+    n_batches: int | None = None,
+    seed: int | None = None,
     loss_gaps: bool = True,
 ) -> Frontier:
     """Return hardness and false-negative rate of the random walk over its settings, and of the other samplers.
@@ -95,8 +95,9 @@ def hardness_frontier(
 
     Parameters
     ----------
-    embeddings : array or tensor, shape (N, d)
-        Embeddings of the instances, or with `targets` of their queries.
+    embeddings : array or tensor, shape (N, d), or SideBySide
+        Embeddings of the instances, or with `targets` of their queries. A `SideBySide` object has its own targets,
+        number of batches and seed.
     labels : array, shape (N,), optional
         Labels of one type; None, NaN or -1 mean no label.
     batch_size : int
@@ -104,16 +105,18 @@ def hardness_frontier(
         Embeddings of the queries' targets.
     graphs : sequence of (n_candidates, n_neighbors)
     restarts : sequence of float
-    n_batches : int
-        Batches per setting, at most N // B. All settings use the same seeds.
-    seed : int
+    n_batches : int, optional
+        Batches per setting, at most N // B; by default 20. All settings use the same seeds.
+    seed : int, optional
+        Random seed, by default 0.
     loss_gaps : bool
         Whether to measure variety and loss gap, too; for each setting this takes time proportional to N.
 
     Raises
     ------
     TypeError, ValueError
-        For labels that are not one per row, NaN, Inf and zero rows, and settings out of their ranges.
+        For labels that are not one per row, NaN, Inf and zero rows, settings out of their ranges, and `targets`,
+        `n_batches` or `seed` next to a `SideBySide` object.
 
     Examples
     --------
@@ -125,9 +128,7 @@ def hardness_frontier(
     """
     import pandas as pd
 
-    some = (
-        embeddings if isinstance(embeddings, SideBySide) else SideBySide(embeddings, n_batches, seed, targets=targets)
-    )
+    some = _samples(embeddings, targets=targets, n_batches=n_batches, seed=seed)
     codes = None if labels is None else _checks.labels("labels", labels, some.n)
     batch_size = _checks.integer("batch_size", batch_size, 2, some.n)
     loss_gaps = _checks.flag("loss_gaps", loss_gaps)
@@ -143,6 +144,20 @@ def hardness_frontier(
             settings["n_candidates"] = min(n_candidates, some.n - 1)
             rows.append(_point(SAMPLERS[WALK].label, walks, codes, some, loss_gaps) | settings)
     return Frontier(pd.DataFrame(rows), codes is None)
+
+
+def _samples(embeddings, **arguments) -> SideBySide:
+    """Return `embeddings` if it is a `SideBySide` object, or make one with the arguments that are not None."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if not isinstance(embeddings, SideBySide):
+        return SideBySide(embeddings, **given)
+    if given:
+        name = next(iter(given))
+        raise TypeError(
+            f"{name} must be None if embeddings are a SideBySide object, got both: make the object with it, "
+            f"SideBySide(embeddings, {name}={name})"
+        )
+    return embeddings
 
 
 def with_references(frontier: Frontier, references, codes: np.ndarray | None, some: SideBySide) -> Frontier:
