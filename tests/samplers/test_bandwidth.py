@@ -35,8 +35,25 @@ def test_kept_similarities_are_those_of_a_dense_matrix(tile, grouped, skip, pair
     points = unit(normal(80, 6))
     rules = Rules(paired, Groups(np.arange(80) // 4) if grouped else None, skip)
     limit = _similarity_quantile(points, 1 - 8 / 79, rules, np.random.default_rng(0))
-    kept = _kept_similarities(points, limit, rules).toarray() > 0
+    kept = _kept_similarities(points, limit, rules, 8).toarray() > 0
     np.testing.assert_array_equal(kept, dense(points, 8, rules))
+
+
+@pytest.mark.parametrize("skip", [0, 2])
+@pytest.mark.parametrize("tile", [(7, 16), (512, 4096)])
+def test_copies_of_a_row_keep_no_more_than_their_share(tile, skip, monkeypatch):
+    monkeypatch.setattr(bandwidth, "_ROWS", tile[0])
+    monkeypatch.setattr(bandwidth, "_COLUMNS", tile[1])
+    points = unit(normal(400, 6))
+    points[::4] = points[0]
+    limit = _similarity_quantile(points, 1 - 10 / 399, Rules(), np.random.default_rng(0))
+    kept = _kept_similarities(points, limit, Rules(skip=skip), 10).toarray() > 0
+    copies, n = np.arange(0, 400, 4), 10 + skip
+    assert kept.sum(1).max() <= 2 * n
+    assert (kept[copies].sum(1) >= 10 - skip).all()
+    if not skip:  # each is kept with the ten copies after it
+        apart = np.abs(np.subtract.outer(range(100), range(100)))
+        np.testing.assert_array_equal(kept[np.ix_(copies, copies)], (apart > 0) & (apart <= 10))
 
 
 def width(graph: nx.Graph, order) -> int:

@@ -10,6 +10,7 @@ from toolkit.samplers.planned import PlannedBatchSampler
 
 _ROWS, _COLUMNS = 512, 4096  # size of a tile of similarities, computed at once
 _SAMPLE = 1024, 4096  # maximum rows and columns of the sample that estimates the quantile
+_TIED = 1e-6  # similarities as close to the quantile may differ from it by rounding alone
 
 
 class BandwidthBatchSampler(PlannedBatchSampler):
@@ -27,7 +28,8 @@ class BandwidthBatchSampler(PlannedBatchSampler):
         Instances per batch (B), at most N.
     n_neighbors : int, optional
         Mean number of similarities kept per instance (K): the quantile is 1 - K / (N - 1). At most N - 1; by default
-        100.
+        100. Of similarities equal to the quantile, as between copies of one row, each instance keeps at most
+        K + `skip` to instances after it.
     refresh_every : int
         Batches between plans; each plan covers the rest of the epoch.
     refresh : {"blocking", "background"}
@@ -92,7 +94,8 @@ class BandwidthBatchSampler(PlannedBatchSampler):
         from scipy.sparse.csgraph import reverse_cuthill_mckee
 
         limit = _similarity_quantile(unit, 1 - self.n_neighbors / max(len(unit) - 1, 1), rules, rng)
-        return reverse_cuthill_mckee(_kept_similarities(unit, limit, rules), symmetric_mode=True).astype(np.int64)
+        kept = _kept_similarities(unit, limit, rules, self.n_neighbors)
+        return reverse_cuthill_mckee(kept, symmetric_mode=True).astype(np.int64)
 
 
 def _similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: np.random.Generator) -> float:
@@ -111,11 +114,14 @@ def _similarity_quantile(unit: np.ndarray, quantile: float, rules: Rules, rng: n
     return float(np.partition(others, rank)[rank]) if len(others) else np.inf
 
 
-def _kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
-    """Return a sparse matrix (N, N) with a one for each similarity of at least `limit` that the rules allow."""
+def _kept_similarities(unit: np.ndarray, limit: float, rules: Rules, n_ties: int):
+    """Return a sparse matrix (N, N) with a one for each similarity of at least `limit` that the rules allow.
+
+    Of those that equal the limit, only `n_ties` per instance: all could be as many as there are pairs.
+    """
     from scipy.sparse import csr_array
 
-    first, second, values = _kept_pairs(unit, limit, rules)
+    first, second, values = _kept_pairs(unit, limit, rules, n_ties + rules.skip)
     rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
     if rules.skip:
         allowed = _not_nearest(rows, np.concatenate([values, values]), rules.skip)
@@ -124,8 +130,11 @@ def _kept_similarities(unit: np.ndarray, limit: float, rules: Rules):
     return csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(unit), len(unit)))
 
 
-def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the first and second instance of each pair with a similarity of at least `limit`, and that similarity."""
+def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules, n_ties: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the first and second instance of each pair with a similarity of at least `limit`, and that similarity.
+
+    Of the pairs that equal the limit, the first `n_ties` of each first instance.
+    """
     starts = range(0, len(unit), _ROWS)
     shared, found = iter(starts), {}
     points = torch.from_numpy(unit)
@@ -133,8 +142,9 @@ def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules) -> tuple[np.ndarra
 
     def work() -> None:
         for start in shared:
+            room = np.full(_ROWS, n_ties)
             parts = [
-                _pairs_of_tile(seen, points, start, column, limit, rules)
+                _pairs_of_tile(seen, points, start, column, limit, rules, room)
                 for column in range(start - start % _COLUMNS, len(unit), _COLUMNS)
             ]
             found[start] = [np.concatenate(part) for part in zip(*parts, strict=True)]
@@ -145,9 +155,12 @@ def _kept_pairs(unit: np.ndarray, limit: float, rules: Rules) -> tuple[np.ndarra
 
 
 def _pairs_of_tile(
-    seen: torch.Tensor, points: torch.Tensor, start: int, column: int, limit: float, rules: Rules
+    seen: torch.Tensor, points: torch.Tensor, start: int, column: int, limit: float, rules: Rules, room: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the kept pairs in one tile of the similarity matrix, above the diagonal."""
+    """Return the kept pairs in one tile of the similarity matrix, above the diagonal.
+
+    `room` says how many more ties with the limit each row may keep; those kept are subtracted.
+    """
     scores = torch.mm(seen[start : start + _ROWS], points[column : column + _COLUMNS].T).numpy()
     first, second = np.divmod(np.flatnonzero(scores >= limit), scores.shape[1])
     values = scores[first, second]
@@ -155,7 +168,18 @@ def _pairs_of_tile(
     kept = first < second
     if rules.codes is not None:
         kept &= rules.codes[first] != rules.codes[second]
+    first, second, values = first[kept], second[kept], values[kept]
+    kept = _within(room, first - start, values <= limit + _TIED)
     return first[kept], second[kept], values[kept]
+
+
+def _within(room: np.ndarray, rows: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """Return which entries of a matrix, in its order, are not `tied` or among the first ties their row has room for."""
+    kept, rows = ~tied, rows[tied]
+    counts = np.bincount(rows, minlength=len(room))
+    kept[tied] = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows] < room[rows]
+    room -= np.minimum(counts, room)
+    return kept
 
 
 def _not_nearest(rows: np.ndarray, values: np.ndarray, skip: int) -> np.ndarray:
