@@ -182,6 +182,25 @@ def test_a_resumed_run_keeps_its_curve(tmp_path, stop):
     assert len(calls) == 3
 
 
+@pytest.mark.parametrize("failing", [1, 3], ids=["in the middle", "at the end"])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_curve_that_failed_once_is_called_again_by_the_next_run(tmp_path, failing, error):
+    whole, calls, out = run(curved(), samplers=["random_walk"]).to_frame(), [], tmp_path / "runs.csv"
+
+    def curve(model):
+        calls.append(1)
+        if len(calls) == failing:
+            raise error("no development data")
+        return model.layer.weight.sum().item()
+
+    with pytest.raises(error, match="no development data"):
+        run(curved(curve=curve), out, ["random_walk"])
+    resumed = run(curved(curve=curve), out, ["random_walk"]).to_frame()
+    values = ["curve@2", "curve@4", "curve@5", "value"]
+    assert resumed[values].iloc[0].tolist() == whole[values].iloc[0].tolist()
+    assert len(calls) == 4
+
+
 def test_a_file_with_another_curve_is_refused_before_training(tmp_path):
     out, steps = tmp_path / "runs.csv", []
     run(curved(), out)

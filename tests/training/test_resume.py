@@ -75,8 +75,8 @@ def test_resume_goes_on_from_the_last_checkpoint(tmp_path):
     assert len(run(10, seed=99, checkpoint=path)[0]) == 10
     steps = []
     history, _ = run(12, seed=99, checkpoint=path, probe=lambda model: steps.append(1) or 0.0, probe_every=1)
-    assert len(steps) == 2
-    assert [step for step, _ in history.probes] == [11, 12]
+    assert len(steps) == 3
+    assert [step for step, _ in history.probes] == [10, 11, 12]
 
 
 def test_checkpoints_are_written_every_so_often(tmp_path):

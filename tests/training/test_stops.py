@@ -109,6 +109,28 @@ def test_a_probe_that_raises_costs_no_steps(tmp_path):
     assert_same_course(run(9, "walk, partition", seed=99, **settings), run(9, "walk, partition"))
 
 
+@pytest.mark.parametrize("steps", [7, 9], ids=["at the end", "before the end"])
+def test_a_probe_that_raised_is_called_again_by_the_next_run(tmp_path, steps):
+    path, calls = tmp_path / "run.pt", []
+
+    def probe(model):
+        calls.append(model.training)
+        if len(calls) == 1:
+            raise RuntimeError("no test data")
+        return float(len(calls))
+
+    settings = {"checkpoint": path, "probe": probe, "probe_every": 7}
+    with pytest.raises(RuntimeError, match="no test data"):
+        run(steps, "walk, partition", **settings)
+    resumed = run(steps, "walk, partition", seed=99, model=make_model(99).eval(), **settings)
+    assert resumed[0].probes[0] == History.load(path).probes[0] == (7, 2.0)
+    assert all(calls), "the model is in training mode, as after a step"
+    assert_same_course(resumed, run(steps, "walk, partition"))
+    n_calls = len(calls)
+    assert run(steps, "walk, partition", **settings)[0].probes == resumed[0].probes
+    assert len(calls) == n_calls, "a value that is there is not measured again"
+
+
 class Diverging(torch.nn.Module):
     """A model whose loss, or whose gradient, is not finite from a step on."""
 

@@ -84,7 +84,8 @@ def train(
     checkpoint_every : int
         Number of steps between checkpoints.
     probe : callable, optional
-        Called with the model every `probe_every` steps and at the end; its value goes into the history.
+        Called with the model every `probe_every` steps and at the end; its value goes into the history. If it raises,
+        a run that resumes from the checkpoint calls it again.
     probe_every : int
         Number of steps between probes.
     on_step : callable, optional
@@ -135,6 +136,8 @@ def train(
         check_writable(path)
     history = run.history
     history.steps = steps
+    if probe is not None and path and _lacks_probe(history, probe_every):
+        _probe_again(probe, run, path)
     if len(history) >= steps:
         return history
     model.train()
@@ -193,6 +196,20 @@ def _probed(probe: Callable[[nn.Module], float], run: Run, path: Path | None) ->
             run.save(path)
         raise failure or RuntimeError("the probe has failed in the first process")
     return run.peers.sent(torch.tensor(value, dtype=torch.float64)).item()
+
+
+def _lacks_probe(history: History, probe_every: int) -> bool:
+    """Return whether a resumed run lacks the value of a probe that was due at its last step, but raised."""
+    n = len(history)
+    due = n >= history.steps or n % probe_every == 0
+    return n > 0 and due and n not in dict(history.probes)
+
+
+def _probe_again(probe: Callable[[nn.Module], float], run: Run, path: Path) -> None:
+    """Add the value of the probe at the last step of a resumed run, also to its checkpoint."""
+    run.model.train()  # as after a step
+    run.history.probes.append((len(run.history), _probed(probe, run, path)))
+    run.save(path)
 
 
 def _number(found) -> float:
