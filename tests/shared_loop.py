@@ -76,3 +76,10 @@ def failing_probe(steps, checkpoint):
         trained(steps, checkpoint, probe=probe, probe_every=3)
     except Exception as error:
         return repr(error), os.path.exists(checkpoint)
+
+
+def random_numbers(steps, checkpoint=None):
+    """Train from the same seed in all processes; return the random number that this one draws after each step."""
+    drawn = []
+    trained(steps, checkpoint, on_step=lambda history: drawn.append(torch.rand(1).item()))
+    return drawn

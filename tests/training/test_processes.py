@@ -9,7 +9,7 @@ import psutil
 import pytest
 import torch
 from ranks import run_ranks
-from shared_loop import EPOCH, failing_probe, stopped_by_the_second, trained, with_probe
+from shared_loop import EPOCH, failing_probe, random_numbers, stopped_by_the_second, trained, with_probe
 
 from toolkit.samplers import DistributedBatches, UniformBatchSampler
 from toolkit.training import History
@@ -51,6 +51,20 @@ def test_a_checkpoint_of_two_processes_is_for_any_number(tmp_path):
         begin(stop, path)
         for resumed in go_on(steps, path):
             assert_same(resumed, whole)
+
+
+def test_processes_have_random_numbers_of_their_own(tmp_path):
+    grown, path = tmp_path / "grown.pt", tmp_path / "run.pt"
+    one = random_numbers(6)
+    first, second = run_ranks(random_numbers, 6)
+    assert first == one, "the first process has those of a single one"
+    assert len({*first, *second}) == 12
+    assert run_ranks(random_numbers, 3, path) == [first[:3], second[:3]]
+    assert run_ranks(random_numbers, 6, path) == [first[3:], second[3:]]
+    assert random_numbers(3, grown) == one[:3]
+    first, second = run_ranks(random_numbers, 6, grown)
+    assert first == one[3:]
+    assert len({*first, *second}) == 6, "a process that the checkpoint does not know gets a seed of its own"
 
 
 def test_one_process_stops_all(tmp_path):

@@ -54,7 +54,8 @@ def train(
     Under ``torchrun``, after ``torch.distributed.init_process_group()``, every process calls this with the same
     arguments and trains on its slice of each batch. The sampler's batch size is that of the whole batch, and the
     loss is computed over the whole batch (`toolkit.models.losses.gathered`). The history is the same in all processes,
-    and the first process shows the progress and writes the checkpoint.
+    and the first process shows the progress and writes the checkpoint. Each of the others gets a random seed of its own
+    for augmentations and dropout, which follows from that of the script.
 
     Parameters
     ----------
@@ -132,6 +133,8 @@ def train(
     path = None if checkpoint is None else Path(checkpoint)
     if path and run.peers.any(path.exists()):
         run.load(path)
+    else:
+        run.separate_randomness()
     if path:
         check_writable(path)
     history = run.history

@@ -141,6 +141,21 @@ class Run:
             **self.recorder.state_dict(),
         }
 
+    def separate_randomness(self) -> None:
+        """Seed each process except the first by its rank, so that processes do not draw the same views and dropout."""
+        if self.peers.rank > 0:
+            seed = torch.initial_seed() + len(self.history) + (self.peers.rank << 40)
+            torch.manual_seed(seed % 2**63)
+
+    def _load_randomness(self, states: Tensor, cuda_states: Tensor | None) -> None:
+        """Resume the random states (processes, ...); the number of processes may have grown since."""
+        rank = self.peers.rank
+        self.separate_randomness()  # remains in force where there is no state
+        if rank < len(states):
+            torch.set_rng_state(states[rank].clone())
+        if self._on_cuda and cuda_states is not None and rank < len(cuda_states):
+            torch.cuda.set_rng_state(cuda_states[rank].clone(), self.device)
+
     def load(self, path: Path) -> None:
         """Load a checkpoint; raise, and change nothing, if it belongs to another run."""
         state = checkpoints.read(path, **self.state_dicts())
@@ -152,11 +167,8 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        rank = min(self.peers.rank, len(state["rng"]) - 1)  # the number of processes may have grown
-        torch.set_rng_state(state["rng"][rank].clone())
-        if self._on_cuda and state["cuda_rng"] is not None:
-            torch.cuda.set_rng_state(state["cuda_rng"][rank].clone(), self.device)
         self.recorder.load_state_dict(state)
+        self._load_randomness(state["rng"], state["cuda_rng"])
         self.trained = state["sampler"]["position"] % len(self.sampler)
 
 
