@@ -120,6 +120,15 @@ def test_loss_is_cross_entropy_over_the_cosines_of_the_passes(sentences, tokens,
     assert not embeddings.requires_grad
 
 
+@pytest.mark.parametrize("by_name", [True, False])
+def test_every_parameter_that_is_trained_gets_a_gradient(folder, reference, tokens, by_name):
+    model = SimCSE(folder if by_name else reference)
+    model(tokens)[0].backward()
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert frozen == {f"encoder.pooler.dense.{name}" for name in ("weight", "bias")}
+    assert frozen == {name for name, parameter in model.named_parameters() if parameter.grad is None}
+
+
 def test_passes_differ_by_dropout_only(sentences, tokens):
     model = SimCSE(small_bert(len(sentences.tokenizer)))
     first, second = model(tokens)[1].chunk(2, dim=1)

@@ -148,11 +148,20 @@ def test_transformers_models_are_pooled(bert, n_layers):
     torch.testing.assert_close(sentence_encoder(str(bert), n_layers, "cls").eval()(batch), states[:, 0])
 
 
-def test_every_parameter_of_a_sentence_encoder_is_trained(bert):
-    model = PairModel(sentence_encoder(bert, pooling="cls"))
+@pytest.mark.parametrize("kind", ["transformers", "sentence-transformers"])
+def test_every_parameter_that_is_trained_gets_a_gradient(bert, minilm, kind):
+    model = PairModel(sentence_encoder(bert, pooling="cls") if kind == "transformers" else sentence_encoder(minilm))
     model(tokens(), tokens(texts=TEXTS[::-1]))[0].backward()
-    without = {name for name, parameter in model.named_parameters() if parameter.grad is None}
-    assert all("pooler" in name for name in without)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert frozen == {name for name, parameter in model.named_parameters() if parameter.grad is None}
+    assert all("pooler" in name for name in frozen)
+    assert len(frozen) == 2
+
+
+def test_a_pooler_whose_output_is_used_is_trained(minilm):
+    reference = sentence_transformers.SentenceTransformer(str(minilm), device="cpu", local_files_only=True)
+    reference[0].modality_config = {"text": {"method": "forward", "method_output_name": "pooler_output"}}
+    assert all(parameter.requires_grad for parameter in sentence_encoder(reference).parameters())
 
 
 def test_bad_settings(bert, minilm):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from toolkit import _checks
 from toolkit.models.losses import nt_xent
-from toolkit.models.text_encoders import pretrained
+from toolkit.models.text_encoders import pretrained, with_frozen_pooler
 from toolkit.models.views import Loss, ViewModel
 
 
@@ -22,7 +22,7 @@ class SimCSE(ViewModel):
     ----------
     encoder : str, path or nn.Module
         A model's folder or its name on the hub (`toolkit.models.text_encoders.pretrained`), or any transformers
-        encoder, such as `small_bert`.
+        encoder, such as `small_bert`. Its pooler, if it has one, is not used, and is frozen.
     n_layers : int, optional
         Number of first layers to keep, for an encoder given by name.
     pooling : {"cls", "mean"}
@@ -63,7 +63,8 @@ class SimCSE(ViewModel):
         self.pooling = _checks.choice("pooling", pooling, ("cls", "mean"))
         if isinstance(encoder, nn.Module) and n_layers is not None:
             raise ValueError("n_layers is for an encoder given by name, got a module: build that with fewer layers")
-        self.encoder = encoder if isinstance(encoder, nn.Module) else pretrained(encoder, n_layers)
+        encoder = encoder if isinstance(encoder, nn.Module) else pretrained(encoder, n_layers)
+        self.encoder = with_frozen_pooler(encoder)
         width = _checks.integer("hidden_size", getattr(self.encoder.config, "hidden_size", None), 1)
         self.head = nn.Sequential(nn.Linear(width, width), nn.Tanh()) if pooling == "cls" else nn.Identity()
 

@@ -232,12 +232,23 @@ def _is_sentence_transformer(name: str | Path) -> bool:
     return is_sentence_transformer_model(name)
 
 
+def with_frozen_pooler(encoder: nn.Module) -> nn.Module:
+    """Return a transformers encoder whose pooler, if it has one, is frozen, for models that use only tokens' states.
+
+    It would get no gradients, and DistributedDataParallel waits for the gradients of all parameters that need them.
+    """
+    pooler = getattr(encoder, "pooler", None)
+    if isinstance(pooler, nn.Module):
+        pooler.requires_grad_(False)
+    return encoder
+
+
 class _Pooled(nn.Module):
     """A transformers encoder and a pooling."""
 
     def __init__(self, encoder: nn.Module, pooling: str) -> None:
         super().__init__()
-        self.encoder, self.pooling = encoder, pooling
+        self.encoder, self.pooling = with_frozen_pooler(encoder), pooling
 
     def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
         states = self.encoder(**tokens).last_hidden_state
@@ -258,6 +269,11 @@ class _SentenceTransformer(nn.Module):
             # A StaticEmbedding, which itself takes the tokens of all texts in a row.
             self.bag, modules = BagOfTokens(first.embedding, first.tokenizer.encode("").ids), rest
         self.parts = nn.ModuleList(modules)
+        for part in self.modules():
+            encoder = getattr(part, "auto_model", None)
+            pools = "pooler_output" in repr(getattr(part, "modality_config", None))  # as CLIP does
+            if isinstance(encoder, nn.Module) and not pools:
+                with_frozen_pooler(encoder)
 
     def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
         features = dict(tokens) if self.bag is None else {"sentence_embedding": self.bag(tokens)}
