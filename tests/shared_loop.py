@@ -30,11 +30,11 @@ class Views(Dataset):
         return index, *self.views[:, index]
 
 
-def trained(steps, checkpoint=None, num_workers=0, **settings):
+def trained(steps, checkpoint=None, num_workers=0, model=None, **settings):
     """Train; return the history's columns, what the probe was, and the weights."""
     walk = {"n_candidates": 60, "n_neighbors": 6, "restart": 0.2, "refresh_every": 9, "coverage": "partition"}
     sampler = RandomWalkBatchSampler(N, BATCH, **walk, drop_last=True)
-    model = make_model("nt_xent", torch.float64)
+    model = model or make_model("nt_xent", torch.float64)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     before = model.loss
     history = train(
@@ -83,3 +83,16 @@ def random_numbers(steps, checkpoint=None):
     drawn = []
     trained(steps, checkpoint, on_step=lambda history: drawn.append(torch.rand(1).item()))
     return drawn
+
+
+def held_out_loss(steps, loss):
+    """Train with the loss of other rows as the probe; return the probes."""
+    model = make_model("nt_xent", torch.float64)
+    model.loss = loss
+    rows = torch.randn(2, 16, DIM, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+    def probe(model):
+        with torch.no_grad():
+            return model(*rows)[0].item()
+
+    return trained(steps, model=model, probe=probe, probe_every=2)[1]

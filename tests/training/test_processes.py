@@ -9,8 +9,9 @@ import psutil
 import pytest
 import torch
 from ranks import run_ranks
-from shared_loop import EPOCH, failing_probe, random_numbers, stopped_by_the_second, trained, with_probe
+from shared_loop import EPOCH, failing_probe, held_out_loss, random_numbers, stopped_by_the_second, trained, with_probe
 
+from toolkit.models.losses import gathered, nt_xent
 from toolkit.samplers import DistributedBatches, UniformBatchSampler
 from toolkit.training import History
 
@@ -77,6 +78,14 @@ def test_the_first_process_probes_for_all():
     first, second = run_ranks(with_probe, 10)
     assert first[0] == second[0] == [(4, 2.5), (8, 2.5), (10, 2.5)]
     assert (first[1], second[1]) == (3, 0)
+
+
+@pytest.mark.parametrize("loss", [nt_xent, gathered(nt_xent)], ids=["plain", "gathered"])
+def test_a_probe_may_call_the_models_loss(loss):
+    one = held_out_loss(4, loss)
+    assert [step for step, _ in one] == [2, 4]
+    for probes in run_ranks(held_out_loss, 4, loss):
+        np.testing.assert_allclose(probes, one, atol=1e-8)
 
 
 def test_a_probe_that_fails_ends_all_and_keeps_the_steps(tmp_path):

@@ -150,8 +150,16 @@ def gathered(loss):
     """
     if not callable(loss):
         raise TypeError(f"loss must be a function of two views, got {loss!r}")
-    already = isinstance(loss, partial) and loss.func is _over_all
-    return loss if already else partial(_over_all, loss)
+    return loss if _is_gathered(loss) else partial(_over_all, loss)
+
+
+def ungathered(loss):
+    """Return the loss that `gathered` was called with, or the loss itself if it is of one process."""
+    return loss.args[0] if _is_gathered(loss) else loss
+
+
+def _is_gathered(loss) -> bool:
+    return isinstance(loss, partial) and loss.func is _over_all
 
 
 def _over_all(loss, view1: Tensor, view2: Tensor, *arguments, **settings) -> Tensor:

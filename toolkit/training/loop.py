@@ -17,7 +17,7 @@ from toolkit._processes import world_size
 from toolkit.samplers.base import BatchSampler
 from toolkit.training.checkpoint import check_writable
 from toolkit.training.history import History
-from toolkit.training.processes import whole_losses
+from toolkit.training.processes import own_losses, whole_losses
 from toolkit.training.run import Run
 
 PRECISIONS = ("float32", "bfloat16")
@@ -86,7 +86,8 @@ def train(
         Number of steps between checkpoints.
     probe : callable, optional
         Called with the model every `probe_every` steps and at the end; its value goes into the history. If it raises,
-        a run that resumes from the checkpoint calls it again.
+        a run that resumes from the checkpoint calls it again. Of several processes, only the first one calls it, and
+        the model's loss is then that of the rows it is called with.
     probe_every : int
         Number of steps between probes.
     on_step : callable, optional
@@ -191,7 +192,8 @@ def _probed(probe: Callable[[nn.Module], float], run: Run, path: Path | None) ->
     value, failure = float("nan"), None
     if run.peers.rank == 0:
         try:
-            value = _number(probe(run.model))
+            with own_losses(run.model):  # a loss over all processes would wait for the others
+                value = _number(probe(run.model))
         except BaseException as error:
             failure = error
     if run.peers.any(failure is not None):
