@@ -123,6 +123,94 @@ def test_checkpoint_of_another_optimizer_is_refused(optimizer, tmp_path):
     assert_unchanged(model, before)
 
 
+SGD, ADAM, ADAMW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+
+
+def with_optimizer(kind, schedule=None, **settings):
+    """Return a model, an optimizer and, if `schedule` is a function of the optimizer, a scheduler."""
+    model = make_model(seed=7)
+    optimizer = kind(model.parameters(), **settings)
+    return {"model": model, "optimizer": optimizer, "scheduler": schedule and schedule(optimizer)}
+
+
+def warm_up(optimizer):
+    return warmup_cosine(optimizer, 8, 2)
+
+
+def one_cycle(optimizer):
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9)
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "message"),
+    [
+        ((ADAM, {"lr": 1.0}), (ADAM, {"lr": 1e-4}), r"its lr is 1.0, this one's 0\.0001"),
+        ((ADAM, {"betas": (0.9, 0.99)}), (ADAM, {}), r"its betas is \(0.9, 0.99\), this one's \(0.9, 0.999\)"),
+        ((SGD, {"lr": 1.0}), (SGD, {"lr": 1.0, "weight_decay": 0.1}), "its weight_decay is 0, this one's 0.1"),
+        ((SGD, {"lr": 1.0, "momentum": 0.9, "nesterov": True}), (SGD, {"lr": 1.0, "momentum": 0.9}), "its nesterov is"),
+        ((ADAM, {}), (ADAMW, {"weight_decay": 0}), "its class is Adam, this one's AdamW"),
+        (
+            (ADAM, {"schedule": warm_up}),
+            (ADAM, {"schedule": warm_up, "lr": 0.1}),
+            "its initial_lr is 0.001, this one's",
+        ),
+        (
+            (ADAM, {"schedule": one_cycle}),
+            (ADAM, {"schedule": one_cycle, "weight_decay": 0.1}),
+            "its weight_decay is 0, this one's 0.1",
+        ),
+    ],
+)
+def test_checkpoint_of_other_settings_of_the_optimizer_is_refused(tmp_path, stored, given, message):
+    path = tmp_path / "run.pt"
+    run(4, checkpoint=path, **with_optimizer(stored[0], **stored[1]))
+    arguments = with_optimizer(given[0], **given[1])
+    before = snapshot(arguments["model"])
+    with pytest.raises(ValueError, match=f"another optimizer: {message}.*delete it .*another path"):
+        run(6, checkpoint=path, **arguments)
+    assert_unchanged(arguments["model"], before)
+
+
+def test_the_group_with_other_settings_is_named(tmp_path):
+    path = tmp_path / "run.pt"
+
+    def arguments(rate):
+        model = make_model()
+        groups = [{"params": model.encoder.parameters()}, {"params": model.head.parameters(), "lr": rate}]
+        return {"model": model, "optimizer": SGD(groups, lr=0.1)}
+
+    run(2, checkpoint=path, **arguments(0.2))
+    with pytest.raises(ValueError, match=r"its lr is 0\.2 in group 1, this one's 0\.3"):
+        run(4, checkpoint=path, **arguments(0.3))
+
+
+@pytest.mark.parametrize("schedule", [None, warm_up, one_cycle])
+def test_a_run_goes_on_with_new_and_with_used_optimizers(tmp_path, schedule):
+    path = tmp_path / "run.pt"
+    used = with_optimizer(ADAM, schedule)
+    run(4, checkpoint=path, **used)
+    run(6, checkpoint=path, **used)
+    history, _ = run(8, checkpoint=path, **with_optimizer(ADAM, schedule, foreach=False))
+    assert len(history) == 8
+
+
+def test_the_rate_of_an_optimizer_may_be_a_tensor(tmp_path):
+    path = tmp_path / "run.pt"
+    for steps in (2, 4):
+        run(steps, checkpoint=path, **with_optimizer(ADAM, lr=torch.tensor(0.1), foreach=False))
+    with pytest.raises(ValueError, match=r"its lr is 0\.1.*, this one's 0\.5"):
+        run(6, checkpoint=path, **with_optimizer(ADAM, lr=torch.tensor(0.5), foreach=False))
+
+
+def test_checkpoints_of_earlier_versions_lack_the_optimizers_class(tmp_path):
+    path = tmp_path / "run.pt"
+    run(4, checkpoint=path)
+    state = torch.load(path, weights_only=True)
+    assert state.pop("optimizer_class") == "Adam"
+    torch.save(state, path)
+    assert len(run(6, checkpoint=path)[0]) == 6
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_checkpoint_with_or_without_a_schedule_is_refused_by_the_other(tmp_path, stored):
     path = tmp_path / "run.pt"

@@ -167,11 +167,18 @@ def test_what_is_not_finite_ends_the_training_and_is_never_stored(tmp_path, samp
     ) as error:
         run(20, sampler, model=Diverging(6, spoil), **settings)
     assert len(error.value.history) == steps
+    assert f"to use other settings, delete the checkpoint {str(path)!r} or give another path" in str(error.value)
     state = torch.load(path, weights_only=True)
     assert len(state["columns"]["loss"]) == 4
     assert all(weights.isfinite().all() for weights in state["model"].values())
     resumed = run(20, sampler, model=Diverging(0, spoil), **settings)
     assert_same_course(resumed, run(20, sampler, model=Diverging(0, spoil)))
+
+
+def test_a_run_that_diverged_before_its_first_checkpoint_mentions_none(tmp_path):
+    with pytest.raises(DivergedError) as error:
+        run(20, model=Diverging(2, lambda loss: loss * torch.nan), checkpoint=tmp_path / "run.pt")
+    assert "checkpoint" not in str(error.value)
 
 
 def test_two_trainings_with_one_checkpoint_do_not_harm_each_other(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
+from torch import Tensor
 
 from toolkit._files import write_whole
 
@@ -16,6 +17,8 @@ PARTS = {
     *("format", "model", "optimizer", "scheduler", "sampler"),
     *("rng", "cuda_rng", "columns", "measured", "last_seen"),
 }
+_COMPUTATION = {"foreach", "fused", "capturable", "differentiable"}  # how an optimizer computes, not what
+_SCHEDULED = {"lr", "betas", "momentum"}  # what schedules change
 _FOLDER = 0x10  # with this attribute, torch takes a record for a folder and silently leaves its tensor unread
 
 
@@ -55,7 +58,7 @@ def load(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> dict:
+def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None, optimizer_class: str) -> dict:
     """Read a checkpoint, or raise unless it fits the states of this model, optimizer and scheduler."""
     try:
         state = load(path)
@@ -64,13 +67,13 @@ def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None) -> di
             raise KeyError("format")
     except Exception as error:  # unpickling damaged bytes raises all kinds of errors
         raise ValueError(f"checkpoint is damaged or was not written by this toolkit: {remedy(path)}") from error
-    fault = _difference(state, model, optimizer, scheduler)
+    fault = _difference(state, model, scheduler) or _optimizer_difference(state, optimizer, optimizer_class)
     if fault:
         raise ValueError(f"checkpoint {fault}; {remedy(path)}")
     return state
 
 
-def _difference(state: dict, model: dict, optimizer: dict, scheduler: dict | None) -> str:
+def _difference(state: dict, model: dict, scheduler: dict | None) -> str:
     """Return how a checkpoint differs from these states, or an empty string if it fits."""
     if state["format"] != FORMAT:
         if _number(state["format"]) > _number(FORMAT):
@@ -85,8 +88,38 @@ def _difference(state: dict, model: dict, optimizer: dict, scheduler: dict | Non
     if scheduler is not None and state["scheduler"].keys() != scheduler.keys():
         theirs, ours = sorted(state["scheduler"]), sorted(scheduler)
         return f"is of another scheduler: its settings are {theirs}, not {ours}"
+    return ""
+
+
+def _optimizer_difference(state: dict, optimizer: dict, optimizer_class: str) -> str:
+    """Return how a checkpoint's optimizer differs from this one, or an empty string if a run can go on with it."""
+    written_by = state.get("optimizer_class", optimizer_class)  # earlier versions did not store it
+    if written_by != optimizer_class:
+        return f"is of another optimizer: its class is {written_by}, this one's {optimizer_class}"
     theirs, ours = map(_groups, (state["optimizer"], optimizer))
-    return "" if theirs == ours else f"is of another optimizer: its groups are {theirs}, not {ours}"
+    if theirs != ours:
+        return f"is of another optimizer: its groups are {theirs}, not {ours}"
+    pairs = zip(state["optimizer"]["param_groups"], optimizer["param_groups"], strict=True)
+    for number, (their_settings, our_settings) in enumerate(pairs):
+        for name in _fixed_settings(our_settings):
+            theirs, ours = _plain(their_settings[name]), _plain(our_settings[name])
+            if theirs != ours:
+                place = f" in group {number}" if number else ""
+                return f"is of another optimizer: its {name} is {theirs}{place}, this one's {ours}"
+    return ""
+
+
+def _fixed_settings(group: dict) -> list[str]:
+    """Return the names of the settings of a group of parameters that a training run keeps from its start to its end."""
+    changing = _SCHEDULED if "initial_lr" in group else set()  # a schedule stores the rate that it starts from
+    return sorted(group.keys() - {"params"} - _COMPUTATION - changing)
+
+
+def _plain(value):
+    """Return a setting without tensors and lists, to compare and to print."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _number(version: str) -> int:

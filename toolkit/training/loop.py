@@ -103,7 +103,8 @@ def train(
     ValueError
         If the data set and the sampler differ in size, the items do not begin with their index, the model has both
         sparse and dense gradients and no optimizer is given, or the checkpoint is damaged or was written by
-        another run or another version.
+        another run or another version. A resumed run keeps its settings: an optimizer with another learning rate or
+        weight decay is refused, too.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def train(
                 if last:
                     break
         except FloatingPointError as error:
-            raise DivergedError(error, history) from error
+            raise DivergedError(error, history, path if path and path.exists() else None) from error
     return history
 
 
@@ -178,11 +179,12 @@ class DivergedError(FloatingPointError):
         History of the steps before the failure.
     """
 
-    def __init__(self, reason: Exception, history: History) -> None:
+    def __init__(self, reason: Exception, history: History, checkpoint: Path | None = None) -> None:
+        kept = f"; to use other settings, delete the checkpoint {str(checkpoint)!r} or give another path"
         super().__init__(
             f"training stopped after step {len(history)}: {reason}; try a lower learning rate, a warm-up, a higher "
             "temperature or precision='float32', and look for NaN in the data. The earlier steps are in the attribute "
-            "`history` of this error"
+            f"`history` of this error{kept if checkpoint else ''}"
         )
         self.history = history
 

@@ -108,9 +108,10 @@ class Run:
         return self.device.type == "cuda"
 
     def state_dicts(self) -> dict:
-        """Return the states of model, optimizer and scheduler by name; None without a scheduler."""
+        """Return the states of model, optimizer and scheduler (None without one) and the optimizer's class by name."""
         parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
-        return {name: part and part.state_dict() for name, part in parts.items()}
+        states = {name: part and part.state_dict() for name, part in parts.items()}
+        return states | {"optimizer_class": type(self.optimizer).__name__}
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, or warn that it could not be written; raise if the weights are not finite.
