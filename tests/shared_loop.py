@@ -1,11 +1,13 @@
 """`train` in one process or several, on views that are the same in each."""
 
 import os
+import warnings
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from shared_training import BATCH, DIM, N, make_model
+from torch import nn
 from torch.utils.data import Dataset
 
 from toolkit import RandomWalkBatchSampler
@@ -96,3 +98,13 @@ def held_out_loss(steps, loss):
             return model(*rows)[0].item()
 
     return trained(steps, model=model, probe=probe, probe_every=2)[1]
+
+
+def warnings_of(norm):
+    """Train with a normalisation in the head; return the warnings of batch normalisation."""
+    model = make_model("nt_xent", torch.float64)
+    model.head = nn.Sequential(model.head, norm).double()
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        trained(2, model=model)
+    return [str(warning.message) for warning in found if "batch normalisation" in str(warning.message)]

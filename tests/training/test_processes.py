@@ -3,17 +3,29 @@
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import psutil
 import pytest
 import torch
 from ranks import run_ranks
-from shared_loop import EPOCH, failing_probe, held_out_loss, random_numbers, stopped_by_the_second, trained, with_probe
+from shared_loop import (
+    EPOCH,
+    failing_probe,
+    held_out_loss,
+    random_numbers,
+    stopped_by_the_second,
+    trained,
+    warnings_of,
+    with_probe,
+)
+from torch import nn
 
 from toolkit.models.losses import gathered, nt_xent
 from toolkit.samplers import DistributedBatches, UniformBatchSampler
 from toolkit.training import History
+from toolkit.training.processes import warn_of_batch_norm
 
 TIMES = {"seconds", "sampler_seconds"}
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "toolkit"]
@@ -72,6 +84,24 @@ def test_one_process_stops_all(tmp_path):
     for columns, _, _, interrupted in run_ranks(stopped_by_the_second, 3 * EPOCH, 7):
         assert len(columns["loss"]) == 7
         assert interrupted
+
+
+def test_batch_normalisation_over_slices_is_pointed_out_once():
+    (message,), others = run_ranks(warnings_of, nn.BatchNorm1d(8))
+    assert others == []
+    assert "SimCLR has batch normalisation (first in 'head.1'), and each of the 2 processes normalises" in message
+    assert "torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)" in message
+    assert run_ranks(warnings_of, nn.LayerNorm(8)) == [[], []]
+    assert warnings_of(nn.BatchNorm1d(8)) == []
+
+
+def test_batch_normalisation_over_all_processes_is_not_pointed_out():
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_batch_norm(model)
+    with pytest.warns(UserWarning, match="batch normalisation"):
+        warn_of_batch_norm(nn.BatchNorm1d(2))
 
 
 def test_the_first_process_probes_for_all():

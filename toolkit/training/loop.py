@@ -17,7 +17,7 @@ from toolkit._processes import world_size
 from toolkit.samplers.base import BatchSampler
 from toolkit.training.checkpoint import check_writable
 from toolkit.training.history import History
-from toolkit.training.processes import own_losses, whole_losses
+from toolkit.training.processes import own_losses, warn_of_batch_norm, whole_losses
 from toolkit.training.run import Run
 
 PRECISIONS = ("float32", "bfloat16")
@@ -55,7 +55,8 @@ def train(
     arguments and trains on its slice of each batch. The sampler's batch size is that of the whole batch, and the
     loss is computed over the whole batch (`toolkit.models.losses.gathered`). The history is the same in all processes,
     and the first process shows the progress and writes the checkpoint. Each of the others gets a random seed of its own
-    for augmentations and dropout, which follows from that of the script.
+    for augmentations and dropout, which follows from that of the script. Batch normalisation uses the statistics of
+    each process's slice, which a warning points out; on CUDA, `torch.nn.SyncBatchNorm` uses those of the whole batch.
 
     Parameters
     ----------
@@ -145,6 +146,8 @@ def train(
         _probe_again(probe, run, path)
     if len(history) >= steps:
         return history
+    if run.peers.size > 1 and run.peers.rank == 0:
+        warn_of_batch_norm(model)
     model.train()
     bar = tqdm(total=steps, initial=len(history), disable=not progress or run.peers.rank > 0)
     with _interrupts() as interrupted, whole_losses(model), bar:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from toolkit._processes import world_size
 from toolkit.models.losses import gathered, ungathered
@@ -21,6 +22,20 @@ def whole_losses(model: nn.Module) -> Generator[None]:
         )
     with _changed_loss(model, gathered):
         yield
+
+
+def warn_of_batch_norm(model: nn.Module) -> None:
+    """Warn if the model has batch normalisation over the slice of one process."""
+    norms = ((name, layer) for name, layer in model.named_modules() if isinstance(layer, _BatchNorm))
+    name = next((name for name, layer in norms if not isinstance(layer, nn.SyncBatchNorm)), None)
+    if name is not None:
+        warnings.warn(
+            f"{type(model).__name__} has batch normalisation (first in {name!r}), and each of the {world_size()} "
+            "processes normalises its slice of a batch alone, so they do not train as a single one would: on CUDA, "
+            "pass model=torch.nn.SyncBatchNorm.convert_sync_batchnorm(model); elsewhere, use another normalisation, "
+            "such as torch.nn.GroupNorm",
+            stacklevel=3,
+        )
 
 
 def own_losses(model: nn.Module):
