@@ -1,11 +1,13 @@
 """Wrong arguments and data sets are named before any work."""
 
+from functools import partial
+
 import pytest
 import torch
 from toy_task import make_task
-from training_runs import BATCH, DATA, SAMPLERS, N, assert_unchanged, make_model, run, snapshot
+from training_runs import BATCH, DATA, SAMPLERS, WALK, N, assert_unchanged, make_data, make_model, run, snapshot
 
-from toolkit import UniformBatchSampler
+from toolkit import RandomWalkBatchSampler, UniformBatchSampler
 from toolkit.training import Comparison, compare, train
 
 
@@ -30,6 +32,28 @@ def test_bad_arguments_are_named_before_any_work(changed, exception, message):
     with pytest.raises(exception, match=message):
         train(model, DATA, progress=False, **arguments)
     assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [UniformBatchSampler, partial(RandomWalkBatchSampler, coverage="partition", **WALK)],
+    ids=["uniform", "walk"],
+)
+def test_a_last_batch_of_one_instance_is_named_before_any_work(make):
+    data = make_data(6 * BATCH + 1)
+    sampler, model = make(len(data), BATCH, drop_last=False), make_model()
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=r"Sampler of 49 instances with batch_size=8 .* pass drop_last=True, or anoth"):
+        train(model, data, sampler, 20, progress=False)
+    assert_unchanged(model, before)
+    assert sampler.epoch == sampler.state_dict()["position"] == 0
+    for fitting in (make(len(data), BATCH, drop_last=True), make(len(data), BATCH - 1, drop_last=False)):
+        assert len(train(model, data, fitting, 9, progress=False)) == 9
+
+
+def test_walks_of_their_own_leave_out_what_is_left():
+    data = make_data(6 * BATCH + 1)
+    assert len(train(make_model(), data, RandomWalkBatchSampler(len(data), BATCH, **WALK), 9, progress=False)) == 9
 
 
 class Items(torch.utils.data.Dataset):

@@ -102,10 +102,10 @@ def train(
     Raises
     ------
     ValueError
-        If the data set and the sampler differ in size, the items do not begin with their index, the model has both
-        sparse and dense gradients and no optimizer is given, or the checkpoint is damaged or was written by
-        another run or another version. A resumed run keeps its settings: an optimizer with another learning rate or
-        weight decay is refused, too.
+        If the data set and the sampler differ in size, the sampler leaves one instance for the last batch of an epoch,
+        the items do not begin with their index, the model has both sparse and dense gradients and no optimizer is
+        given, or the checkpoint is damaged or was written by another run or another version. A resumed run keeps its
+        settings: an optimizer with another learning rate or weight decay is refused, too.
 
     Examples
     --------
@@ -296,6 +296,12 @@ def _check_arguments(dataset, sampler, precision: str, checkpoint) -> None:
         raise ValueError(
             f"sampler must be for the {len(dataset)} instances of the data set, got one for {sampler.n}: make the "
             "sampler from the data set itself"
+        )
+    if not sampler.drop_last and sampler.n % sampler.batch_size == 1:
+        raise ValueError(
+            "sampler must not leave one instance for the last batch of an epoch, since it would have no negatives; got "
+            f"a {type(sampler).__name__} of {sampler.n} instances with batch_size={sampler.batch_size} and "
+            "drop_last=False: pass drop_last=True, or another batch_size"
         )
     _checks.choice("precision", precision, PRECISIONS)
     if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
