@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from toolkit import RandomWalkBatchSampler
+from toolkit.models.losses import nt_xent
 from toolkit.training import train
 
 EPOCH = N // BATCH
@@ -108,3 +109,24 @@ def warnings_of(norm):
         warnings.simplefilter("always")
         trained(2, model=model)
     return [str(warning.message) for warning in found if "batch normalisation" in str(warning.message)]
+
+
+class Loss(nn.Module):
+    """A loss with a setting that is trained, as a module."""
+
+    def __init__(self):
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(-0.5, dtype=torch.float64))
+
+    def forward(self, view1, view2, temperature, within):
+        return nt_xent(view1, view2, temperature, within) * self.log_scale.exp()
+
+
+def with_a_module_as_loss(steps):
+    """Train with a loss that is a module and that the probe calls, too; return what `trained` does."""
+    model = make_model("nt_xent", torch.float64)
+    model.loss = Loss()
+    rows = torch.randn(2, 16, DIM, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    found = trained(steps, model=model, probe=lambda model: model(*rows)[0], probe_every=2)
+    assert "forward" not in vars(model.loss)
+    return found

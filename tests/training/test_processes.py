@@ -18,6 +18,7 @@ from shared_loop import (
     stopped_by_the_second,
     trained,
     warnings_of,
+    with_a_module_as_loss,
     with_probe,
 )
 from torch import nn
@@ -116,6 +117,13 @@ def test_a_probe_may_call_the_models_loss(loss):
     assert [step for step, _ in one] == [2, 4]
     for probes in run_ranks(held_out_loss, 4, loss):
         np.testing.assert_allclose(probes, one, atol=1e-8)
+
+
+def test_a_loss_may_be_a_module():
+    one = with_a_module_as_loss(4)
+    for rank in run_ranks(with_a_module_as_loss, 4):
+        assert_same(rank, one)
+        np.testing.assert_allclose(rank[1], one[1], atol=1e-8)
 
 
 def test_a_probe_that_fails_ends_all_and_keeps_the_steps(tmp_path):

@@ -50,8 +50,14 @@ def _changed_loss(model: nn.Module, change: Callable[[Callable], Callable]) -> G
     if world_size() == 1 or not callable(loss):
         yield
         return
-    model.loss = change(loss)
+    # Only a module may take the place of a module, so that of one is its `forward`.
+    owner, name = (loss, "forward") if isinstance(loss, nn.Module) else (model, "loss")
+    before, added = getattr(owner, name), name == "forward" and name not in vars(owner)
+    setattr(owner, name, change(before))
     try:
         yield
     finally:
-        model.loss = loss
+        if added:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
