@@ -220,6 +220,27 @@ def test_mvgrl_trains_with_the_sampler(mvgrl):
     assert history.columns["loss"][-1] < history.columns["loss"][0]
 
 
+def test_mvgrl_trains_in_low_precision():
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(0)
+        model, data = MVGRL(4, width=8, n_layers=2), make_set(3).diffused()
+        sampler = RandomWalkBatchSampler(len(data), 4, n_candidates=6, n_neighbors=3, restart=0.2)
+        history = train(model, data, sampler, 10, precision=precision, progress=False)
+        losses.append(history.columns["loss"])
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(*losses, atol=0.05)
+
+
+@torch.no_grad()
+def test_gcn_gives_what_its_layers_give():
+    torch.manual_seed(0)
+    encoder, x = GCN(3, width=8, n_layers=1), torch.rand(4, 3)
+    edges = weighted_edges(torch.tensor([[0, 1, 2], [1, 0, 3]]), torch.tensor([0.5, 1.0, 2.0]), n_nodes=4)
+    nodes, _ = encoder(x, edges, torch.tensor([0, 0, 1, 1]), 2)
+    assert torch.equal(nodes, encoder.activations[0](encoder.layers[0](x, edges)))
+
+
 def test_graphs_without_diffusion_are_refused(mvgrl):
     with pytest.raises(ValueError, match=r"batch must have a diffusion_index, got none: train on graphs.diffused\(\)"):
         mvgrl(make_batch())

@@ -90,9 +90,20 @@ class GCN(nn.Module):
         """
         nodes, sums = x, []
         for layer, activation in zip(self.layers, self.activations, strict=True):
-            nodes = activation(layer(nodes, edges))
+            nodes = activation(_convolved(layer, nodes, edges))
             sums.append(sum_pool(nodes, batch, n_graphs))
         return nodes, torch.cat(sums, dim=1)
+
+
+def _convolved(layer, nodes: Tensor, edges: Tensor) -> Tensor:
+    """Return what a `GCNConv` without normalisation does, its product with the edges in their precision.
+
+    On a CPU, torch has no product of a sparse matrix in bfloat16, to which autocast would turn it.
+    """
+    nodes = layer.lin(nodes)
+    with torch.autocast(nodes.device.type, enabled=False):
+        sums = layer.propagate(edges, x=nodes.to(torch.promote_types(nodes.dtype, edges.dtype)), edge_weight=None)
+    return sums + layer.bias
 
 
 def _layer_sizes(in_features: int, width: int, n_layers: int) -> tuple[int, list[int]]:
