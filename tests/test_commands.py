@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from toolkit.commands import main
+from toolkit.training import History
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 20, 1500)
@@ -39,12 +40,41 @@ def run(files, *words):
         ("--steps", "0", "steps must be at least 1, got 0"),
         ("--batch-size", "0", "batch_size must be between 2 and"),
         ("--workers", "-1", "num_workers must be at least 0, got -1"),
+        ("--seed", str(2**70), f"--seed must be between 0 and {2**64 - 1}, got {2**70}"),
+        ("--seed", "-1", f"--seed must be between 0 and {2**64 - 1}, got -1"),
         ("--device", "abacus", "--device must be a device of this machine, such as cpu, got 'abacus'"),
     ],
 )
 def test_train_refuses_wrong_numbers_and_devices(option, value, said, capsys):
     assert main(["train", "--preset", "images", option, value]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("", "--history must be a file, got the folder"),
+        ("a file/h.json", "--history must be a file that can be written"),
+    ],
+)
+def test_train_refuses_places_where_no_history_can_be_written_before_training(tmp_path, place, said, capsys):
+    (tmp_path / "a file").write_text("")
+    assert main(["train", "--preset", "images", "--steps", "1", "--history", str(tmp_path / place)]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "0/1" not in err, "no bar of a training"
+
+
+def test_train_prints_the_metric_even_if_the_history_can_no_longer_be_written(tmp_path, monkeypatch, capsys):
+    def save(history, path):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(History, "save", save)
+    words = ["train", "--preset", "images", "--steps", "1", "--seed", str(2**64 - 1)]
+    assert main([*words, "--history", str(tmp_path / "h.json")]) == 2
+    found = capsys.readouterr()
+    assert "kNN accuracy" in found.out
+    assert "No space left on device" in found.err
 
 
 def test_suggest_prints_the_sentence_and_the_code(files, capsys):

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from toolkit import _checks
 from toolkit._files import demo_files
 from toolkit.metrics import audit, suggest_settings
 from toolkit.metrics.suggestion import TRIALS
 from toolkit.reports.page import write_audit, write_suggestion
 from toolkit.samplers import SAMPLERS
 from toolkit.training import train
+from toolkit.training.checkpoint import check_writable
 from toolkit.training.presets import PRESETS, preset
 
 _LINES = "a .npy file, or a text file with one per line"
@@ -97,6 +99,9 @@ def _add_train(commands) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     rank = int(os.environ.get("RANK", "0"))
+    seed = _checks.integer("--seed", options.seed, 0, 2**64 - 1, most=2**64 - 1)  # what torch takes
+    if options.history and rank == 0:
+        _check_history(options.history)
     launched = "WORLD_SIZE" in os.environ
     device = _device(options.device)
     if launched and device.type == "cuda":
@@ -104,7 +109,7 @@ def _train(options: argparse.Namespace) -> None:
         torch.cuda.set_device(device)
     if launched:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    torch.manual_seed(options.seed)
+    torch.manual_seed(seed)
     training = preset(options.preset)
     kind = SAMPLERS[options.sampler]
     settings = {name: value for name, value in training.settings.items() if kind.takes(name)}
@@ -112,7 +117,7 @@ def _train(options: argparse.Namespace) -> None:
         training.dataset,
         training.batch_size if options.batch_size is None else options.batch_size,
         **settings,
-        seed=options.seed,
+        seed=seed,
     )
     model = training.model.to(device)
     history = train(
@@ -125,11 +130,18 @@ def _train(options: argparse.Namespace) -> None:
         num_workers=options.workers,
     )
     if rank == 0:
+        print(f"{history}\n{training.metric}: {training.evaluate(model):.4f}")
         if options.history:
             history.save(options.history)
-        print(f"{history}\n{training.metric}: {training.evaluate(model):.4f}")
     if launched:
         dist.destroy_process_group()
+
+
+def _check_history(path: Path) -> None:
+    """Raise OSError before any training unless the history can be written there."""
+    if path.is_dir():
+        raise IsADirectoryError(f"--history must be a file, got the folder {str(path)!r}: add a file name")
+    check_writable(path, "--history")
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -35,8 +35,8 @@ def _save(state: dict, file: BinaryIO) -> None:
         raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
-def check_writable(path: Path) -> None:
-    """Raise OSError unless a checkpoint can be written there."""
+def check_writable(path: Path, name: str = "checkpoint") -> None:
+    """Raise OSError, about the argument `name`, unless a file can be written there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
@@ -44,7 +44,7 @@ def check_writable(path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part"):
             pass
     except (OSError, ValueError) as error:
-        raise OSError(f"checkpoint must be a file that can be written, got {str(path)!r}: {error}") from error
+        raise OSError(f"{name} must be a file that can be written, got {str(path)!r}: {error}") from error
 
 
 def load(path: Path) -> dict:
