@@ -1,5 +1,7 @@
 """Checkpoints that are damaged or of another run are refused with a remedy, and nothing is changed."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -202,11 +204,40 @@ def test_the_rate_of_an_optimizer_may_be_a_tensor(tmp_path):
         run(6, checkpoint=path, **with_optimizer(ADAM, lr=torch.tensor(0.5), foreach=False))
 
 
-def test_checkpoints_of_earlier_versions_lack_the_optimizers_class(tmp_path):
+def test_numbers_of_numpy_can_be_read_again(tmp_path):
+    path = tmp_path / "run.pt"
+    for steps in (2, 4):
+        step = partial(torch.optim.lr_scheduler.StepLR, step_size=np.int64(2), gamma=np.float64(0.5))
+        settings = {"lr": np.float64(0.1), "betas": (np.float64(0.9), 0.99)}
+        history, _ = run(steps, checkpoint=path, **with_optimizer(ADAM, step, **settings))
+        assert len(history) == steps
+
+
+class Adaptive(SGD):
+    """An optimizer that changes its own settings."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            group["lr"] *= 0.9
+        return super().step(closure)
+
+
+def test_an_optimizer_may_have_changed_its_own_settings(tmp_path):
+    path = tmp_path / "run.pt"
+    for steps in (2, 4, 6):
+        arguments = with_optimizer(Adaptive, lr=0.1)
+        run(steps, checkpoint=path, **arguments)
+    assert arguments["optimizer"].param_groups[0]["lr"] == pytest.approx(0.1 * 0.9**6)
+    run(8, checkpoint=path, **arguments)
+    with pytest.raises(ValueError, match=r"its lr is 0\.1, this one's 0\.2"):
+        run(10, checkpoint=path, **with_optimizer(Adaptive, lr=0.2))
+
+
+def test_checkpoints_of_earlier_versions_lack_the_optimizers_settings(tmp_path):
     path = tmp_path / "run.pt"
     run(4, checkpoint=path)
     state = torch.load(path, weights_only=True)
-    assert state.pop("optimizer_class") == "Adam"
+    assert state.pop("optimizer_settings")["class"] == "Adam"
     torch.save(state, path)
     assert len(run(6, checkpoint=path)[0]) == 6
 

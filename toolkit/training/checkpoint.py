@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,14 +18,24 @@ PARTS = {
     *("format", "model", "optimizer", "scheduler", "sampler"),
     *("rng", "cuda_rng", "columns", "measured", "last_seen"),
 }
-_COMPUTATION = {"foreach", "fused", "capturable", "differentiable"}  # how an optimizer computes, not what
-_SCHEDULED = {"lr", "betas", "momentum"}  # what schedules change
+_NOT_COMPARED = {"params", "foreach", "fused", "capturable", "differentiable"}  # how an optimizer computes, not what
 _FOLDER = 0x10  # with this attribute, torch takes a record for a folder and silently leaves its tensor unread
 
 
 def write(path: Path, state: dict) -> None:
     """Write a checkpoint completely or not at all; raise OSError if this fails."""
-    write_whole(path, lambda file: _save({"format": FORMAT, **state}, file))
+    write_whole(path, lambda file: _save({"format": FORMAT, **_without_numpy(state)}, file))
+
+
+def _without_numpy(value):
+    """Return a state with Python's numbers in place of NumPy's, such as a learning rate, which `load` would refuse."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict:
+        return {_without_numpy(key): _without_numpy(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_without_numpy, value))
+    return value
 
 
 def _save(state: dict, file: BinaryIO) -> None:
@@ -58,7 +69,12 @@ def load(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None, optimizer_class: str) -> dict:
+def settings_of(optimizer: torch.optim.Optimizer) -> dict:
+    """Return the class of an optimizer and the settings of its groups, as numbers, texts and tuples."""
+    return {"class": type(optimizer).__name__, "groups": list(map(_settings, optimizer.param_groups))}
+
+
+def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None, optimizer_settings: dict) -> dict:
     """Read a checkpoint, or raise unless it fits the states of this model, optimizer and scheduler."""
     try:
         state = load(path)
@@ -67,7 +83,7 @@ def read(path: Path, model: dict, optimizer: dict, scheduler: dict | None, optim
             raise KeyError("format")
     except Exception as error:  # unpickling damaged bytes raises all kinds of errors
         raise ValueError(f"checkpoint is damaged or was not written by this toolkit: {remedy(path)}") from error
-    fault = _difference(state, model, scheduler) or _optimizer_difference(state, optimizer, optimizer_class)
+    fault = _difference(state, model, scheduler) or _optimizer_difference(state, optimizer, optimizer_settings)
     if fault:
         raise ValueError(f"checkpoint {fault}; {remedy(path)}")
     return state
@@ -91,35 +107,37 @@ def _difference(state: dict, model: dict, scheduler: dict | None) -> str:
     return ""
 
 
-def _optimizer_difference(state: dict, optimizer: dict, optimizer_class: str) -> str:
-    """Return how a checkpoint's optimizer differs from this one, or an empty string if a run can go on with it."""
-    written_by = state.get("optimizer_class", optimizer_class)  # earlier versions did not store it
-    if written_by != optimizer_class:
-        return f"is of another optimizer: its class is {written_by}, this one's {optimizer_class}"
+def _optimizer_difference(state: dict, optimizer: dict, settings: dict) -> str:
+    """Return how a checkpoint's optimizer differs from this one, or an empty string if a run can go on with it.
+
+    Its settings may be those with which the run began, or those it has now: schedules and some optimizers change them.
+    """
+    began = state.get("optimizer_settings", settings)  # earlier versions did not store them
+    if began["class"] != settings["class"]:
+        return f"is of another optimizer: its class is {began['class']}, this one's {settings['class']}"
     theirs, ours = map(_groups, (state["optimizer"], optimizer))
     if theirs != ours:
         return f"is of another optimizer: its groups are {theirs}, not {ours}"
-    pairs = zip(state["optimizer"]["param_groups"], optimizer["param_groups"], strict=True)
-    for number, (their_settings, our_settings) in enumerate(pairs):
-        for name in _fixed_settings(our_settings):
-            theirs, ours = _plain(their_settings[name]), _plain(our_settings[name])
-            if theirs != ours:
+    now = map(_settings, state["optimizer"]["param_groups"])
+    for number, (first, last, ours) in enumerate(zip(began["groups"], now, settings["groups"], strict=True)):
+        for name in sorted(ours):
+            if ours[name] not in (first[name], last[name]):
                 place = f" in group {number}" if number else ""
-                return f"is of another optimizer: its {name} is {theirs}{place}, this one's {ours}"
+                return f"is of another optimizer: its {name} is {first[name]}{place}, this one's {ours[name]}"
     return ""
 
 
-def _fixed_settings(group: dict) -> list[str]:
-    """Return the names of the settings of a group of parameters that a training run keeps from its start to its end."""
-    changing = _SCHEDULED if "initial_lr" in group else set()  # a schedule stores the rate that it starts from
-    return sorted(group.keys() - {"params"} - _COMPUTATION - changing)
+def _settings(group: dict) -> dict:
+    return {name: _plain(value) for name, value in group.items() if name not in _NOT_COMPARED}
 
 
 def _plain(value):
-    """Return a setting without tensors and lists, to compare and to print."""
-    if isinstance(value, Tensor):
-        return value.tolist()
-    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+    """Return a setting as a number, a text or a tuple of them, to compare, print and store."""
+    if isinstance(value, (Tensor, np.generic)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
 def _number(version: str) -> int:

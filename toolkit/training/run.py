@@ -38,6 +38,7 @@ class Run:
         self.trained = 0  # number of batches trained in this epoch
         self.device = next(model.parameters()).device
         self.low_precision = precision == "bfloat16"
+        self.optimizer_settings = checkpoints.settings_of(optimizer)  # those with which the run began
 
     @property
     def history(self) -> History:
@@ -108,10 +109,10 @@ class Run:
         return self.device.type == "cuda"
 
     def state_dicts(self) -> dict:
-        """Return the states of model, optimizer and scheduler (None without one) and the optimizer's class by name."""
+        """Return the states of model, optimizer and scheduler (or None), and the optimizer's first settings."""
         parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
         states = {name: part and part.state_dict() for name, part in parts.items()}
-        return states | {"optimizer_class": type(self.optimizer).__name__}
+        return states | {"optimizer_settings": self.optimizer_settings}
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, or warn that it could not be written; raise if the weights are not finite.
@@ -168,6 +169,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+        self.optimizer_settings = state.get("optimizer_settings", self.optimizer_settings)
         self.recorder.load_state_dict(state)
         self._load_randomness(state["rng"], state["cuda_rng"])
         self.trained = state["sampler"]["position"] % len(self.sampler)
