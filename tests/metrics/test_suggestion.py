@@ -1,6 +1,7 @@
 """Suggestions: what they say and make, how one sampler is chosen among several, and when the advice is to shuffle."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from toolkit import UniformBatchSampler
 from toolkit.datasets import vision
 from toolkit.evaluation import embed
-from toolkit.metrics import loss_gap, suggest_settings
+from toolkit.metrics import false_negative_rate, loss_gap, suggest_settings
 from toolkit.models import SimCLR
 from toolkit.samplers import SAMPLERS
 
@@ -45,6 +46,25 @@ def test_a_shuffle_is_suggested_where_a_limit_leaves_nothing_else():
     assert "limit 40.0%" in found.reason
     assert repr(found).startswith("Suggestion(shuffle; ")
     assert found.compared.sampler.tolist() == ["uniform"]
+
+
+def test_the_limit_holds_where_few_instances_have_labels():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(10, size=20_000)
+    points = (rng.normal(size=(10, 32))[labels] * 0.5 + rng.normal(size=(20_000, 32))).astype(np.float32)
+    some = np.where(rng.random(20_000) < 0.05, labels, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = suggest_settings(points, 32, labels=some, max_false_negatives=0.2, samplers=WALK)
+    rate = false_negative_rate(list(found.from_embeddings(points)), labels).value
+    assert 0.18 < rate < 0.21
+
+
+def test_too_few_labels_are_named():
+    some = np.where(np.arange(3000) < 20, LABELS, -1)
+    with pytest.warns(UserWarning, match="suggest_settings: so few labels are known") as record:
+        suggest_settings(POINTS, 50, labels=some)
+    assert {each.filename for each in record} == {__file__}
 
 
 def test_without_classes_the_pickiest_graph_is_suggested():

@@ -44,6 +44,14 @@ def test_few_instances_have_few_clusters():
     assert ByClusters(APART[:5]).prior == 1  # one cluster
 
 
+def test_pairs_are_known_if_both_have_labels():
+    codes = np.where(np.arange(1000) % 3 == 0, CODES, -1)
+    expected = [np.mean([codes[i] >= 0 and codes[j] >= 0 for i in some for j in some if i != j]) for some in BATCHES]
+    np.testing.assert_allclose(ByLabels(codes).known(BATCHES), expected)
+    for counter in (ByLabels(CODES), ByPositives(APART, APART), ByClusters(APART)):
+        assert counter.known(BATCHES).tolist() == [1] * len(BATCHES)
+
+
 def test_what_has_no_label_is_neither_true_nor_false():
     assert same_label_share(np.array([0, 0, 1, -1, -1])) == pytest.approx(1 / 3)
     assert np.isnan(same_label_share(np.array([0, -1])))

@@ -123,6 +123,29 @@ def test_a_negative_limit_of_hardness_is_kept_without_a_warning():
     assert -0.275 < one.chosen.hardness <= -0.25
 
 
+def test_a_budget_holds_where_few_instances_have_labels():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(10, size=10_000)
+    points = (rng.normal(size=(10, 32))[labels] * 0.5 + rng.normal(size=(10_000, 32))).astype(np.float32)
+    some = np.where(rng.random(10_000) < 0.03, labels, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        one = RandomWalkBatchSampler.from_embeddings(points, 32, restart=Budget(0.2, labels=some))
+    assert one.chosen.false_negative_rate == pytest.approx(0.2, rel=0.1)
+    assert false_negative_rate(list(one), labels).value == pytest.approx(0.2, rel=0.1)
+
+
+def test_says_once_that_labels_are_too_few():
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        one = sampler(Budget(0.1, labels=np.where(np.arange(3000) < 5, LABELS[:3000], -1)), refresh_every=10)
+        for batch in one:
+            one.update(batch, POINTS[batch])
+    (said,) = [str(each.message) for each in record if issubclass(each.category, (UserWarning, RuntimeWarning))]
+    assert "RandomWalkBatchSampler: so few labels are known" in said
+    assert "leave labels out" in said
+
+
 def test_pairs_are_counted_by_their_targets():
     queries, targets = RNG.normal(size=(30, 24))[LABELS] + 0.3 * RNG.normal(size=(2, 3000, 24))
     settings = {"n_candidates": 500, "n_neighbors": 100, "coverage": "partition"}

@@ -1,5 +1,7 @@
 """Quick measurements of batches against the metrics that users see."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,15 @@ from toolkit import ProximityGraph
 from toolkit.metrics import batch_hardness, false_negative_rate
 from toolkit.proximity import join_pairs, partition_batches, walk_batches
 from toolkit.proximity.false_negatives import ByLabels
-from toolkit.samplers.measuring import mean_similarity, measured, measurer, members_for, sample
+from toolkit.samplers.measuring import (
+    known_share,
+    mean_similarity,
+    measured,
+    measurer,
+    members_for,
+    sample,
+    warn_of_few_labels,
+)
 
 RNG = np.random.default_rng(0)
 POINTS, TARGETS = RNG.normal(size=(2, 600, 12)).astype(np.float32)
@@ -30,6 +40,17 @@ def test_empty_places_are_left_out():
     batches = [range(10), range(10, 18)]
     expected = batch_hardness(batches, POINTS).value, false_negative_rate(batches, LABELS).value
     assert some == pytest.approx(expected, abs=1e-6)
+
+
+def test_pairs_with_labels_count_alike_whatever_batch_they_are_in():
+    codes = np.full(600, -1)
+    codes[[0, 1]] = 0  # the only known pair of its batch
+    codes[10:20] = np.arange(10)
+    batches = np.arange(30)  # the third has no label
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert measured(batches, 10, UNIT, False, ByLabels(codes))[1] == pytest.approx(1 / 46)
+        assert np.isnan(measured(batches[20:], 10, UNIT, False, ByLabels(codes))[1])
 
 
 def test_a_long_plan_is_sampled_all_over():
@@ -55,6 +76,23 @@ def test_a_low_rate_is_measured_on_batches_with_a_thousand_false_negatives():
     assert members_for(1e-6, 32) == 4 * 8192, "the most"
 
 
+def test_missing_labels_are_made_up_for_by_more_batches():
+    codes = np.where(np.random.default_rng(3).random(600) < 0.2, LABELS, -1)
+    known = known_share(ByLabels(codes), 600)
+    assert known == pytest.approx(0.04, rel=0.2)
+    assert members_for(0.1, 32, known) * 0.1 * 31 / 2 * known == pytest.approx(1000, rel=1e-3)
+    assert members_for(1e-6, 32, known) == 8 * 4 * 8192, "the most"
+
+
+def test_too_few_labels_are_named_unless_there_are_no_more_pairs():
+    with pytest.warns(UserWarning, match="hold only about 124 pairs with both labels known, and at least 500"):
+        assert warn_of_few_labels("It", 0.01, 800, 32, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not warn_of_few_labels("It", 0.05, 800, 32, 1)
+        assert not warn_of_few_labels("It", 0.9, 30, 4, 1)
+
+
 @pytest.mark.parametrize("coverage", ["independent", "partition"])
 def test_as_many_batches_are_measured_as_asked_for(coverage):
     graph = ProximityGraph.build(POINTS, n_candidates=100, n_neighbors=20, seed=3)
@@ -64,6 +102,9 @@ def test_as_many_batches_are_measured_as_asked_for(coverage):
         def rates(self, batches):
             counted.append(len(batches))
             return by_labels.rates(batches)
+
+        def known(self, batches):
+            return by_labels.known(batches)
 
     measurer(graph, UNIT, Counted(), 30, coverage, 7, 300)(5, 0.4)
     assert counted == [10]

@@ -26,7 +26,7 @@ def chains(setup: Setup) -> tuple[list[dict], Found | None]:
     # Two batches or more: in a search space of a single batch, a chain would be a shuffle.
     whole = [max(-(-size // data.batch_size), 2) * data.batch_size for size in _SPACES]
     for size in sorted({min(size, len(data)) for size in whole}):
-        part = data.order[: size * max(_LINKED // size, 2)]
+        part = data.order[: size * max(round(_LINKED * data.effort) // size, 2)]
         targets = None if data.targets is None else data.targets[part]
         settings = {"n_candidates": size, "seed": data.seed}
         sampler = ChainBatchSampler.from_embeddings(data.queries[part], data.batch_size, targets=targets, **settings)
@@ -45,7 +45,7 @@ def clusters(setup: Setup) -> tuple[list[dict], Found | None]:
     """
     data = setup.whole
     unit = cluster_points(data.vectors.numpy(), data.paired)
-    members = max(_CLUSTERED, _BATCHES * data.batch_size)
+    members = round(max(_CLUSTERED, _BATCHES * data.batch_size) * data.effort)
     found = some_clusters(unit, max(data.batch_size // _PER_BATCH, 2), members, data.seed)
     tried = [({"cluster_size": size}, some.ravel(), seconds) for size, some, seconds in islice(found, _SIZES)]
     return _hardest(setup, "cluster", tried)

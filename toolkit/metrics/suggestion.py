@@ -13,7 +13,7 @@ from toolkit.metrics.trials import Found, Instances, Setup
 from toolkit.metrics.walk_trials import walks
 from toolkit.samplers import BatchSampler
 from toolkit.samplers.budget import Budget
-from toolkit.samplers.measuring import sample
+from toolkit.samplers.measuring import sample, warn_of_few_labels
 from toolkit.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:
@@ -263,6 +263,7 @@ def _setup(queries, targets, codes, budget: Budget, batch_size: int, seed: int) 
     if n > _INSTANCES:
         some = Instances.of(np.sort(np.random.default_rng(seed).permutation(n)[:_INSTANCES]), *data)
     limits = budget.limits(some.counter.prior, batch_size, some.paired)
+    warn_of_few_labels("suggest_settings", some.known, min(some.n_members, len(some)), some.batch_size, stacklevel=3)
     return Setup(some, whole, limits, some.measured(some.order))
 
 

@@ -12,7 +12,7 @@ from toolkit.metrics.variety import batch_variety
 from toolkit.proximity import join_pairs
 from toolkit.proximity.false_negatives import Counter
 from toolkit.samplers.budget import Budget
-from toolkit.samplers.measuring import mean_similarity, measured, sample
+from toolkit.samplers.measuring import MEMBERS, known_share, mean_similarity, measured, members_for, sample
 
 _ANCHORS = 256  # number of instances whose nearest candidates are searched
 _CONTRASTED = 512  # number of instances that are compared with all others
@@ -32,6 +32,10 @@ class Instances:
         Unit rows from which graphs are built.
     counter : Counter
     batch_size, seed : int
+    known : float
+        Share of all pairs that are known to be false negatives or not.
+    effort : float
+        How many times as many instances to measure as if all pairs were known.
     """
 
     rows: np.ndarray
@@ -41,6 +45,8 @@ class Instances:
     counter: Counter
     batch_size: int
     seed: int
+    known: float
+    effort: float
 
     @classmethod
     def of(cls, rows: np.ndarray, queries, targets, budget: Budget, codes, batch_size: int, seed: int) -> "Instances":
@@ -50,7 +56,10 @@ class Instances:
         vectors = queries if targets is None else join_pairs(queries, targets)
         budget = Budget(budget.false_negatives, labels=None if codes is None else codes[rows])
         counter = budget.counter(vectors, targets is not None, seed)
-        return cls(rows, queries, targets, vectors, counter, min(batch_size, len(rows)), seed)
+        batch_size, known = min(batch_size, len(rows)), known_share(counter, len(rows))
+        rate = budget.limits(counter.prior, batch_size, targets is not None)[0]
+        effort = members_for(rate, batch_size, known) / members_for(rate, batch_size)
+        return cls(rows, queries, targets, vectors, counter, batch_size, seed, known, effort)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,6 +69,11 @@ class Instances:
         """Whether instances are pairs."""
         return self.targets is not None
 
+    @property
+    def n_members(self) -> int:
+        """Approximate number of instances in the batches that are measured."""
+        return round(MEMBERS * self.effort)
+
     @cached_property
     def order(self) -> np.ndarray:
         """The instances in random order."""
@@ -67,7 +81,7 @@ class Instances:
 
     def measured(self, queue: np.ndarray) -> dict[str, float]:
         """Return hardness and false-negative rate of concatenated batches."""
-        hardness, rate = measured(queue, self.batch_size, self.vectors, self.paired, self.counter)
+        hardness, rate = measured(queue, self.batch_size, self.vectors, self.paired, self.counter, self.n_members)
         return {"hardness": hardness, "false_negative_rate": rate}
 
     def similarities(self, batches: list[np.ndarray]) -> np.ndarray:

@@ -49,7 +49,7 @@ def _search(setup: Setup, wanted: int) -> tuple[ProximityGraph, Choice, list[Cho
         paired=data.paired,
         seed=data.seed,
     )
-    measure = measurer(graph, data.vectors, data.counter, data.batch_size, "partition", data.seed)
+    measure = measurer(graph, data.vectors, data.counter, data.batch_size, "partition", data.seed, data.n_members)
     choice, tried = search(setup.limits, measure, grid(graph.n_neighbors))
     return graph.narrow(choice.n_neighbors), choice, tried
 

@@ -37,6 +37,10 @@ class Counter(Protocol):
         """Return the share of false negatives among the pairs of each batch; NaN if no pair is known."""
         ...
 
+    def known(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the share of each batch's pairs that are known to be false negatives or not."""
+        ...
+
 
 class ByLabels:
     """Counts pairs with the same label."""
@@ -49,6 +53,12 @@ class ByLabels:
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of false negatives in each batch."""
         return np.array([same_label_share(self.codes[batch]) for batch in batches])
+
+    def known(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the share of each batch's pairs in which both instances have labels."""
+        sizes = np.array([(len(batch), np.count_nonzero(self.codes[batch] >= 0)) for batch in batches]).T
+        total, labelled = sizes * (sizes - 1)
+        return labelled / total
 
 
 class ByPositives:
@@ -81,6 +91,10 @@ class ByPositives:
             shares.append(near.fill_diagonal_(False).sum().item() / (len(batch) * (len(batch) - 1)))
         return np.array(shares)
 
+    def known(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return 1 for each batch: all pairs are judged."""
+        return np.ones(len(batches))
+
 
 class ByClusters:
     """Counts pairs that share a cluster, averaged over several clusterings by spherical k-means."""
@@ -95,6 +109,10 @@ class ByClusters:
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of false negatives in each batch."""
         return np.mean([each.rates(batches) for each in self.each], 0)
+
+    def known(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return 1 for each batch: all pairs are judged."""
+        return np.ones(len(batches))
 
 
 def class_prior(codes: np.ndarray) -> float:

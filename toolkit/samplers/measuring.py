@@ -1,5 +1,6 @@
 """Quick measurements of hardness and false negatives, for choosing settings."""
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -10,14 +11,40 @@ from toolkit.proximity.false_negatives import Counter
 from toolkit.samplers.budget import Choice
 from toolkit.samplers.choosing import Measure
 
-_MEMBERS = 8192  # approximate number of instances in the batches that are measured
-_MOST = 4 * _MEMBERS
+MEMBERS = 8192  # approximate number of instances in the batches that are measured
+_MOST = 4 * MEMBERS
 _FALSE = 1000  # pairs of false negatives: with fewer, their rate would be too uncertain
+_FEWEST = 1 / 8  # share of known pairs below which no more instances are measured, as this would take too long
+_KNOWN = 500  # known pairs that are needed: with fewer, settings above the limit look as if they were within it
 
 
-def members_for(rate: float, batch_size: int) -> int:
-    """Return how many instances batches must hold to measure a rate of false negatives: more for a low one."""
-    return int(np.clip(2 * _FALSE / (rate * (batch_size - 1)), _MEMBERS, _MOST))
+def members_for(rate: float, batch_size: int, known: float = 1.0) -> int:
+    """Return how many instances batches must hold to measure a rate of false negatives: more for a low one.
+
+    If labels are missing, only a share `known` of the pairs tells something, so more instances are needed.
+    """
+    needed = 2 * _FALSE / (rate * (batch_size - 1) * known)
+    return int(np.clip(needed, MEMBERS, _MOST / max(known, _FEWEST)))
+
+
+def known_share(counter: Counter, n: int) -> float:
+    """Return the share of all pairs of `n` instances that are known to be false negatives or not."""
+    return float(counter.known([np.arange(n)])[0])
+
+
+def warn_of_few_labels(who: str, known: float, n_members: int, batch_size: int, stacklevel: int) -> bool:
+    """Warn if batches with `n_members` instances hold too few known pairs; return whether they do."""
+    possible = n_members * (batch_size - 1) / 2
+    pairs = known * possible
+    if pairs >= min(_KNOWN, possible / 2):
+        return False
+    warnings.warn(
+        f"{who}: so few labels are known that the batches measured hold only about {pairs:.0f} pairs with both labels "
+        f"known, and at least {_KNOWN} are needed, so false negatives may exceed the limit: label more instances, or "
+        "leave labels out, and false negatives are estimated",
+        stacklevel=stacklevel + 1,
+    )
+    return True
 
 
 def measurer(
@@ -27,7 +54,7 @@ def measurer(
     batch_size: int,
     coverage: str,
     seed: int,
-    n_members: int = _MEMBERS,
+    n_members: int = MEMBERS,
 ) -> Measure:
     """Return a function that measures the batches of a walk on `graph`, given K and the restart probability.
 
@@ -55,18 +82,29 @@ def measured(
     vectors: torch.Tensor,
     paired: bool,
     counter: Counter,
-    n_members: int = _MEMBERS,
+    n_members: int = MEMBERS,
 ) -> tuple[float, float]:
     """Return hardness and false-negative rate of a plan: concatenated batches, padded with -1.
 
     Only batches with about `n_members` instances in total are measured.
     """
     some = sample(queue, batch_size, n_members)
-    hardness = [mean_similarity(vectors[torch.from_numpy(batch)].cpu(), paired) for batch in some]
-    return float(np.mean(hardness)), float(np.nanmean(counter.rates(some)))
+    few = some[:: max(n_members // _MOST, 1)]  # missing labels do not make hardness uncertain
+    hardness = [mean_similarity(vectors[torch.from_numpy(batch)].cpu(), paired) for batch in few]
+    return float(np.mean(hardness)), _pooled_rate(counter, some)
 
 
-def sample(queue: np.ndarray, batch_size: int, n_members: int = _MEMBERS) -> list[np.ndarray]:
+def _pooled_rate(counter: Counter, batches: list[np.ndarray]) -> float:
+    """Return the share of false negatives among the known pairs of all batches; NaN if there are none.
+
+    The mean of the batches' rates would give much weight to the few pairs of batches with few labels.
+    """
+    rates, known = counter.rates(batches), counter.known(batches)
+    some = known > 0
+    return float(np.average(rates[some], weights=known[some])) if some.any() else float("nan")
+
+
+def sample(queue: np.ndarray, batch_size: int, n_members: int = MEMBERS) -> list[np.ndarray]:
     """Return some of a plan's batches, evenly spaced."""
     starts = range(0, max(len(queue) - batch_size, 0) + 1, batch_size * max(len(queue) // n_members, 1))
     batches = [queue[start : start + batch_size] for start in starts]

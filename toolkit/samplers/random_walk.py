@@ -19,7 +19,7 @@ from toolkit.samplers.budget import Budget, Choice, checked_restart
 from toolkit.samplers.choosing import choose
 from toolkit.samplers.ease import warn_of_ease
 from toolkit.samplers.graph_state import graph_from_state, graph_state
-from toolkit.samplers.measuring import measurer, members_for
+from toolkit.samplers.measuring import known_share, measurer, members_for, warn_of_few_labels
 from toolkit.samplers.memory import is_shortage, shortage
 from toolkit.samplers.online import OnlineBatchSampler
 from toolkit.samplers.pending import Pending
@@ -146,7 +146,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         self._next_graph: Pending | None = None
         self.stats = WalkStats()
         self._warned = False
-        self._warned_of_budget = False
+        self._warned_of_budget = self._warned_of_labels = False
         self._judged = False  # whether the hardness has been compared with a shuffle's
 
     @property
@@ -247,7 +247,12 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         assert graph is not None, "settings are chosen after a build"
         counter = budget.counter(bank.vectors, bank.paired, seed)
         limits = budget.limits(counter.prior, self.batch_size, bank.paired)
-        n_members = members_for(limits[0], self.batch_size)
+        known = known_share(counter, self.n)
+        n_members = members_for(limits[0], self.batch_size, known)
+        if not self._warned_of_labels:
+            most = self.n if self.coverage == "partition" else self.n * self.batch_size
+            given = type(self).__name__, known, min(n_members, most), self.batch_size
+            self._warned_of_labels = warn_of_few_labels(*given, stacklevel=6)
         measure = measurer(graph, bank.vectors, counter, self.batch_size, self.coverage, seed, n_members)
         chosen = choose(limits, measure, self.chosen, n_neighbors=self.n_neighbors)
         self._warn_of_budget(chosen, limits)
@@ -258,7 +263,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         found = chosen.false_negative_rate, chosen.hardness
         # The tolerance is added, since a limit of hardness may be negative.
         kept = all(value <= limit + _SLACK * abs(limit) for value, limit in zip(found, limits, strict=True))
-        if self._warned_of_budget or kept:
+        if self._warned_of_budget or kept or (self._warned_of_labels and np.isnan(chosen.false_negative_rate)):
             return
         self._warned_of_budget = True
         warnings.warn(
