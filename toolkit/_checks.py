@@ -57,14 +57,14 @@ def restart_probability(name: str, value) -> float:
 
 
 def choice(name: str, value, allowed: tuple[str, ...]) -> str:
-    """Return `value`, or raise unless it is one of `allowed`."""
+    """Return the one of `allowed` that equals `value`, or raise if there is none."""
     try:
         known = value in set(allowed)
     except TypeError:  # not hashable
         known = False
     if not known:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return value
+    return allowed[allowed.index(value)]
 
 
 def text(name: str, value) -> str:

@@ -1,9 +1,36 @@
 """Wrong arguments."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from sampler_kinds import CLASSES, KINDS, ONLINE, built, new, normal, settings_of
+
+from toolkit import RandomWalkBatchSampler
+
+NUMPY_SETTINGS = {
+    "fresh": np.float64(0.5),
+    "coverage": np.str_("partition"),
+    "refresh": np.str_("background"),
+    "bank_dtype": np.str_("float16"),
+    "restart": np.float32(0.25),
+    "drop_last": np.bool_(True),
+    "skip": np.int64(1),
+    "margin": np.float64(0.9),
+    "seed": np.uint8(3),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY_SETTINGS)
+def test_states_of_samplers_with_numpy_settings_can_be_read(name):
+    sampler = RandomWalkBatchSampler(100, 10, n_candidates=40, n_neighbors=4, **{name: NUMPY_SETTINGS[name]})
+    file = io.BytesIO()
+    torch.save(sampler.state_dict(), file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    plain = {name: NUMPY_SETTINGS[name].item()}
+    RandomWalkBatchSampler(100, 10, n_candidates=40, n_neighbors=4, **plain).load_state_dict(state)
 
 
 class TestBadInput:

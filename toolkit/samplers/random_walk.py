@@ -138,8 +138,8 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         super().__init__(n, batch_size, full, refresh_every, warmup_epochs, seed, groups, skip, margin, bank_dtype)
         self.n_candidates, self.n_neighbors = graph_size(self.n, n_candidates=n_candidates, n_neighbors=n_neighbors)
         check_skip(skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
-        self.fresh = fresh
         fresh_candidates(fresh, skip=self.skip, n_candidates=self.n_candidates, n_neighbors=self.n_neighbors)
+        self.fresh = float(fresh)
         self.restart = checked_restart(self.n, restart=restart)
         self.chosen: Choice | None = None  # settings within the budget; None without a budget or a graph
         self.graph: ProximityGraph | None = None
