@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from toolkit.engine.linking import Links, candidate_blocks
+from toolkit.engine.precision import full_precision
 from toolkit.engine.rules import NO_RULES, Rules
 
 _SCORES = 2**27  # at most so many at once
@@ -11,6 +12,7 @@ _OUT = -2.0  # below any cosine
 _STAGED = 2**22  # numbers copied at once
 
 
+@full_precision()
 def link_on_device(
     vectors: torch.Tensor,
     norms: torch.Tensor,

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from toolkit.engine.precision import full_precision
 from toolkit.engine.rules import NO_RULES, Rules
 
 EXACT_UP_TO = 50_000  # instances
@@ -38,6 +39,7 @@ def nearest_neighbors(
     return approximate_neighbors(unit, k, seed, paired, quick)
 
 
+@full_precision()
 def exact_neighbors(
     unit: np.ndarray, rows: np.ndarray, k: int, rules: Rules = NO_RULES
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 
 _ROWS_AT_ONCE = 1000
 
@@ -25,6 +26,7 @@ def alignment(first, second) -> float:
     return float((a - b).square().sum(1).mean())
 
 
+@full_precision()
 def uniformity(embeddings, t: float = 2.0) -> float:
     """Return ``log(mean(exp(-t squared distance)))`` over all pairs of normalised embeddings (Wang & Isola 2020).
 

@@ -3,8 +3,10 @@
 import torch
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 
 
+@full_precision()
 def same_label_precision(embeddings, labels, k: int = 10) -> float:
     """Return the share of each instance's `k` nearest others, by cosine, that have its label.
 

@@ -6,11 +6,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 from toolkit.evaluation.embedding import embed
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the linear probe chooses among
 
 
+@full_precision()
 def knn_accuracy(
     train_features, train_labels, test_features, test_labels, k: int = 200, temperature: float = 0.1
 ) -> float:

@@ -8,6 +8,7 @@ import torch
 
 from toolkit import _checks
 from toolkit._result import Result
+from toolkit.engine.precision import full_precision
 
 TEMPERATURE = 0.1
 _SCORES = 2**24  # maximum number of similarities in memory at once
@@ -31,6 +32,7 @@ class LossGap(Result):
         return f"LossGap(value={self.value:.3f}, batches={len(self.values)})"
 
 
+@full_precision()
 def loss_gap(batches, queries, targets=None, temperature: float = TEMPERATURE) -> LossGap:
     """Return how much lower the loss over each batch is than the loss over the whole data set.
 

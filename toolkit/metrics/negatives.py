@@ -3,10 +3,12 @@
 import numpy as np
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 from toolkit.metrics.false_negatives import same_label
 from toolkit.proximity.false_negatives import RATIO, ByPositives
 
 
+@full_precision()
 def hardest_negatives(
     batch, query: int, embeddings, targets, n_negatives: int = 8, *, labels=None, ratio: float = RATIO
 ):

@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit import _checks
 from toolkit._result import mean_interval
+from toolkit.engine.precision import full_precision
 from toolkit.metrics.plan_trials import chains, clusters
 from toolkit.metrics.trials import Found, Instances, Setup
 from toolkit.metrics.walk_trials import walks
@@ -161,6 +162,7 @@ class Suggestion:
         )
 
 
+@full_precision()
 def suggest_settings(
     embeddings,
     batch_size: int,
@@ -263,7 +265,7 @@ def _setup(queries, targets, codes, budget: Budget, batch_size: int, seed: int) 
     if n > _INSTANCES:
         some = Instances.of(np.sort(np.random.default_rng(seed).permutation(n)[:_INSTANCES]), *data)
     limits = budget.limits(some.counter.prior, batch_size, some.paired)
-    warn_of_few_labels("suggest_settings", some.known, min(some.n_members, len(some)), some.batch_size, stacklevel=3)
+    warn_of_few_labels("suggest_settings", some.known, min(some.n_members, len(some)), some.batch_size, stacklevel=4)
     return Setup(some, whole, limits, some.measured(some.order))
 
 

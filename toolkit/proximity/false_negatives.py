@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
+from toolkit.engine.precision import full_precision
+
 CLUSTERS = (10, 30, 100, 300)
 PER_CLUSTER = 20  # the smallest mean number of instances per cluster
 FEWEST = PER_CLUSTER * CLUSTERS[0]  # instances, for an estimate to be shown
@@ -79,10 +81,12 @@ class ByPositives:
         near = torch.linalg.vecdot(self.queries[first], self.targets[second]) >= self.limits[first]
         return near.float().mean().item()
 
+    @full_precision()
     def near(self, query: int, others) -> np.ndarray:
         """Return whether the targets of `others` are nearly as similar to a query as its own."""
         return (self.targets[others] @ self.queries[query] >= self.limits[query]).numpy()
 
+    @full_precision()
     def rates(self, batches: list[np.ndarray]) -> np.ndarray:
         """Return the share of false negatives in each batch."""
         shares = []
@@ -129,6 +133,7 @@ def same_label_share(codes: np.ndarray) -> float:
     return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
 
 
+@full_precision()
 def _clusters(unit: torch.Tensor, n_clusters: int, seed: int) -> np.ndarray:
     """Return the cluster of each unit row by spherical k-means, with centres fitted to a random part of the rows."""
     chosen = np.random.default_rng(seed).permutation(len(unit))[: _PER_CENTRE * n_clusters]

@@ -13,6 +13,7 @@ from torch.utils.data import Sampler
 
 from toolkit import _checks
 from toolkit._processes import world_size
+from toolkit.engine.precision import full_precision
 from toolkit.engine.rules import Groups
 from toolkit.engine.walking import deal_into_batches
 from toolkit.proximity.rules import batch_groups
@@ -156,7 +157,8 @@ class BatchSampler(_Refusing):
 
     def _draw(self) -> None:
         """Draw the next batch."""
-        self._plan()
+        with full_precision():
+            self._plan()
         batch, self._queue = np.split(self._queue, [self.batch_size])
         self._drawn.append(batch[batch >= 0])
 

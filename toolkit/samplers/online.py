@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.base import BatchSampler
 
@@ -80,7 +81,8 @@ class OnlineBatchSampler(BatchSampler):
         sampler = cls(n, batch_size, **settings)
         for rows in np.array_split(np.arange(sampler.n), -(-sampler.n // _CHUNK)):
             sampler.update(rows, *(side[rows[0] : rows[-1] + 1] for side in vectors))
-        sampler._refresh()
+        with full_precision():
+            sampler._refresh()
         return sampler
 
     @property

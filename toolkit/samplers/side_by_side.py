@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 from toolkit.engine.rules import crossed
 from toolkit.proximity.false_negatives import ByClusters, ByPositives
 from toolkit.proximity.graph import ProximityGraph
@@ -99,6 +100,7 @@ class SideBySide:
         """Whether the instances are pairs of a query and its target."""
         return self.targets is not None
 
+    @full_precision()
     def similarities(self, index: int, others: np.ndarray | None = None) -> np.ndarray:
         """Return the similarity, as used by the graph, of an instance to a few others or to all; float32."""
         own = self.vectors[index]
