@@ -10,6 +10,7 @@ from sampler_kinds import ONLINE, new, normal
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate
 
 from toolkit import RandomWalkBatchSampler
+from toolkit.samplers import DistributedBatches
 
 N, BATCH = 300, 32  # 12 instances are left over in each epoch
 
@@ -122,24 +123,55 @@ def test_update_without_the_index_says_that_the_data_set_must_return_it(index, e
     assert "the data set's items must begin with their index" in str(raised.value)
 
 
-def cut_epochs(one, rounds=5, set_epoch=False):
-    """Train on the first batches of each epoch; return the warnings."""
+def cut_epochs(one, rounds=5, set_epoch=False, n_batches=4, update=True):
+    """Use the first batches of each epoch, for training if they `update` the sampler; return the warnings."""
     points = normal(N)
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         for number in range(rounds):
             if set_epoch:
                 one.set_epoch(number)
-            for batch in itertools.islice(one, 4):
-                one.update(batch, points[batch])
+            for batch in itertools.islice(one, n_batches):
+                if update:
+                    one.update(batch, points[batch])
     return [str(one.message) for one in record]
 
 
-@pytest.mark.parametrize("kind", ONLINE)
-def test_an_epoch_cut_off_again_and_again_is_noticed_once(kind):
-    (said,) = cut_epochs(new(kind, N, BATCH))
+@pytest.mark.parametrize("update", [True, False])
+@pytest.mark.parametrize("wrap", [lambda one: one, DistributedBatches], ids=["alone", "DistributedBatches"])
+@pytest.mark.parametrize("kind", ["uniform", *ONLINE])
+def test_an_epoch_cut_off_again_and_again_is_noticed_once(kind, wrap, update):
+    (said,) = cut_epochs(wrap(new(kind, N, BATCH, **{"drop_last": True} if kind == "partition" else {})), update=update)
     assert "epoch 0 was left after 4 of" in said
     assert "set_epoch" in said
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+@pytest.mark.parametrize("kind", ["uniform", "independent"])
+def test_looking_at_some_batches_before_training_is_no_cut(kind, rounds):
+    one = new(kind, N, BATCH)
+    assert cut_epochs(one, rounds, update=False) == []
+    assert run(Points(normal(N)), one) == []
+
+
+def test_looks_between_cut_epochs_hide_none():
+    one = new("uniform", N, BATCH)
+    said = [words for _ in range(4) for words in cut_epochs(one, 1, n_batches=1, update=False) + cut_epochs(one, 1)]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_whole_epochs_and_resumes_are_no_cuts(num_workers):
+    one = new("uniform", N, BATCH)
+    loader = DataLoader(Points(normal(N)), batch_sampler=one, num_workers=num_workers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            assert len(list(loader)) == len(one)
+        state = one.state_dict()
+        for _ in range(5):
+            one.load_state_dict(state)
+            list(itertools.islice(one, 4))
 
 
 def test_short_epochs_with_numbers_of_their_own_are_not_cut_off():

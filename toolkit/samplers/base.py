@@ -20,6 +20,8 @@ from toolkit.proximity.rules import batch_groups
 from toolkit.samplers.budget import Budget, Choice
 from toolkit.samplers.drawn import DrawnBatches
 
+_CUTS = 2  # restarts of one epoch from which on there is a warning; one more without updates, as they may be looks
+
 
 class _Refusing(Sampler):
     """Refuses the copy of a sampler of instances that Lightning tries to make."""
@@ -65,6 +67,7 @@ class BatchSampler(_Refusing):
         self._resumed = False
         self._trained = False  # whether there was an update since the epoch began
         self._queue = np.empty(0, np.int64)  # the planned batches, concatenated
+        self._cuts: int | None = 0  # restarts of this epoch, which was left early; None if there is no warning to give
         self._iterators = 0  # number of iterators made so far
         self._alone = True  # whether no DistributedBatches shares these batches among processes
         self._shared: dict = {}  # what all states share, so that it stays current; empty before the first state
@@ -88,6 +91,7 @@ class BatchSampler(_Refusing):
 
         For pairs, `embeddings` are those of the queries, and `targets` those of their targets.
         """
+        self._trained = True
 
     @property
     def settings(self) -> dict:
@@ -132,6 +136,7 @@ class BatchSampler(_Refusing):
     def _begin(self) -> None:
         """Go to the first batch of the epoch, or to where `load_state_dict` left it."""
         self._warn_of_peers()
+        self._warn_of_cuts()
         if not self._resumed:
             self._position = 0
         if not self._repeats:
@@ -149,6 +154,25 @@ class BatchSampler(_Refusing):
                 "toolkit.samplers.DistributedBatches(sampler), with sliced=False where the framework slices batches",
                 stacklevel=4,
             )
+
+    def _warn_of_cuts(self) -> None:
+        """Warn once if the epoch was left early and started again, and not for the first time."""
+        if self._cuts is None:
+            return
+        if self._resumed or self._drawn.epoch != self.epoch:
+            self._cuts = 0
+        elif (0 if self._trained else 1) < self._position < len(self):  # a look at the first batch is no training
+            self._cuts += 1
+        if self._cuts < (_CUTS if self._trained else _CUTS + 1):
+            return
+        self._cuts = None
+        warnings.warn(
+            f"{type(self).__name__}: epoch {self.epoch} was left after {self._position} of {len(self)} batches and "
+            "restarted, not for the first time: each time its first batches come again, and schedules count from its "
+            "start. Iterate to the end, keep one iterator, or call sampler.set_epoch with another number before "
+            "each round",
+            stacklevel=4,
+        )
 
     @property
     def _repeats(self) -> bool:

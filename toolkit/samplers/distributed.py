@@ -71,6 +71,7 @@ class DistributedBatches(BatchSampler):
         super().__init__(sampler.n, sampler.batch_size, True, sampler.seed)
         self.planner = sampler
         self._alone = sampler._alone = False
+        sampler._cuts = None  # warnings are given here
         self.everywhere, self.sliced = _checks.flag("everywhere", everywhere), _checks.flag("sliced", sliced)
         self.sharded = _checks.flag("sharded", sharded)
         self._walk = _shardable(sampler, self.everywhere) if self.sharded else None

@@ -13,7 +13,6 @@ from toolkit.samplers.base import BatchSampler
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _CHUNK = 65_536
-_CUTS = 2
 _WRAP = "wrap the outermost data set in toolkit.datasets.Indexed, and pass the indices of each batch to `update`"
 _NO_INDEX = f"the data set's items must begin with their index: {_WRAP}"
 
@@ -58,7 +57,6 @@ class OnlineBatchSampler(BatchSampler):
         self._builds = 0
         self._yielded: np.ndarray | None = np.zeros(self.n, bool)  # None after the warning, which is given once
         self._awaiting = False  # whether a batch was yielded since the last update
-        self._cuts = 0  # number of times that this epoch was left early and started again
 
     @classmethod
     def from_embeddings(cls, embeddings, batch_size: int, *, targets=None, **settings) -> "OnlineBatchSampler":
@@ -89,19 +87,6 @@ class OnlineBatchSampler(BatchSampler):
     def warming_up(self) -> bool:
         """Whether batches are still uniform."""
         return self._builds == 0 or self.epoch < self.warmup_epochs
-
-    def _begin(self) -> None:
-        left = self._trained and not self._resumed and self._drawn.epoch == self.epoch
-        self._cuts = self._cuts + 1 if left and 0 < self._drawn.count < len(self) else 0
-        if self._cuts == _CUTS:
-            warnings.warn(
-                f"{type(self).__name__}: epoch {self.epoch} was left after {self._drawn.count} of {len(self)} batches "
-                "and restarted, not for the first time: each time it has the same first batches, and refresh_every "
-                "and warmup_epochs count from its start. Iterate to the end, keep one iterator, or call "
-                "sampler.set_epoch with another number before each round",
-                stacklevel=3,
-            )
-        super()._begin()
 
     def _note(self, batch: np.ndarray) -> None:
         if self._yielded is not None:
