@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from itertools import islice
 
 import torch
 import torch.distributed as dist
@@ -124,6 +125,14 @@ def failing(call):
     return ""
 
 
+def loaded(n_trained):
+    """Return a sampler that is to continue after some batches."""
+    first, second = (RandomWalkBatchSampler(N, BATCH, n_neighbors=6) for _ in range(2))
+    list(islice(first, n_trained))
+    second.load_state_dict(first.state_dict(trained=n_trained))
+    return second
+
+
 def refusals():
     """Return what wrong uses are answered in this process."""
     rank = dist.get_rank()
@@ -135,6 +144,7 @@ def refusals():
     everywhere.planner.warmup_epochs = 0
     return {
         "other settings": failing(lambda: make_batches(seed=rank)),
+        "other places": failing(lambda: DistributedBatches(loaded(3 + rank))),
         "no multiple": failing(lambda: DistributedBatches(RandomWalkBatchSampler(N, 31))),
         "other widths": failing(lambda: batches.update(index, wide[index])),
         "other numbers": failing(lambda: batches.update(index[: 9 + rank], wide[index[: 9 + rank], :8])),

@@ -70,9 +70,12 @@ def test_wrong_uses_are_refused_in_all_processes():
     first, second = run_ranks(refusals)
     for words in (first, second):
         assert "sampler must be the same in all processes" in words["other settings"]
+        assert "sampler must be the same in all processes" in words["other places"]
         assert "multiple of the 2 processes, got 31" in words["no multiple"]
         assert "update must be the same in all processes" in words["other widths"]
         assert "update must be the same in all processes" in words["other numbers"]
+    assert "at batch 3 of epoch 0" in first["other places"]
+    assert "at batch 4 of epoch 0" in second["other places"]
     assert not first["other plans"]
     assert "process 1 planned another batch than the first process" in second["other plans"]
     assert "state is of a process that does not plan" in first["state of a follower"]

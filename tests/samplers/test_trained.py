@@ -117,6 +117,27 @@ def test_a_state_that_was_kept_in_memory_repeats_its_epoch(kind):
     new(kind, N, BATCH, **settings(kind)).load_state_dict(copied)
 
 
+@pytest.mark.parametrize("stop", [1, 4, N // BATCH])
+@pytest.mark.parametrize("ahead", [0, AHEAD, 50])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_that_was_loaded_before_the_batches_are_shared_is_continued(kind, ahead, stop):
+    full = settings(kind) | ({"drop_last": True} if kind == "partition" else {})
+    whole = Training(new(kind, N, BATCH, **full), ahead)
+    for _ in range(EPOCHS):
+        whole.epoch()
+    cut = Training(new(kind, N, BATCH, **full), ahead)
+    for _ in range(2):
+        cut.epoch()
+    cut.epoch(stop)
+    loaded = new(kind, N, BATCH, **full)
+    loaded.load_state_dict(saved(cut.sampler.state_dict(trained=stop)))
+    later = Training(DistributedBatches(loaded), ahead)
+    later.step = cut.step
+    while later.sampler.epoch < EPOCHS:
+        later.epoch()
+    assert cut.seen + later.seen == whole.seen
+
+
 def test_more_trained_than_drawn_is_refused():
     sampler = new("uniform", N, BATCH)
     next(iter(sampler))

@@ -1,5 +1,6 @@
 """One batch for all processes of a training: each gets its slice."""
 
+import copy
 import zlib
 from collections.abc import Iterator
 
@@ -72,12 +73,20 @@ class DistributedBatches(BatchSampler):
         self.planner = sampler
         self._alone = sampler._alone = False
         sampler._cuts = None  # warnings are given here
+        if sampler._resumed:
+            self._take_over(sampler)
         self.everywhere, self.sliced = _checks.flag("everywhere", everywhere), _checks.flag("sliced", sliced)
         self.sharded = _checks.flag("sharded", sharded)
         self._walk = _shardable(sampler, self.everywhere) if self.sharded else None
         self._planned: Iterator[list[int]] = iter(())
         self._connected = False
         self._connect(required=False)
+
+    def _take_over(self, sampler: BatchSampler) -> None:
+        """Continue where the sampler's loaded state was taken; the sampler itself goes on after what it has drawn."""
+        self.epoch, self._position, self._resumed = sampler.epoch, sampler._position, True
+        self._drawn = copy.deepcopy(sampler._drawn)
+        sampler._position = self._drawn.count if self._drawn.epoch == self.epoch else 0
 
     def _connect(self, required: bool = True) -> None:
         """Find the other processes; try again when they are needed, since Lightning connects them only later."""
@@ -91,7 +100,8 @@ class DistributedBatches(BatchSampler):
                 f"got {self.batch_size}: it is that of the whole batch"
             )
         if self._connected:
-            self._check_alike("sampler", f"{self.planner._config()} {self.sharded}")
+            place = f"at batch {self._position} of epoch {self.epoch}"
+            self._check_alike("sampler", f"{self.planner._config()} {self.sharded} {place}")
             if self._walk is not None:
                 self._walk.bank = ShardedBank(self._walk, self.peers)
         self._plans = self.everywhere or self.peers.rank == 0
