@@ -72,8 +72,9 @@ class Course:
 
     def epoch(self, stop=None):
         for number, index in enumerate(self.batches, 1):
-            noise = torch.randn(2, N, DIM, generator=torch.Generator().manual_seed(self.step))
-            sides = (rows_of("plain") + 0.3 * noise)[: 1 + (self.kind == "pairs"), index]
+            with torch.device("cpu"):
+                noise = torch.randn(2, N, DIM, generator=torch.Generator().manual_seed(self.step))
+                sides = (rows_of("plain") + 0.3 * noise)[: 1 + (self.kind == "pairs"), index]
             self.batches.update(index, *sides)
             self.step += 1
             self.drawn.append(index)
@@ -94,6 +95,15 @@ def course(kind):
     if dist.is_initialized():
         bank.finish()
     return one.drawn, planner.graph.neighbors, tuple(bank.vectors.shape), rows
+
+
+def elsewhere():
+    """Return the batches of the first epochs of a course where torch's default device is another one."""
+    with torch.device("meta"):
+        one = Course("plain")
+        for _ in range(2):
+            one.epoch()
+    return one.drawn
 
 
 def resumed():
@@ -128,4 +138,4 @@ def refusals():
 def whole_run():
     """Return everything, in one start of the processes."""
     found = {"courses": {kind: course(kind) for kind in COURSES}, "resumed": resumed(), "refusals": refusals()}
-    return found | {"graphs": graphs()}
+    return found | {"elsewhere": elsewhere(), "graphs": graphs()}

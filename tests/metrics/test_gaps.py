@@ -87,6 +87,12 @@ def test_plans_with_each_instance_once_differ_in_gap_as_in_what_they_show():
     assert gaps[0] - gaps[1] == pytest.approx(shown[1] - shown[0], abs=1e-5)
 
 
+def test_gaps_do_not_depend_on_torch_s_default_device():
+    with torch.device("meta"):
+        there = [loss_gap([range(20)], QUERIES, targets).value for targets in (None, TARGETS)]
+    assert there == [loss_gap([range(20)], QUERIES, targets).value for targets in (None, TARGETS)]
+
+
 def test_walks_see_more_than_a_shuffle(clusters):
     points = clusters.points[:2000]
     settings = {"n_candidates": 500, "n_neighbors": 10, "restart": 0.5}

@@ -62,6 +62,12 @@ def test_batches_are_those_of_one_process(ranks, alone, kind):
     assert all(each[1] is None for each in found[1:]), "only the first process has a graph"
 
 
+def test_torch_s_default_device_changes_no_batches(ranks, alone):
+    slices = zip(*(each["elsewhere"] for each in ranks), strict=True)
+    drawn = [list(chain(*parts)) for parts in slices]
+    assert drawn == alone["plain"][0][: len(drawn)]
+
+
 def test_resume_is_exact_with_each_process_s_own_state(ranks):
     slices = zip(*(each["resumed"][0] for each in ranks), strict=True)
     assert [list(chain(*parts)) for parts in slices] == resumed()[0]

@@ -138,6 +138,23 @@ def test_a_state_that_was_loaded_before_the_batches_are_shared_is_continued(kind
     assert cut.seen + later.seen == whole.seen
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_torch_s_default_device_changes_no_batches_and_refuses_no_state(kind):
+    plain = Training(new(kind, N, BATCH, **settings(kind)))
+    for _ in range(3):
+        plain.epoch()
+    with torch.device("meta"):
+        training = Training(new(kind, N, BATCH, **settings(kind)))
+        for _ in range(2):
+            training.epoch()
+        training.epoch(stop := 5)  # while an index is being built in the background
+        resumed = Training(new(kind, N, BATCH, **settings(kind)))
+        resumed.step = training.step
+        resumed.sampler.load_state_dict(saved(training.sampler.state_dict(trained=stop)))
+        resumed.epoch()
+    assert training.seen + resumed.seen == plain.seen
+
+
 def test_more_trained_than_drawn_is_refused():
     sampler = new("uniform", N, BATCH)
     next(iter(sampler))

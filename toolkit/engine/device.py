@@ -71,8 +71,8 @@ def to_memory(values: torch.Tensor) -> np.ndarray:
     """Return a copy in memory, by way of page-locked memory, to which a CUDA device writes several times as fast."""
     if values.device.type != "cuda":
         return values.cpu().numpy()
-    copied = torch.empty(values.shape, dtype=values.dtype)
-    locked = torch.empty(min(values.numel(), _STAGED), dtype=values.dtype, pin_memory=True)
+    copied = torch.empty(values.shape, dtype=values.dtype, device="cpu")
+    locked = torch.empty(min(values.numel(), _STAGED), dtype=values.dtype, device="cpu", pin_memory=True)
     for part, place in zip(values.reshape(-1).split(_STAGED), copied.view(-1).split(_STAGED), strict=True):
         place.copy_(locked[: len(part)].copy_(part))
     return copied.numpy()

@@ -43,7 +43,7 @@ def link_shards(
         if first:
             rows = _joined(linked)
             whole.neighbors[rows], whole.skipped[rows] = np.split(came, [n_neighbors], axis=1)
-    lacking = peers.joined(torch.tensor([lacking])).sum().item()
+    lacking = peers.joined(torch.tensor([lacking], device="cpu")).sum().item()
     return Links(whole.neighbors, whole.similarities, whole.skipped, int(lacking))
 
 

@@ -31,6 +31,6 @@ def same_label_precision(embeddings, labels, k: int = 10) -> float:
     same = 0
     for rows in torch.arange(n, device=unit.device).split(1000):
         similarity = unit[rows] @ unit.T
-        similarity[torch.arange(len(rows)), rows] = -torch.inf
+        similarity[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
         same += int((codes[similarity.topk(k).indices] == codes[rows, None]).sum())
     return same / (n * k)

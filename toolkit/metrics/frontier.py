@@ -197,7 +197,7 @@ def _point(sampler: str, batches, codes: np.ndarray | None, some: SideBySide, lo
 
 def _hardness(batch, some: SideBySide) -> float:
     """Return the mean similarity of a batch's pairs, in time linear in its size (`batch_hardness` is quadratic)."""
-    return mean_similarity(some.vectors[torch.as_tensor(batch)].cpu(), some.paired)
+    return mean_similarity(some.vectors[torch.as_tensor(batch, device="cpu")].cpu(), some.paired)
 
 
 def rates_of(batches, codes: np.ndarray | None, some: SideBySide) -> FalseNegatives | EstimatedFalseNegatives:

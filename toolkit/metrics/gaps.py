@@ -105,7 +105,7 @@ def seen(
 def _seen_by(
     batch: torch.Tensor, anchors: torch.Tensor, others: torch.Tensor, temperature: float, paired: bool
 ) -> float:
-    own = None if paired else torch.arange(len(batch))
+    own = None if paired else torch.arange(len(batch), device=batch.device)
     return _log_sums(anchors[batch], others[batch], temperature, own).mean().item()
 
 
@@ -120,5 +120,5 @@ def _log_sums(
     """Return the log-sum-exp of each anchor's similarities, without the column `own`, which is the anchor itself."""
     scores = anchors @ others.T / temperature
     if own is not None:
-        scores[torch.arange(len(anchors)), own] = -torch.inf
+        scores[torch.arange(len(anchors), device=anchors.device), own] = -torch.inf
     return scores.logsumexp(1).double()

@@ -28,7 +28,7 @@ class EmbeddingBank:
     def __init__(self, n: int, dtype: torch.dtype = torch.float32) -> None:
         self.n = n
         self.known = np.zeros(n, bool)
-        self.vectors = torch.empty(n, 0, dtype=dtype)
+        self.vectors = torch.empty(n, 0, dtype=dtype, device="cpu")  # whatever torch's default device is
         self.paired = False
 
     def update(self, indices, embeddings, targets=None, remedy: str = "") -> np.ndarray:

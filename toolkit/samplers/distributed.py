@@ -187,7 +187,7 @@ class DistributedBatches(BatchSampler):
     def _check_alike(self, what: str, description: str) -> None:
         """Raise in all processes unless they all describe `what` in the same way."""
         code = zlib.crc32(description.encode())
-        codes = self.peers.joined(torch.tensor([code]))
+        codes = self.peers.joined(torch.tensor([code], device="cpu"))
         if not (codes == code).all():
             raise ValueError(
                 f"{what} must be the same in all processes, got in process {self.peers.rank}: {description}"

@@ -134,8 +134,9 @@ class PlannedBatchSampler(OnlineBatchSampler):
         rows, size, pending = np.empty(0, np.int64), 1, None
         if coming is not None:
             rows = _checks.indices("instances of the next order", coming["rows"].numpy().copy(), self.n)
-            known = {"vectors": coming["vectors"], "known": torch.ones(len(rows), dtype=torch.bool)}
-            vectors = EmbeddingBank(len(rows), DTYPES[self.bank_dtype]).restored(known).vectors
+            known = torch.ones(len(rows), dtype=torch.bool, device="cpu")
+            given = {"vectors": coming["vectors"], "known": known}
+            vectors = EmbeddingBank(len(rows), DTYPES[self.bank_dtype]).restored(given).vectors
             bank, size = parts["bank"], _checks.integer("block_size", coming["block_size"], 1, self.n)
             _checks.shape("vectors of the next order", vectors, (len(rows), bank.vectors.shape[1]), "those of the bank")
             pending = self._pending(rows, size, bank.paired, vectors, _checks.seed(coming["seed"]))

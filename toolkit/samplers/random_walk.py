@@ -328,7 +328,7 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
 
     def _checked_pending(self, state: dict, bank: EmbeddingBank) -> tuple[torch.Tensor, int]:
         """Return embeddings and seed of a pending graph, or raise unless they are valid for this sampler."""
-        known = torch.ones(self.n, dtype=torch.bool)
+        known = torch.ones(self.n, dtype=torch.bool, device="cpu")
         vectors = {"vectors": state["vectors"], "known": known}
         copy = bank.restored(vectors)
         _checks.shape("vectors of the next graph", copy.vectors, tuple(bank.vectors.shape), "those of the bank")

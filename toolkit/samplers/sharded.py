@@ -84,7 +84,7 @@ class ShardedBank(EmbeddingBank):
     def serve(self) -> None:
         """Join in the operations that the first process asks for, until it calls `finish`."""
         while True:
-            request, number = self.peers.sent(torch.empty(2, dtype=torch.int64)).tolist()
+            request, number = self.peers.sent(torch.empty(2, dtype=torch.int64, device="cpu")).tolist()
             if request == _Request.NOTHING:
                 return
             if request == _Request.LINKS:
@@ -93,7 +93,7 @@ class ShardedBank(EmbeddingBank):
                 self._collected(np.empty(number, np.int64))
 
     def _request(self, what: _Request, number: int = 0) -> None:
-        self.peers.sent(torch.tensor([what, number]))
+        self.peers.sent(torch.tensor([what, number], device="cpu"))
 
     def _linked(self, seed: int) -> Links:
         sampler = self._sampler
