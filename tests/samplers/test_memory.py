@@ -97,6 +97,18 @@ def test_without_a_graph_the_error_says_what_is_needed(monkeypatch):
         built("independent", normal(100), 10)
 
 
+def test_without_settings_of_a_budget_the_error_says_what_is_needed(monkeypatch):
+    sampler = RandomWalkBatchSampler(100, 10, n_candidates=30, n_neighbors=3, warmup_epochs=0)
+    sampler.update(range(100), normal(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(RandomWalkBatchSampler, "_choose", ERRORS["numpy"])
+        with pytest.raises(MemoryError, match=r"takes about .*a fixed restart probability"):
+            next(iter(sampler))
+    assert sampler.warming_up
+    assert len(next(iter(sampler))) == 10, "the next build is tried again"
+    assert sampler.chosen is not None
+
+
 def test_other_errors_of_a_build_are_raised(monkeypatch):
     monkeypatch.setattr(ProximityGraph, "build", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):

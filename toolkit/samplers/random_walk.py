@@ -206,10 +206,13 @@ class RandomWalkBatchSampler(OnlineBatchSampler):
         except Exception as error:
             if not (is_shortage(error) and self.bank.whole):
                 raise
-            if self.graph is None:
+            if self.graph is None or (self.budget is not None and self.chosen is None):
+                self.graph = None  # without settings, there is nothing to continue with
                 raise MemoryError(shortage(self, error)) from error
             self._built_at = self._batch_number  # try again only after `refresh_every` batches
-            warnings.warn(f"{shortage(self, error)}. Training continues with the previous graph", stacklevel=5)
+            warnings.warn(
+                f"{shortage(self, error)}. Training continues with the previous graph or settings", stacklevel=5
+            )
 
     @property
     def _rules(self) -> Rules:
