@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 from benchmarks import forecast, modality, report, retrieval, retrieval_rivals, study
 from benchmarks.presets import RETRIEVAL, RIVALS
 from benchmarks.study_tables import gains, pooled
+from toolkit.metrics.suggestion import TRIALS as SUGGESTED
 from toolkit.proximity import join_pairs
 from toolkit.samplers import SAMPLERS, Budget
 from toolkit.training.comparison import Comparison
@@ -66,7 +67,7 @@ def limit_of(row) -> float:
 def within(found: pd.DataFrame) -> pd.Series:
     """Return which trials `suggest_settings` could suggest, if it knew their samplers.
 
-    False negatives are within the default limit, an epoch holds each instance once, and a batch several clusters.
+    False negatives are within the default limit, an epoch holds each instance once, and a batch at least four clusters.
     """
     limit = [limit_of(row) for row in found.itertuples()]
     several = np.array([4 * cluster_size(row) <= row.batch_size for row in found.itertuples()])
@@ -74,15 +75,17 @@ def within(found: pd.DataFrame) -> pd.Series:
 
 
 def cluster_size(row) -> int:
-    """Return the size of the clusters of a trial; 0 with other samplers."""
-    trials = RIVALS[row.batch_size]["cluster"]
+    """Return the size of the clusters or parts of a trial; 0 with other samplers."""
+    trials = RIVALS[row.batch_size]["cluster"] | RIVALS[row.batch_size]["graph_partition"]
     return trials.get(row.sampler, {}).get("cluster_size", 0)
 
 
 def correlations(found: pd.DataFrame) -> pd.DataFrame:
-    """Return the rank correlation of each measure with both results, over all trials and over those within limits."""
+    """Return the rank correlation of each measure with both results, over all trials and those within the limits."""
     rows = []
-    parts = {"all trials": found, "within the limits": found[within(found)]}
+    some = found[within(found)]
+    tried = some[some.sampler.map(retrieval_rivals.SAMPLER_OF).isin([*SUGGESTED, "uniform"])]
+    parts = {"all trials": found, "within the limits": some, "of them shuffle, chains, clusters, walks": tried}
     for of, some in parts.items():
         for name, more in MEASURES.items():
             sign = 1 if more else -1

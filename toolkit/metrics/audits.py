@@ -164,6 +164,10 @@ class _NotEstimated:
         """Return NaN for each batch."""
         return np.full(len(batches), np.nan)
 
+    def known(self, batches: list[np.ndarray]) -> np.ndarray:
+        """Return 0 for each batch."""
+        return np.zeros(len(batches))
+
 
 def _counter(codes: np.ndarray | None, unit: torch.Tensor, paired: bool, seed: int) -> Counter:
     """Return the counter of false negatives; it does not estimate them for instances too few to be clustered."""

@@ -181,9 +181,9 @@ def suggest_settings(
     95 % of the largest reduction; of these, the one named first is suggested. By default chains come first and walks
     last, because in four comparisons chains and clusters did as well as walks or better (``docs/results.md``).
 
-    This was compared with trainings on two sets of pairs, from definition to word and from docstring to code: within
-    the limit, loss gaps have rank correlations with test results of 0.8 on both with batches of 32, and of 0.8 and 0.4
-    with batches of 128 (``benchmarks/README.md``).
+    This was compared with trainings on two sets of pairs, from definition to word and from docstring to code: for
+    shuffles, chains, clusters and walks within the limits, loss gaps have rank correlations with test results of 0.9
+    and 0.8 with batches of 32, and of 0.8 and 0.4 with batches of 128 (``benchmarks/README.md``).
 
     The walk is tried with two numbers of candidates, five of neighbours, and restart probabilities between 0.1 and
     0.9, on at most 50,000 random instances. Chains are tried with search spaces of 60 to 7,680 instances, and clusters
