@@ -62,6 +62,8 @@ CALLS = {
     "variety": lambda: metrics.batch_variety(BATCHES, POINTS).values,
     "neighbours kept": lambda: metrics.neighbors_kept(POINTS, TARGETS).values,
     "frontier": lambda: metrics.hardness_frontier(POINTS, None, 32, graphs=[(50, 5)], restarts=[0.2]).points.hardness,
+    "audit of pairs": lambda: metrics.audit(BATCHES, POINTS, targets=TARGETS).table.to_numpy(),
+    "ranks": lambda: metrics.worst_neighbor_ranks(ProximityGraph.nearest(POINTS, n_neighbors=10), POINTS, BATCHES[0]),
     "suggestion": lambda: metrics.suggest_settings(POINTS, 32).points.hardness,
     "similarities": lambda: SideBySide(POINTS).similarities(3),
     "nearest": lambda: ProximityGraph.nearest(POINTS, n_neighbors=10).similarities,

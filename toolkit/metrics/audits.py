@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from toolkit import _checks
+from toolkit.engine.precision import full_precision
 from toolkit.metrics.coverage import batch_coverage
 from toolkit.metrics.false_negatives import FalseNegatives
 from toolkit.metrics.gaps import loss_gap
@@ -97,6 +98,7 @@ class Audit:
         )
 
 
+@full_precision()
 def audit(batches, embeddings, *, targets=None, labels=None, n_pairs: int = 20, seed: int = 0) -> Audit:
     """Compare the batches of any sampler or loader with a shuffle.
 

@@ -7,6 +7,7 @@ import numpy as np
 from toolkit import _checks
 from toolkit._result import Result, mean_interval
 from toolkit.engine.linking import candidate_blocks
+from toolkit.engine.precision import full_precision
 from toolkit.proximity.false_negatives import class_prior
 from toolkit.proximity.graph import ProximityGraph
 
@@ -163,6 +164,7 @@ class Candidates:
         return shared[others]
 
 
+@full_precision()
 def worst_neighbor_ranks(graph: ProximityGraph, embeddings, rows) -> np.ndarray:
     """Return the rank of the least similar neighbour of some instances among all others; 1 is the most similar.
 
