@@ -55,9 +55,8 @@ class Peers:
 
     def any(self, flag: bool) -> bool:
         """Return whether the flag is set in any process."""
-        return (
-            flag if self.size == 1 else bool(self.joined(torch.tensor([flag], dtype=torch.uint8, device="cpu")).any())
-        )
+        flags = torch.tensor([flag], dtype=torch.uint8, device="cpu")
+        return bool(self.joined(flags).any())
 
     def joined(self, rows: Tensor) -> Tensor:
         """Return the rows of all processes, the first one's first; there are as many of one shape everywhere."""

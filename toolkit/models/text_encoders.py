@@ -235,7 +235,7 @@ def _is_sentence_transformer(name: str | Path) -> bool:
 def with_frozen_pooler(encoder: nn.Module) -> nn.Module:
     """Return a transformers encoder whose pooler, if it has one, is frozen, for models that use only tokens' states.
 
-    It would get no gradients, and DistributedDataParallel waits for the gradients of all parameters that need them.
+    It would get no gradients, and DistributedDataParallel waits for those of all trainable parameters.
     """
     pooler = getattr(encoder, "pooler", None)
     if isinstance(pooler, nn.Module):

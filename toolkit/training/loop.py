@@ -55,8 +55,8 @@ def train(
     arguments and trains on its slice of each batch. The sampler's batch size is that of the whole batch, and the
     loss is computed over the whole batch (`toolkit.models.losses.gathered`). The history is the same in all processes,
     and the first process shows the progress and writes the checkpoint. Each of the others gets a random seed of its own
-    for augmentations and dropout, which follows from that of the script. Batch normalisation uses the statistics of
-    each process's slice, which a warning points out; on CUDA, `torch.nn.SyncBatchNorm` uses those of the whole batch.
+    for augmentations and dropout, which follows from that of the script. With batch normalisation, each process
+    normalises its own slice, and there is a warning; on CUDA, `torch.nn.SyncBatchNorm` normalises the whole batch.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def train(
     probe : callable, optional
         Called with the model every `probe_every` steps and at the end; its value goes into the history. If it raises,
         a run that resumes from the checkpoint calls it again. Of several processes, only the first one calls it, and
-        the model's loss is then that of the rows it is called with.
+        the model's loss then covers only the rows that it gets.
     probe_every : int
         Number of steps between probes.
     on_step : callable, optional

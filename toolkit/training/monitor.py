@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from toolkit import _checks
-from toolkit.proximity.false_negatives import CLUSTERS, PER_CLUSTER
+from toolkit.proximity.false_negatives import CLUSTERS, FEWEST, PER_CLUSTER
 from toolkit.samplers.bank import EmbeddingBank
 from toolkit.samplers.base import BatchSampler
 from toolkit.samplers.budget import Budget
 from toolkit.training.history import History
 from toolkit.training.recorder import StepRecorder, add_staleness
 
-_FEWEST, _MOST = PER_CLUSTER * CLUSTERS[0], PER_CLUSTER * CLUSTERS[-1]  # fewest and most instances to cluster
+_MOST = PER_CLUSTER * CLUSTERS[-1]  # instances to cluster
 _EACH_STEP = "hardness", "false_negative_rate", "coverage"
 
 
@@ -125,7 +125,7 @@ class BatchMonitor:
         """Take the measurements that are too slow for every step: staleness and estimated false negatives."""
         add_staleness(self.history, self.sampler)
         bank = getattr(getattr(self.sampler, "planner", self.sampler), "bank", None)
-        estimable = bank is not None and bank.complete and bank.whole and bank.n >= _FEWEST and len(rows) > 1
+        estimable = bank is not None and bank.complete and bank.whole and bank.n >= FEWEST and len(rows) > 1
         if self._recorder.codes is None and not paired and self.sampler.chosen is None and estimable:
             found = self.history.measured["estimated_false_negatives"]
             found.append((len(self.history), _estimate(bank, rows)))
